@@ -1,0 +1,2 @@
+//! Imports AWS CloudTrail logs into SQL databases.
+pub mod object;

@@ -1,0 +1,131 @@
+//! What a source holds: objects, and where each one is.
+//!
+//! An *object* is one log file: an S3 object or a local file. It is known to the ledger by
+//! [`ObjectId`], and told apart from an older state of itself by its version.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use sha2::{Digest, Sha256};
+
+/// Where an object is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Location {
+    /// An S3 object.
+    S3 {
+        /// Bucket name.
+        bucket: String,
+        /// Key, as S3 gives it: case-sensitive UTF-8 of up to 1,024 bytes.
+        key: String,
+    },
+    /// A local file, by its absolute path.
+    File(PathBuf),
+}
+
+impl Location {
+    /// Returns the name people read: `s3://bucket/key`, or the path.
+    ///
+    /// A path that is not UTF-8 shows U+FFFD in place of the odd bytes; [`Location::id`] still
+    /// tells two such paths apart.
+    pub fn uri(&self) -> String {
+        self.to_string()
+    }
+
+    /// Returns the ledger's key for this place.
+    pub fn id(&self) -> ObjectId {
+        let mut hash = Sha256::new();
+        match self {
+            Self::S3 { bucket, key } => {
+                hash.update(b"s3://");
+                hash.update(bucket.as_bytes());
+                hash.update(b"/");
+                hash.update(key.as_bytes());
+            }
+            Self::File(path) => hash.update(path.as_os_str().as_encoded_bytes()),
+        }
+        ObjectId(hash.finalize().into())
+    }
+
+    /// Returns the part after the last `/`.
+    pub fn file_name(&self) -> String {
+        let uri = self.uri();
+        uri.rsplit('/').next().unwrap_or_default().to_owned()
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::S3 { bucket, key } => write!(f, "s3://{bucket}/{key}"),
+            Self::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// SHA-256 of an object's URI.
+///
+/// S3 keys are case-sensitive and up to 1,024 bytes: too long and too case-blind for a MySQL
+/// index, so the ledger is keyed by their hash.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId(pub [u8; 32]);
+
+impl fmt::Debug for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ObjectId(")?;
+        self.0[..6].iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        f.write_str("…)")
+    }
+}
+
+/// One object as a listing shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectRef {
+    /// Where it is.
+    pub location: Location,
+    /// Stored (compressed) size.
+    pub size_bytes: u64,
+    /// What changes when the content may have: the ETag without quotes, or size and mtime.
+    pub version: String,
+    /// Whether the user named this very object, not a folder or prefix above it.
+    pub is_named: bool,
+}
+
+impl ObjectRef {
+    /// Returns whether the name is one that CloudTrail, or who unpacked its files, gives to logs.
+    ///
+    /// It decides the blame only: a file with such a name that cannot be read as a log has
+    /// failed, any other text or binary file is skipped. Content alone decides what is loaded.
+    pub fn claims_to_be_log(&self) -> bool {
+        let name = self.location.file_name().to_ascii_lowercase();
+        self.is_named
+            || [".json", ".gz", ".jsonl", ".ndjson"].iter().any(|ending| name.ends_with(ending))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_keys_that_differ_in_case_have_two_ids() {
+        let id = |key: &str| Location::S3 { bucket: "b".into(), key: key.into() }.id();
+        assert_ne!(id("AWSLogs/a.json.gz"), id("AWSLogs/A.json.gz"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn two_paths_that_look_alike_have_two_ids() {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt;
+        let path = |bytes: &[u8]| Location::File(PathBuf::from(OsStr::from_bytes(bytes)));
+        let (one, two) = (path(b"/logs/\xff.json"), path(b"/logs/\xfe.json"));
+        assert_eq!(one.uri(), two.uri());
+        assert_ne!(one.id(), two.id());
+    }
+
+    #[test]
+    fn an_id_is_the_hash_of_the_uri() {
+        let place = Location::S3 { bucket: "trail".into(), key: "a b/ü.gz".into() };
+        assert_eq!(place.id().0, <[u8; 32]>::from(Sha256::digest("s3://trail/a b/ü.gz")));
+    }
+}
