@@ -1,0 +1,69 @@
+-- The tutorial's 16 columns, by name and order. MySQL must know how wide:
+-- a full index reaches 768 characters of utf8mb4 (3,072 bytes), so the indexed columns have
+-- that, but for two that CloudTrail fills with up to 1,024. The binary collation tells upper
+-- from lower case, as the other databases do.
+CREATE TABLE IF NOT EXISTS logs (
+    eventVersion       varchar(768),
+    userIdentity       longtext,
+    eventTime          varchar(768),
+    eventSource        varchar(768),
+    eventName          varchar(768),
+    awsRegion          varchar(768),
+    sourceIPAddress    varchar(768),
+    userAgent          mediumtext,
+    errorCode          varchar(1024),
+    errorMessage       mediumtext,
+    requestParameters  longtext,
+    responseElements   longtext,
+    requestID          varchar(1024),
+    eventID            varchar(768),
+    eventType          varchar(768),
+    recipientAccountId varchar(768)
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+-- The ledger: one line per object. It commits with the object's rows.
+CREATE TABLE IF NOT EXISTS import_objects (
+    id            binary(32)   NOT NULL PRIMARY KEY, -- SHA-256 of the URI
+    uri           text         NOT NULL,
+    version       varchar(255) NOT NULL,             -- ETag, or size and mtime
+    size_bytes    bigint       NOT NULL,             -- stored (compressed) size
+    digest        varchar(64)  NOT NULL,             -- SHA-256 of the stored bytes, in hexadecimal
+    outcome       varchar(16)  NOT NULL,             -- loaded, skipped or failed
+    kind          varchar(32),                    -- what a skipped object is
+    record_count  bigint       NOT NULL,             -- records read = rows + rejects
+    row_count     bigint       NOT NULL,
+    reject_count  bigint       NOT NULL,
+    altered_count bigint       NOT NULL,             -- characters replaced by U+FFFD
+    reason        mediumtext,                    -- why it failed
+    run_id        bigint       NOT NULL,
+    batch_id      bigint       NOT NULL,
+    finished_at   varchar(40)  NOT NULL              -- RFC 3339, UTC
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+-- Records that cannot be rows, with their text.
+CREATE TABLE IF NOT EXISTS import_rejects (
+    object_id    binary(32)   NOT NULL,
+    record_index bigint       NOT NULL,              -- place among the object's records, from 0
+    offset_bytes bigint       NOT NULL,              -- place in the decoded text
+    reason       mediumtext   NOT NULL,
+    record       longtext     NOT NULL,
+    PRIMARY KEY (object_id, record_index)
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS import_runs (
+    id              bigint       NOT NULL PRIMARY KEY, -- start in microseconds since 1970
+    started_at      varchar(40)  NOT NULL,             -- RFC 3339, UTC
+    finished_at     varchar(40),                   -- NULL: still running, or killed
+    program_version varchar(40)  NOT NULL,
+    sources         mediumtext   NOT NULL,             -- JSON array
+    outcome         varchar(16)  NOT NULL,             -- running, complete, partial, interrupted, failed
+    listed          bigint       NOT NULL,
+    loaded          bigint       NOT NULL,
+    already_loaded  bigint       NOT NULL,
+    skipped         bigint       NOT NULL,
+    failed          bigint       NOT NULL,
+    record_count    bigint       NOT NULL,
+    row_count       bigint       NOT NULL,
+    reject_count    bigint       NOT NULL,
+    altered_count   bigint       NOT NULL
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

@@ -1,0 +1,67 @@
+-- The tutorial's 16 columns, by name and order. Text holds everything but U+0000; collation "C"
+-- sorts as SQLite and MySQL do here, and makes indexes faster to build.
+CREATE TABLE IF NOT EXISTS logs (
+    eventVersion       TEXT COLLATE "C",
+    userIdentity       TEXT COLLATE "C",
+    eventTime          TEXT COLLATE "C",
+    eventSource        TEXT COLLATE "C",
+    eventName          TEXT COLLATE "C",
+    awsRegion          TEXT COLLATE "C",
+    sourceIPAddress    TEXT COLLATE "C",
+    userAgent          TEXT COLLATE "C",
+    errorCode          TEXT COLLATE "C",
+    errorMessage       TEXT COLLATE "C",
+    requestParameters  TEXT COLLATE "C",
+    responseElements   TEXT COLLATE "C",
+    requestID          TEXT COLLATE "C",
+    eventID            TEXT COLLATE "C",
+    eventType          TEXT COLLATE "C",
+    recipientAccountId TEXT COLLATE "C"
+);
+
+-- The ledger: one line per object. It commits with the object's rows.
+CREATE TABLE IF NOT EXISTS import_objects (
+    id            BYTEA   NOT NULL PRIMARY KEY, -- SHA-256 of the URI
+    uri           TEXT    NOT NULL,
+    version       TEXT    NOT NULL,             -- ETag, or size and mtime
+    size_bytes    BIGINT  NOT NULL,             -- stored (compressed) size
+    digest        TEXT    NOT NULL,             -- SHA-256 of the stored bytes, in hexadecimal
+    outcome       TEXT    NOT NULL,             -- loaded, skipped or failed
+    kind          TEXT,                         -- what a skipped object is
+    record_count  BIGINT  NOT NULL,             -- records read = rows + rejects
+    row_count     BIGINT  NOT NULL,
+    reject_count  BIGINT  NOT NULL,
+    altered_count BIGINT  NOT NULL,             -- characters replaced by U+FFFD
+    reason        TEXT,                         -- why it failed
+    run_id        BIGINT  NOT NULL,
+    batch_id      BIGINT  NOT NULL,
+    finished_at   TEXT    NOT NULL              -- RFC 3339, UTC
+);
+
+-- Records that cannot be rows, with their text.
+CREATE TABLE IF NOT EXISTS import_rejects (
+    object_id    BYTEA   NOT NULL,
+    record_index BIGINT  NOT NULL,              -- place among the object's records, from 0
+    offset_bytes BIGINT  NOT NULL,              -- place in the decoded text
+    reason       TEXT    NOT NULL,
+    record       TEXT    NOT NULL,
+    PRIMARY KEY (object_id, record_index)
+);
+
+CREATE TABLE IF NOT EXISTS import_runs (
+    id              BIGINT  NOT NULL PRIMARY KEY, -- start in microseconds since 1970
+    started_at      TEXT    NOT NULL,             -- RFC 3339, UTC
+    finished_at     TEXT,                         -- NULL: still running, or killed
+    program_version TEXT    NOT NULL,
+    sources         TEXT    NOT NULL,             -- JSON array
+    outcome         TEXT    NOT NULL,             -- running, complete, partial, interrupted, failed
+    listed          BIGINT  NOT NULL,
+    loaded          BIGINT  NOT NULL,
+    already_loaded  BIGINT  NOT NULL,
+    skipped         BIGINT  NOT NULL,
+    failed          BIGINT  NOT NULL,
+    record_count    BIGINT  NOT NULL,
+    row_count       BIGINT  NOT NULL,
+    reject_count    BIGINT  NOT NULL,
+    altered_count   BIGINT  NOT NULL
+);

@@ -1,0 +1,66 @@
+-- The tutorial's 16 columns, by name and order. Text holds everything as it is.
+CREATE TABLE IF NOT EXISTS logs (
+    eventVersion       TEXT,
+    userIdentity       TEXT,
+    eventTime          TEXT,
+    eventSource        TEXT,
+    eventName          TEXT,
+    awsRegion          TEXT,
+    sourceIPAddress    TEXT,
+    userAgent          TEXT,
+    errorCode          TEXT,
+    errorMessage       TEXT,
+    requestParameters  TEXT,
+    responseElements   TEXT,
+    requestID          TEXT,
+    eventID            TEXT,
+    eventType          TEXT,
+    recipientAccountId TEXT
+);
+
+-- The ledger: one line per object. It commits with the object's rows.
+CREATE TABLE IF NOT EXISTS import_objects (
+    id            BLOB    NOT NULL PRIMARY KEY, -- SHA-256 of the URI
+    uri           TEXT    NOT NULL,
+    version       TEXT    NOT NULL,             -- ETag, or size and mtime
+    size_bytes    INTEGER NOT NULL,             -- stored (compressed) size
+    digest        TEXT    NOT NULL,             -- SHA-256 of the stored bytes, in hexadecimal
+    outcome       TEXT    NOT NULL,             -- loaded, skipped or failed
+    kind          TEXT,                         -- what a skipped object is
+    record_count  INTEGER NOT NULL,             -- records read = rows + rejects
+    row_count     INTEGER NOT NULL,
+    reject_count  INTEGER NOT NULL,
+    altered_count INTEGER NOT NULL,             -- characters replaced by U+FFFD
+    reason        TEXT,                         -- why it failed
+    run_id        INTEGER NOT NULL,
+    batch_id      INTEGER NOT NULL,
+    finished_at   TEXT    NOT NULL              -- RFC 3339, UTC
+) WITHOUT ROWID;
+
+-- Records that cannot be rows, with their text.
+CREATE TABLE IF NOT EXISTS import_rejects (
+    object_id    BLOB    NOT NULL,
+    record_index INTEGER NOT NULL,              -- place among the object's records, from 0
+    offset_bytes INTEGER NOT NULL,              -- place in the decoded text
+    reason       TEXT    NOT NULL,
+    record       TEXT    NOT NULL,
+    PRIMARY KEY (object_id, record_index)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS import_runs (
+    id              INTEGER NOT NULL PRIMARY KEY, -- start in microseconds since 1970
+    started_at      TEXT    NOT NULL,             -- RFC 3339, UTC
+    finished_at     TEXT,                         -- NULL: still running, or killed
+    program_version TEXT    NOT NULL,
+    sources         TEXT    NOT NULL,             -- JSON array
+    outcome         TEXT    NOT NULL,             -- running, complete, partial, interrupted, failed
+    listed          INTEGER NOT NULL,
+    loaded          INTEGER NOT NULL,
+    already_loaded  INTEGER NOT NULL,
+    skipped         INTEGER NOT NULL,
+    failed          INTEGER NOT NULL,
+    record_count    INTEGER NOT NULL,
+    row_count       INTEGER NOT NULL,
+    reject_count    INTEGER NOT NULL,
+    altered_count   INTEGER NOT NULL
+);

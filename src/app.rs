@@ -1,0 +1,299 @@
+//! Wiring of one command: from what was typed to an exit code.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use indicatif::MultiProgress;
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+use crate::batch::BatchLimits;
+use crate::cli::{Cli, Command, Form, GlobalArgs, write_completions};
+use crate::config::{
+    Database as DatabaseSettings, Environment, ImportSettings, LoadMethod, S3Settings, SourceSpec,
+};
+use crate::error::{Exit, RunError};
+use crate::index::{Built, build_missing};
+use crate::load::Backoff;
+use crate::logging::{self, LogOptions};
+use crate::pipeline::{self, End, Plan};
+use crate::progress::Progress;
+use crate::report::{self, Live, Summary};
+use crate::sink::{Database, OpenOptions, Sink, UpgradePolicy};
+use crate::source::Source;
+use crate::source::local::LocalSource;
+use crate::source::s3::{S3Connector, S3Options, S3Uri};
+use crate::survey::survey;
+
+/// Objects fetched at once from S3, where each waits for the network.
+const FETCHERS_S3: usize = 16;
+
+/// The most objects of one batch: what their ledger lines cost, a batch of rows costs too.
+const BATCH_OBJECTS_MAX: usize = 5_000;
+
+/// Runs one command; returns how it ended.
+///
+/// # Errors
+/// What ended the run; the caller tells it.
+pub async fn run(cli: Cli, environment: &Environment) -> Result<Exit, RunError> {
+    let bars = MultiProgress::new();
+    let global = &cli.global;
+    let is_terminal = std::io::stderr().is_terminal();
+    logging::start(
+        LogOptions {
+            is_quiet: global.quiet,
+            verbosity: global.verbose,
+            is_json: global.log_format == Form::Json,
+            is_coloured: global.color.is_on(is_terminal, environment),
+        },
+        bars.clone(),
+    );
+    match cli.command {
+        Command::Import(args) => {
+            let settings = args.settings(global.database(environment)?)?;
+            say_database(&settings.database);
+            let shows_bars = is_terminal && !global.quiet && global.log_format == Form::Text;
+            if settings.is_dry_run {
+                dry_run(&settings, global.output).await
+            } else {
+                import(settings, global, shows_bars.then_some(&bars)).await
+            }
+        }
+        Command::Index => {
+            let settings = global.database(environment)?;
+            say_database(&settings);
+            let database = Arc::new(open(&settings, LoadMethod::Insert)?);
+            let built = build_missing(&database).await?;
+            database.close().await;
+            print(&match global.output {
+                Form::Text => report::index_text(&built),
+                Form::Json => report::index_json(&built),
+            })?;
+            Ok(Exit::Complete)
+        }
+        Command::Status(args) => {
+            let settings = args.settings(global.database(environment)?)?;
+            say_database(&settings.database);
+            let database = open(&settings.database, LoadMethod::Insert)?;
+            let lines_max = u32::try_from(settings.lines_max).unwrap_or(u32::MAX);
+            let status = crate::status::read(&database, settings.part, lines_max).await?;
+            database.close().await;
+            print(&match global.output {
+                Form::Text => report::status_text(&status),
+                Form::Json => report::status_json(&status),
+            })?;
+            Ok(Exit::Complete)
+        }
+        Command::Completions { shell } => {
+            write_completions(shell, &mut std::io::stdout()).map_err(RunError::Output)?;
+            Ok(Exit::Complete)
+        }
+    }
+}
+
+fn say_database(settings: &DatabaseSettings) {
+    info!("database: {} ({})", settings.url, settings.origin);
+    if let Some(path) = &settings.unread_config {
+        warn!("{} is not read: the database is named {}", path.display(), settings.origin);
+    }
+}
+
+fn open(settings: &DatabaseSettings, load_method: LoadMethod) -> Result<Database, RunError> {
+    Ok(Database::new(settings, OpenOptions { load_method })?)
+}
+
+/// Opens every source; a name that leads nowhere ends the run before anything is written.
+async fn open_sources(
+    specs: &[SourceSpec],
+    s3: &S3Settings,
+) -> Result<Vec<Arc<dyn Source>>, RunError> {
+    let mut connector = None;
+    let mut sources: Vec<Arc<dyn Source>> = Vec::new();
+    for spec in specs {
+        match spec {
+            SourceSpec::Path(path) => sources.push(Arc::new(LocalSource::open(path)?)),
+            SourceSpec::S3 { bucket, key } => {
+                if connector.is_none() {
+                    connector = Some(S3Connector::new(s3_options(s3)).await?);
+                }
+                let connector = connector.as_ref().expect("it was made above");
+                let uri: S3Uri = format!("s3://{bucket}/{key}").parse()?;
+                sources.push(Arc::new(connector.open(&uri).await?));
+            }
+        }
+    }
+    Ok(sources)
+}
+
+fn s3_options(settings: &S3Settings) -> S3Options {
+    S3Options {
+        profile: settings.profile.clone(),
+        region: settings.region.clone(),
+        endpoint_url: settings.endpoint_url.clone(),
+        no_sign_request: settings.no_sign_request,
+        request_payer: settings.request_payer,
+        ..S3Options::default()
+    }
+}
+
+async fn dry_run(settings: &ImportSettings, output: Form) -> Result<Exit, RunError> {
+    let sources = open_sources(&settings.sources, &settings.s3).await?;
+    let database = open(&settings.database, settings.load_method)?;
+    let ledger = database.has_ledger().await?.then_some(&database as &dyn Sink);
+    let survey = survey(&sources, ledger).await?;
+    database.close().await;
+    print(&match output {
+        Form::Text => report::survey_text(&survey),
+        Form::Json => report::survey_json(&survey),
+    })?;
+    Ok(Exit::Complete)
+}
+
+async fn import(
+    settings: ImportSettings,
+    global: &GlobalArgs,
+    bars: Option<&MultiProgress>,
+) -> Result<Exit, RunError> {
+    let stop = stop_on_signals()?;
+    let sources = open_sources(&settings.sources, &settings.s3).await?;
+    let started = Instant::now();
+    let database = Arc::new(open(&settings.database, settings.load_method)?);
+    let policy = match settings.upgrades_table {
+        true => UpgradePolicy::Upgrade,
+        false => UpgradePolicy::Refuse,
+    };
+    let is_created = database.prepare(policy).await?;
+    let run_id = database.begin_run(&sources_json(&settings.sources)).await?;
+    let prepare_took = started.elapsed();
+
+    let progress = Arc::new(Progress::default());
+    let live = Live::start(Arc::clone(&progress), bars);
+    let started = Instant::now();
+    let sink = Arc::clone(&database) as Arc<dyn Sink>;
+    let plan = plan(&settings);
+    let loading = pipeline::run(plan, sources, sink, run_id, Arc::clone(&progress), stop.clone());
+    let loaded = loading.await;
+    drop(live);
+    let load_took = started.elapsed();
+
+    let tally = progress.tally();
+    let mut exit = match &loaded {
+        Ok(End::Stopped) => Exit::Interrupted,
+        Ok(End::Complete) if tally.has_losses() => Exit::LeftOut,
+        Ok(End::Complete) => Exit::Complete,
+        Err(_) => Exit::Failed,
+    };
+    let started = Instant::now();
+    let mut failure = loaded.err();
+    let mut built = Vec::new();
+    if failure.is_none() && exit != Exit::Interrupted && settings.builds_indexes {
+        match indexes(&database, stop).await {
+            Ok(Some(indexes)) => built = indexes,
+            Ok(None) => exit = Exit::Interrupted,
+            Err(error) => failure = Some(error),
+        }
+    }
+    let index_took = started.elapsed();
+    if failure.is_none() && !tally.is_balanced() {
+        failure = Some(RunError::Unbalanced { equation: report::equations(&tally).join("; ") });
+    }
+    if failure.is_some() {
+        exit = Exit::Failed;
+    }
+    // After an error of the database these may fail, too; the first error is the one to tell.
+    let finished = database.finish_run(run_id, exit.as_str(), &tally.totals()).await;
+    let missing = database.missing_indexes().await;
+    database.close().await;
+    let summary = Summary {
+        database: format!("{} ({})", settings.database.url, settings.database.origin),
+        is_created,
+        exit,
+        tally,
+        prepare_took,
+        load_took,
+        built,
+        index_took,
+        missing: missing.unwrap_or_default(),
+    };
+    print(&match global.output {
+        Form::Text => report::summary_text(&summary),
+        Form::Json => report::summary_json(&summary),
+    })?;
+    match failure {
+        Some(error) => Err(error),
+        None => {
+            finished?;
+            Ok(exit)
+        }
+    }
+}
+
+/// Builds the missing indexes; `None` if the user stopped it.
+async fn indexes(
+    database: &Arc<Database>,
+    mut stop: watch::Receiver<bool>,
+) -> Result<Option<Vec<Built>>, RunError> {
+    tokio::select! {
+        built = build_missing(database) => Ok(Some(built?)),
+        stopped = stop.wait_for(|is_set| *is_set) => match stopped {
+            Ok(_) => Ok(None),
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
+fn plan(settings: &ImportSettings) -> Plan {
+    let has_s3 = settings.sources.iter().any(|spec| matches!(spec, SourceSpec::S3 { .. }));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let fetchers_default = if has_s3 { FETCHERS_S3.max(cores) } else { cores };
+    Plan {
+        fetchers: settings.fetchers.unwrap_or(fetchers_default),
+        writers: settings.writers,
+        batch: BatchLimits {
+            rows_max: settings.batch_rows_max,
+            bytes_max: settings.batch_bytes_max,
+            objects_max: BATCH_OBJECTS_MAX,
+        },
+        memory_bytes: settings.memory_bytes,
+        object_bytes_max: settings.object_bytes_max,
+        backoff: Backoff::default(),
+    }
+}
+
+fn sources_json(specs: &[SourceSpec]) -> String {
+    let names: Vec<String> = specs.iter().map(ToString::to_string).collect();
+    serde_json::to_string(&names).expect("strings are JSON")
+}
+
+/// Returns what turns true at the first SIGINT or SIGTERM; the second one ends the process.
+fn stop_on_signals() -> Result<watch::Receiver<bool>, RunError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Signals)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signals)?;
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        let mut next = async || {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        next().await;
+        warn!("stopping: loading what is in flight; once more stops at once");
+        stop.send_replace(true);
+        next().await;
+        error!("stopped at once: what is not committed is not in; the same command goes on");
+        #[expect(clippy::exit, reason = "the user asked twice; open transactions roll back")]
+        std::process::exit(i32::from(Exit::Interrupted.code()));
+    });
+    Ok(stopped)
+}
+
+fn print(text: &str) -> Result<(), RunError> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(RunError::Output)
+}
+
+/// How long the process may take to end after its work: a blocking read that hangs is left.
+pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);

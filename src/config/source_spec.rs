@@ -1,0 +1,373 @@
+//! Where to import from: what one SOURCE on the command line means.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use url::Url;
+
+/// Amazon S3 user guide, "General purpose bucket naming rules": 63 characters today, but up to 255
+/// in us-east-1 before March 2018, with capitals and underscores.
+const BUCKET_BYTES_MAX: usize = 255;
+
+/// Amazon S3 user guide, "Naming Amazon S3 objects": 1,024 bytes of UTF-8.
+const KEY_BYTES_MAX: usize = 1_024;
+
+/// One SOURCE: a place in S3, or a file or folder.
+///
+/// Whether there is anything at the place is for the source to find out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceSpec {
+    /// An object, or all objects whose keys begin so.
+    S3 {
+        /// Bucket name, or the alias or ARN of an access point.
+        bucket: String,
+        /// Key or prefix, literally as typed, never percent-decoded; empty for the whole bucket.
+        key: String,
+    },
+    /// A file, or a folder with all that is below it.
+    Path(PathBuf),
+}
+
+/// Why a text names no source.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SourceSpecError {
+    /// It is empty.
+    #[error("it is empty")]
+    Empty,
+    /// It is `-`, and standard input cannot be resumed.
+    #[error("standard input cannot be a source: it has no name for the ledger")]
+    Stdin,
+    /// An S3 URI without a bucket.
+    #[error("no bucket after `s3://`")]
+    NoBucket,
+    /// An S3 URI whose bucket no bucket can be called.
+    #[error("`{0}` is no bucket name")]
+    BadBucket(String),
+    /// An S3 URI whose ARN is not that of an access point.
+    #[error("its ARN is not that of an access point")]
+    BadArn,
+    /// An S3 URI whose key no object can have.
+    #[error("its key is longer than {KEY_BYTES_MAX} bytes")]
+    KeyTooLong,
+    /// An S3 URI that is not UTF-8, as all keys are.
+    #[error("an S3 key is UTF-8, and this is not")]
+    KeyNotUtf8,
+    /// `s3:` without two slashes, or the ARN of a bucket.
+    #[error("a place in S3 begins with `s3://`")]
+    NotS3Uri {
+        /// The URI that was probably meant.
+        meant: String,
+    },
+    /// A `file:` URL that names no local file.
+    #[error("this `file:` URL names no local file")]
+    BadFileUrl,
+    /// A web address.
+    #[error("sources are read from S3 or from disk, not over HTTP")]
+    Web,
+    /// Another scheme.
+    #[error("unknown scheme `{0}`")]
+    UnknownScheme(String),
+}
+
+impl SourceSpec {
+    /// Returns what `typed` means.
+    ///
+    /// `s3://…` is always S3. Anything else that looks like a URI, or is `-`, is still a path if
+    /// something is there by that very name.
+    pub fn parse(typed: &OsStr) -> Result<Self, SourceSpecError> {
+        Self::meaning_of(typed, Path::exists)
+    }
+
+    fn meaning_of(typed: &OsStr, is_there: fn(&Path) -> bool) -> Result<Self, SourceSpecError> {
+        let Some(text) = typed.to_str() else {
+            // Only a path can be anything but UTF-8; the scheme of an S3 URI shows at the start.
+            let is_s3 = split_s3(&typed.to_string_lossy()).is_some();
+            let path = || Self::Path(PathBuf::from(typed));
+            return if is_s3 { Err(SourceSpecError::KeyNotUtf8) } else { Ok(path()) };
+        };
+        if let Some(rest) = split_s3(text) {
+            return parse_s3(rest);
+        }
+        match parse_other(text) {
+            Err(_) if is_there(Path::new(typed)) => Ok(Self::Path(PathBuf::from(typed))),
+            meaning => meaning,
+        }
+    }
+}
+
+impl fmt::Display for SourceSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::S3 { bucket, key } => write!(f, "s3://{bucket}/{key}"),
+            Self::Path(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+impl SourceSpecError {
+    /// Returns what to do instead.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Empty => {
+                "name a file, a folder or `s3://BUCKET/PREFIX/`; `.` is the folder you are in"
+                    .into()
+            }
+            Self::Stdin => {
+                "name the file itself, or the folder it is in; a file called `-` is `./-`".into()
+            }
+            Self::NoBucket => "name the bucket: `s3://BUCKET/PREFIX/`".into(),
+            Self::BadBucket(_) => "a bucket has up to 255 letters, digits, `.`, `-` or `_`: \
+                     `s3://BUCKET/PREFIX/`"
+                .into(),
+            Self::BadArn => {
+                "write `s3://BUCKET/PREFIX/`, or the access point's alias as BUCKET".into()
+            }
+            Self::KeyTooLong => "give a shorter prefix".into(),
+            Self::KeyNotUtf8 => "give a shorter prefix that is UTF-8".into(),
+            Self::NotS3Uri { meant } => format!("did you mean `{meant}`?"),
+            Self::BadFileUrl => {
+                "it has the form `file:///absolute/path`; a plain path does as well".into()
+            }
+            Self::Web => {
+                "give a place in S3 as `s3://BUCKET/KEY`, and a server that speaks S3 with \
+                 `--endpoint-url`; download any other file first"
+                    .into()
+            }
+            Self::UnknownScheme(_) => {
+                "sources are files, folders and `s3://BUCKET/PREFIX/`; a file with such a \
+                 name is `./NAME`"
+                    .into()
+            }
+        }
+    }
+}
+
+/// Returns what an error may show of a refused source.
+///
+/// A presigned or other URL may hold a password or a signature, so only its scheme is shown.
+pub(super) fn shown(typed: &OsStr) -> String {
+    let text = typed.to_string_lossy();
+    match text.split_once("://") {
+        Some((scheme, _)) if split_s3(&text).is_none() => format!("{scheme}://…"),
+        _ => text.into_owned(),
+    }
+}
+
+/// Returns what follows `s3://`.
+fn split_s3(text: &str) -> Option<&str> {
+    let scheme = text.get(.."s3://".len())?;
+    scheme.eq_ignore_ascii_case("s3://").then(|| &text[scheme.len()..])
+}
+
+fn parse_s3(rest: &str) -> Result<SourceSpec, SourceSpecError> {
+    let is_arn = rest.starts_with("arn:");
+    let bucket_bytes = if is_arn {
+        access_point_bytes(rest).ok_or(SourceSpecError::BadArn)?
+    } else {
+        rest.find('/').unwrap_or(rest.len())
+    };
+    let (bucket, key) = rest.split_at(bucket_bytes);
+    let key = key.strip_prefix('/').unwrap_or(key);
+    if bucket.is_empty() {
+        return Err(SourceSpecError::NoBucket);
+    }
+    let is_name = bucket.len() <= BUCKET_BYTES_MAX
+        && bucket.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+    if !is_name && !is_arn {
+        return Err(SourceSpecError::BadBucket(bucket.to_owned()));
+    }
+    if key.len() > KEY_BYTES_MAX {
+        return Err(SourceSpecError::KeyTooLong);
+    }
+    Ok(SourceSpec::S3 { bucket: bucket.to_owned(), key: key.to_owned() })
+}
+
+/// Returns how many bytes at the start of `rest` are the ARN of an access point.
+///
+/// It ends with `accesspoint/NAME`, where `:` may stand for `/`.
+fn access_point_bytes(rest: &str) -> Option<usize> {
+    const KIND: &str = ":accesspoint";
+    let kind_end = rest.find(KIND).or_else(|| rest.find("/accesspoint"))? + KIND.len();
+    let name = rest[kind_end..].strip_prefix(['/', ':'])?;
+    let name_bytes = name.find('/').unwrap_or(name.len());
+    (name_bytes > 0).then_some(kind_end + 1 + name_bytes)
+}
+
+/// Returns the meaning of a text that does not begin with `s3://`.
+fn parse_other(text: &str) -> Result<SourceSpec, SourceSpecError> {
+    match text {
+        "" => return Err(SourceSpecError::Empty),
+        "-" => return Err(SourceSpecError::Stdin),
+        _ => {}
+    }
+    let lower = text.to_ascii_lowercase();
+    for mistaken in [
+        "s3:",
+        "s3//",
+        "s3a://",
+        "s3n://",
+        "arn:aws:s3:::",
+        "arn:aws-cn:s3:::",
+        "arn:aws-us-gov:s3:::",
+    ] {
+        if lower.starts_with(mistaken) {
+            let rest = text[mistaken.len()..].trim_start_matches('/');
+            return Err(SourceSpecError::NotS3Uri { meant: format!("s3://{rest}") });
+        }
+    }
+    if lower.starts_with("file:") {
+        return if lower.starts_with("file://") {
+            let path = Url::parse(text).ok().and_then(|url| url.to_file_path().ok());
+            path.map(SourceSpec::Path).ok_or(SourceSpecError::BadFileUrl)
+        } else {
+            Err(SourceSpecError::BadFileUrl)
+        };
+    }
+    match text.split_once("://") {
+        Some(_) if lower.starts_with("http://") || lower.starts_with("https://") => {
+            Err(SourceSpecError::Web)
+        }
+        Some((scheme, _)) if scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
+            Err(SourceSpecError::UnknownScheme(scheme.to_owned()))
+        }
+        _ => Ok(SourceSpec::Path(PathBuf::from(text))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<SourceSpec, SourceSpecError> {
+        SourceSpec::parse(OsStr::new(text))
+    }
+
+    fn s3(bucket: &str, key: &str) -> SourceSpec {
+        SourceSpec::S3 { bucket: bucket.into(), key: key.into() }
+    }
+
+    #[test]
+    fn an_s3_uri_is_a_bucket_and_a_literal_key() {
+        for (text, expected) in [
+            ("s3://acme-trail", s3("acme-trail", "")),
+            ("s3://acme-trail/", s3("acme-trail", "")),
+            ("S3://acme-trail/AWSLogs/", s3("acme-trail", "AWSLogs/")),
+            ("s3://Old_Bucket.1/a b%20c?d#e/ü.gz", s3("Old_Bucket.1", "a b%20c?d#e/ü.gz")),
+            ("s3://acme-trail//x", s3("acme-trail", "/x")),
+        ] {
+            assert_eq!(parse(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_arn_of_an_access_point_stands_for_a_bucket() {
+        for arn in [
+            "arn:aws:s3:us-west-2:111122223333:accesspoint/logs",
+            "arn:aws:s3:us-west-2:111122223333:accesspoint:logs",
+            "arn:aws:s3-outposts:us-west-2:111122223333:outpost/op-1/accesspoint/logs",
+        ] {
+            assert_eq!(parse(&format!("s3://{arn}")), Ok(s3(arn, "")));
+            assert_eq!(parse(&format!("s3://{arn}/AWSLogs/")), Ok(s3(arn, "AWSLogs/")));
+        }
+    }
+
+    #[test]
+    fn a_key_longer_than_s3_allows_is_refused() {
+        let uri = |bytes| format!("s3://acme/{}", "k".repeat(bytes));
+        assert!(parse(&uri(1_024)).is_ok());
+        assert_eq!(parse(&uri(1_025)), Err(SourceSpecError::KeyTooLong));
+    }
+
+    #[test]
+    fn a_source_is_shown_as_it_may_be_typed() {
+        for text in ["s3://acme-trail/AWSLogs/", "logs/2023"] {
+            assert_eq!(parse(text).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn an_s3_uri_without_a_usable_bucket_is_refused() {
+        for text in ["s3://", "s3:///key"] {
+            assert_eq!(parse(text), Err(SourceSpecError::NoBucket), "{text}");
+        }
+        for bucket in ["acme trail", "acme*", "ü-ü", &"b".repeat(256)] {
+            let error = parse(&format!("s3://{bucket}/x")).unwrap_err();
+            assert_eq!(error, SourceSpecError::BadBucket(bucket.into()));
+        }
+        for text in ["s3://arn:aws:s3:::acme", "s3://arn:aws:s3:eu-west-1:1:accesspoint/"] {
+            assert_eq!(parse(text), Err(SourceSpecError::BadArn), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_mistyped_s3_uri_is_refused_with_the_right_one() {
+        for text in ["s3:acme/x", "s3:/acme/x", "S3//acme/x", "s3a://acme/x", "arn:aws:s3:::acme/x"]
+        {
+            let error = parse(text).unwrap_err();
+            assert_eq!(error.hint(), "did you mean `s3://acme/x`?", "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_a_path() {
+        for text in ["logs", "./a:b", "/logs/x.json.gz", "C:\\logs", "a b", "AWSLogs/1:2", "./-"] {
+            assert_eq!(parse(text), Ok(SourceSpec::Path(text.into())), "{text}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_need_not_be_utf8_but_an_s3_key_must() {
+        use std::os::unix::ffi::OsStrExt;
+        let path = OsStr::from_bytes(b"logs/\xff");
+        assert_eq!(SourceSpec::parse(path), Ok(SourceSpec::Path(path.into())));
+        let key = OsStr::from_bytes(b"s3://acme/\xff");
+        assert_eq!(SourceSpec::parse(key), Err(SourceSpecError::KeyNotUtf8));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_url_is_a_decoded_path() {
+        for text in ["file:///logs/a%20b", "FILE:///logs/a%20b", "file://localhost/logs/a%20b"] {
+            assert_eq!(parse(text), Ok(SourceSpec::Path("/logs/a b".into())), "{text}");
+        }
+        for text in ["file://server/logs", "file:logs"] {
+            assert_eq!(parse(text), Err(SourceSpecError::BadFileUrl), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_no_source_is_refused_with_its_reason() {
+        for (text, expected) in [
+            ("", SourceSpecError::Empty),
+            ("-", SourceSpecError::Stdin),
+            ("https://acme.s3.amazonaws.com/x", SourceSpecError::Web),
+            ("HTTP://x/y", SourceSpecError::Web),
+            ("gs://acme/x", SourceSpecError::UnknownScheme("gs".into())),
+        ] {
+            assert_eq!(parse(text), Err(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_looks_like_a_uri_is_a_path_if_it_is_there() {
+        for text in ["-", "gs://acme", "s3:/acme", "http://x", "file:x"] {
+            let typed = OsStr::new(text);
+            let path = SourceSpec::Path(text.into());
+            assert_eq!(SourceSpec::meaning_of(typed, |_| true), Ok(path), "{text}");
+            assert!(SourceSpec::meaning_of(typed, |_| false).is_err(), "{text}");
+        }
+        let spec = SourceSpec::meaning_of(OsStr::new("s3://acme"), |_| true);
+        assert_eq!(spec, Ok(s3("acme", "")), "what begins with `s3://` is always S3");
+    }
+
+    #[test]
+    fn a_refused_url_is_shown_without_its_secrets() {
+        for text in ["https://u:hunter2@x/y?X-Amz-Signature=hunter2", "ftp://u:hunter2@x"] {
+            let shown = shown(OsStr::new(text));
+            assert!(shown.ends_with("://…"), "{shown}");
+        }
+        assert_eq!(shown(OsStr::new("s3:acme/x")), "s3:acme/x");
+    }
+}

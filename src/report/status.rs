@@ -1,0 +1,99 @@
+//! What the ledger knows.
+
+use serde::Serialize;
+
+use super::table::Table;
+use super::{count, json};
+use crate::sink::{RunLine, RunTotals};
+use crate::status::Status;
+
+/// The most characters of a rejected record that a line shows; JSON has all.
+const RECORD_CHARS_MAX: usize = 200;
+
+/// Returns the status for people.
+pub fn status_text(status: &Status) -> String {
+    match status {
+        Status::Totals { totals, last_run } => totals_text(totals, last_run.as_ref()),
+        Status::Runs(runs) => runs_text(runs),
+        Status::Failed(failed) => {
+            let told = failed
+                .iter()
+                .map(|it| format!("{}\n  {} ({})\n", it.uri, it.reason, it.finished_at));
+            or_none(told.collect(), "no object has failed\n")
+        }
+        Status::Rejected(rejected) => {
+            let told = rejected.iter().map(|it| {
+                let mut record: String = it.record.chars().take(RECORD_CHARS_MAX).collect();
+                if record.len() < it.record.len() {
+                    record.push('…');
+                }
+                format!(
+                    "{}\n  record {} at byte {}: {}\n  {record}\n",
+                    it.uri, it.record_index, it.offset_bytes, it.reason
+                )
+            });
+            or_none(told.collect(), "no record was rejected\n")
+        }
+    }
+}
+
+fn or_none(text: String, none: &str) -> String {
+    if text.is_empty() { none.to_owned() } else { text }
+}
+
+fn totals_text(totals: &RunTotals, last_run: Option<&RunLine>) -> String {
+    let mut table = Table::new(["objects", "rows", "rejected"]);
+    let loaded =
+        [Some(count(totals.loaded)), Some(count(totals.rows)), Some(count(totals.rejects))];
+    table.row("", "loaded", loaded);
+    table.row("", "skipped", [Some(count(totals.skipped)), None, None]);
+    table.row("", "failed", [Some(count(totals.failed)), None, None]);
+    let mut text = table.to_string();
+    if totals.altered > 0 {
+        text.push_str(&format!("altered: {} characters became U+FFFD\n", count(totals.altered)));
+    }
+    if let Some(run) = last_run {
+        text.push_str(&format!("\nlast run: {}, {}\n", run.started_at, outcome_text(run)));
+    }
+    text
+}
+
+fn outcome_text(run: &RunLine) -> &str {
+    match run.finished_at {
+        Some(_) => &run.outcome,
+        None => "running, or killed",
+    }
+}
+
+fn runs_text(runs: &[RunLine]) -> String {
+    if runs.is_empty() {
+        return "no run yet\n".to_owned();
+    }
+    let heads = ["listed", "loaded", "already", "skipped", "failed", "rows", "rejected"];
+    let mut table = Table::new(heads);
+    for run in runs {
+        let it = &run.totals;
+        let counts =
+            [it.listed, it.loaded, it.already_loaded, it.skipped, it.failed, it.rows, it.rejects];
+        let started = run.started_at.split('.').next().unwrap_or_default();
+        table.row(started, outcome_text(run), counts.map(|it| Some(count(it))));
+    }
+    table.to_string()
+}
+
+/// Returns the status for machines.
+pub fn status_json(status: &Status) -> String {
+    match status {
+        Status::Totals { totals, last_run } => {
+            #[derive(Serialize)]
+            struct TotalsJson<'s> {
+                totals: &'s RunTotals,
+                last_run: Option<&'s RunLine>,
+            }
+            json(&TotalsJson { totals, last_run: last_run.as_ref() })
+        }
+        Status::Runs(runs) => json(runs),
+        Status::Failed(failed) => json(failed),
+        Status::Rejected(rejected) => json(rejected),
+    }
+}

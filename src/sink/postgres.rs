@@ -1,0 +1,220 @@
+//! What only PostgreSQL needs: binary COPY, and servers that speak its protocol without COPY.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection};
+use sqlx::{ConnectOptions, Connection as _};
+
+use super::connection::{CellType, Connection, connection_over_sqlx, quoted, sql};
+use super::schema::{Dialect, Index, other_columns};
+use super::sql::{Driver, Meaning, Misfit, OpenOptions};
+use crate::batch::{Batch, ParsedObject};
+use crate::config::LoadMethod;
+use crate::record::COLUMNS;
+
+/// Documentation, COPY, "Binary Format": signature, flags, length of the header extension.
+const COPY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+
+/// The same: a count of -1 ends the data.
+const COPY_TRAILER: &[u8] = &(-1_i16).to_be_bytes();
+
+/// What is sent in one message. Small objects are gathered up to it.
+const COPY_CHUNK_BYTES: usize = 256 << 10;
+
+/// The most connections at once: 64 writers, triage, index builds.
+const CONNECTIONS_MAX: usize = 72;
+
+pub(super) struct PostgresDriver {
+    options: PgConnectOptions,
+    load_method: LoadMethod,
+}
+
+impl fmt::Debug for PostgresDriver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // sqlx's options show the password.
+        f.debug_struct("PostgresDriver").finish_non_exhaustive()
+    }
+}
+
+impl PostgresDriver {
+    pub(super) fn new(url: &str, options: OpenOptions) -> Result<Self, sqlx::Error> {
+        let connect: PgConnectOptions = url.parse()?;
+        let connect = connect.application_name("cloudtrail2sql").disable_statement_logging();
+        Ok(Self { options: connect, load_method: options.load_method })
+    }
+
+    fn database_name(&self) -> &str {
+        self.options.get_database().unwrap_or_else(|| self.options.get_username())
+    }
+}
+
+#[async_trait]
+impl Driver for PostgresDriver {
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
+    fn connections_max(&self) -> usize {
+        CONNECTIONS_MAX
+    }
+
+    fn index_width(&self) -> usize {
+        2
+    }
+
+    async fn connect(&self) -> Result<Box<dyn Connection>, sqlx::Error> {
+        let inner = PgConnection::connect_with(&self.options).await?;
+        Ok(Box::new(PostgresLink { inner, load_method: self.load_method }))
+    }
+
+    fn meaning(&self, error: &dyn sqlx::error::DatabaseError) -> Meaning {
+        // Documentation, Appendix A, "PostgreSQL Error Codes".
+        let code = error.code().unwrap_or_default();
+        match (code.get(..2).unwrap_or_default(), &*code) {
+            (_, "23505") => Meaning::Conflict,
+            (_, "3D000") => Meaning::NoDatabase,
+            (_, "53100") => {
+                Meaning::Fatal(Some("make room on the server's disk, then run it again".into()))
+            }
+            ("08" | "40" | "53" | "55" | "57" | "58", _) => Meaning::Transient,
+            ("28", _) => Meaning::Fatal(Some("check user name and password".into())),
+            (_, "42501") => Meaning::Fatal(Some(
+                "the account needs `CREATE` on the schema, and `SELECT`, `INSERT`, `UPDATE`, \
+                 `DELETE` on the tables"
+                    .into(),
+            )),
+            (_, "25006") => {
+                Meaning::Fatal(Some("the server is read-only: name the primary".into()))
+            }
+            ("0A" | "3F" | "42" | "F0" | "XX", _) => Meaning::Fatal(None),
+            _ => Meaning::Refused,
+        }
+    }
+
+    async fn create_database(&self) -> Result<(), sqlx::Error> {
+        let options = self.options.clone().database("postgres");
+        let mut connection = PgConnection::connect_with(&options).await?;
+        let created = sqlx::raw_sql(sql(self.create_database_sql())).execute(&mut connection).await;
+        match created {
+            // duplicate_database, or its unique index: another import was faster.
+            Err(sqlx::Error::Database(error))
+                if matches!(error.code().as_deref(), Some("42P04" | "23505")) => {}
+            other => drop(other?),
+        }
+        connection.close().await
+    }
+
+    fn create_database_sql(&self) -> String {
+        let name = quoted(self.database_name(), '"');
+        format!("CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0")
+    }
+
+    async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
+        let mut migrator = sqlx::migrate!("migrations/postgres");
+        migrator.dangerous_set_table_name("import_migrations");
+        let mut connection = PgConnection::connect_with(&self.options).await?;
+        migrator.run_direct(None, &mut connection, false).await?;
+        Ok(connection.close().await?)
+    }
+
+    async fn misfit(&self, connection: &mut dyn Connection) -> Result<Option<Misfit>, sqlx::Error> {
+        let query = sql("SELECT current_setting('server_encoding')");
+        let rows = connection.query(query, &[], &[CellType::Text]).await?;
+        let encoding = rows.into_iter().flatten().next().map(|cell| cell.into_text());
+        if let Some(encoding) = encoding.filter(|encoding| encoding != "UTF8") {
+            let what = format!(
+                "the database `{}` stores text as {encoding}, which cannot hold every character",
+                self.database_name()
+            );
+            return Ok(Some(Misfit { what, statements: Vec::new() }));
+        }
+        let query = sql("SELECT attname::text, format_type(atttypid, atttypmod) \
+             FROM pg_attribute WHERE attrelid = to_regclass('logs') AND attnum > 0 \
+             AND NOT attisdropped ORDER BY attnum");
+        let rows = connection.query(query, &[], &[CellType::Text; 2]).await?;
+        let (mut names, mut narrow) = (Vec::new(), Vec::new());
+        for row in rows {
+            let [name, column_type] = <[_; 2]>::try_from(row).expect("two columns");
+            let (name, column_type) = (name.into_text(), column_type.into_text());
+            if !matches!(&*column_type, "text" | "character varying") {
+                narrow.push((name.clone(), column_type));
+            }
+            names.push(name);
+        }
+        let columns = COLUMNS.map(str::to_ascii_lowercase);
+        if let Some(what) = other_columns(&names, &columns) {
+            return Ok(Some(Misfit { what, statements: Vec::new() }));
+        }
+        let Some((first, first_type)) = narrow.first() else { return Ok(None) };
+        let what = format!(
+            "{} of the `logs` table's columns cannot hold everything; `{first}`, for one, is \
+             {first_type}",
+            narrow.len()
+        );
+        let changes: Vec<String> = narrow
+            .iter()
+            .map(|(name, _)| {
+                let name = quoted(name, '"');
+                format!("ALTER COLUMN {name} TYPE text USING {name}::text")
+            })
+            .collect();
+        let statements = vec![format!("ALTER TABLE logs {}", changes.join(", "))];
+        Ok(Some(Misfit { what, statements }))
+    }
+
+    fn indexed_columns_sql(&self) -> &'static str {
+        "SELECT a.attname::text FROM pg_index i JOIN pg_attribute a \
+         ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] \
+         WHERE i.indrelid = to_regclass('logs') AND i.indisvalid AND i.indpred IS NULL"
+    }
+
+    fn index_statements(&self, missing: &[Index]) -> Vec<(Vec<Index>, String)> {
+        let build = |index: &Index| {
+            let create =
+                format!("CREATE INDEX IF NOT EXISTS {} ON logs ({})", index.name, index.column);
+            (vec![*index], create)
+        };
+        missing.iter().map(build).collect()
+    }
+
+    fn has_ledger_sql(&self) -> &'static str {
+        "SELECT COUNT(to_regclass('import_objects'))"
+    }
+}
+
+struct PostgresLink {
+    inner: PgConnection,
+    load_method: LoadMethod,
+}
+
+connection_over_sqlx! { PostgresLink, PgArguments,
+    fn statement_bytes_max(&self) -> usize {
+        16 << 20
+    }
+
+    async fn copy_rows(&mut self, batch: &Batch) -> Result<bool, sqlx::Error> {
+        if self.load_method == LoadMethod::Insert {
+            return Ok(false);
+        }
+        let statement =
+            format!("COPY logs ({}) FROM STDIN (FORMAT binary)", COLUMNS.join(", "));
+        let mut copy = self.inner.copy_in_raw(&statement).await?;
+        let mut chunk = Vec::with_capacity(2 * COPY_CHUNK_BYTES);
+        chunk.extend_from_slice(COPY_HEADER);
+        for log in batch.objects.iter().filter_map(ParsedObject::log) {
+            for part in log.rows.as_copy_bytes().chunks(COPY_CHUNK_BYTES) {
+                chunk.extend_from_slice(part);
+                if chunk.len() >= COPY_CHUNK_BYTES {
+                    copy.send(&*chunk).await?;
+                    chunk.clear();
+                }
+            }
+        }
+        chunk.extend_from_slice(COPY_TRAILER);
+        copy.send(&*chunk).await?;
+        let rows = copy.finish().await?;
+        assert_eq!(rows, batch.rows() as u64, "PostgreSQL counted other rows than we sent");
+        Ok(true)
+    }
+}

@@ -1,0 +1,285 @@
+//! The tables as data: columns, indexes, and how many rows go into a statement.
+//!
+//! `migrations/` creates the tables; what is said of them here must agree.
+
+use crate::record::{COLUMNS, CellLimit};
+use crate::row::CELLS;
+
+/// Which SQL the server speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Sqlite,
+    Postgres,
+    /// MySQL and MariaDB.
+    Mysql,
+}
+
+impl Dialect {
+    /// The most rows of a multi-row INSERT; a power of two.
+    ///
+    /// PostgreSQL takes 171,000 rows a second at 100 rows a statement and 178,000 at 1,000;
+    /// MySQL is fastest at 100 to 200 and 1.7 times slower at 4,000; SQLite gains nothing
+    /// beyond 200.
+    pub(super) const fn statement_rows_max(self) -> usize {
+        match self {
+            Self::Postgres => 1024,
+            Self::Mysql | Self::Sqlite => 128,
+        }
+    }
+
+    /// Returns the SQL with this dialect's placeholders for each `?`.
+    pub(super) fn placeholders(self, sql: &str) -> String {
+        if self != Self::Postgres {
+            return sql.to_owned();
+        }
+        let mut numbered = String::with_capacity(sql.len() + 64);
+        for (n, part) in sql.split('?').enumerate() {
+            if n > 0 {
+                numbered.push('$');
+                numbered.push_str(&n.to_string());
+            }
+            numbered.push_str(part);
+        }
+        numbered
+    }
+}
+
+/// A table that takes multi-row INSERTs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Table {
+    pub(super) name: &'static str,
+    pub(super) columns: &'static [&'static str],
+}
+
+impl Table {
+    /// Returns the INSERT of so many rows.
+    pub(super) fn insert_sql(&self, dialect: Dialect, rows: usize) -> String {
+        let row = format!("({})", vec!["?"; self.columns.len()].join(","));
+        let columns = self.columns.join(", ");
+        let rows = vec![row; rows].join(",");
+        dialect.placeholders(&format!("INSERT INTO {} ({columns}) VALUES {rows}", self.name))
+    }
+}
+
+pub(super) const LOGS: Table = Table { name: "logs", columns: &COLUMNS };
+
+pub(super) const OBJECTS: Table = Table {
+    name: "import_objects",
+    columns: &[
+        "id",
+        "uri",
+        "version",
+        "size_bytes",
+        "digest",
+        "outcome",
+        "kind",
+        "record_count",
+        "row_count",
+        "reject_count",
+        "altered_count",
+        "reason",
+        "run_id",
+        "batch_id",
+        "finished_at",
+    ],
+};
+
+pub(super) const REJECTS: Table = Table {
+    name: "import_rejects",
+    columns: &["object_id", "record_index", "offset_bytes", "reason", "record"],
+};
+
+pub(super) const RUNS: Table = Table {
+    name: "import_runs",
+    columns: &[
+        "id",
+        "started_at",
+        "finished_at",
+        "program_version",
+        "sources",
+        "outcome",
+        "listed",
+        "loaded",
+        "already_loaded",
+        "skipped",
+        "failed",
+        "record_count",
+        "row_count",
+        "reject_count",
+        "altered_count",
+    ],
+};
+
+/// An index on one column of `logs`, built after the load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Index {
+    /// Its name in the database.
+    pub name: &'static str,
+    /// The column it is on.
+    pub column: &'static str,
+    /// How many characters MySQL indexes of a column that is too wide for a full index.
+    pub(super) mysql_prefix_chars: Option<u16>,
+}
+
+impl Index {
+    const fn on(column: &'static str, name: &'static str) -> Self {
+        Self { name, column, mysql_prefix_chars: None }
+    }
+
+    /// Returns the indexed expression for MySQL.
+    pub(super) fn mysql_key(&self) -> String {
+        match self.mysql_prefix_chars {
+            Some(chars) => format!("{}({chars})", self.column),
+            None => self.column.to_owned(),
+        }
+    }
+}
+
+/// The indexes of the post-load step: the tutorial's five, and one on the time.
+pub const INDEXES: [Index; 6] = [
+    Index::on("eventTime", "logs_eventtime"),
+    Index::on("eventSource", "logs_eventsource"),
+    Index::on("eventName", "logs_eventname"),
+    Index { mysql_prefix_chars: Some(255), ..Index::on("errorCode", "logs_errorcode") },
+    Index { mysql_prefix_chars: Some(255), ..Index::on("requestID", "logs_requestid") },
+    Index::on("eventType", "logs_eventtype"),
+];
+
+/// The longest value that PostgreSQL's B-tree takes is a third of a page (documentation, "B-Tree
+/// Indexes"): 2,704 bytes with its header.
+const POSTGRES_INDEXED_BYTES_MAX: usize = 2_600;
+
+/// The MySQL column types, in the table's order, and what each holds. The others hold more than
+/// an object can.
+pub(super) const MYSQL_TYPES: [&str; CELLS] = [
+    "varchar(768)",
+    "longtext",
+    "varchar(768)",
+    "varchar(768)",
+    "varchar(768)",
+    "varchar(768)",
+    "varchar(768)",
+    "mediumtext",
+    "varchar(1024)",
+    "mediumtext",
+    "longtext",
+    "longtext",
+    "varchar(1024)",
+    "varchar(768)",
+    "varchar(768)",
+    "varchar(768)",
+];
+
+/// Returns the room in each column of `logs`.
+pub(super) fn limits(dialect: Dialect) -> [CellLimit; CELLS] {
+    std::array::from_fn(|column| match dialect {
+        Dialect::Sqlite => CellLimit::Any,
+        Dialect::Postgres => match INDEXES.iter().any(|index| index.column == COLUMNS[column]) {
+            true => CellLimit::Bytes(POSTGRES_INDEXED_BYTES_MAX),
+            false => CellLimit::Any,
+        },
+        Dialect::Mysql => match mysql_capacity(MYSQL_TYPES[column]) {
+            Some(Capacity::Chars(chars)) => CellLimit::Chars(chars),
+            Some(Capacity::Bytes(bytes)) => CellLimit::Bytes(bytes),
+            None => CellLimit::Any,
+        },
+    })
+}
+
+/// Names how the columns of an existing `logs` table differ from ours; `None` if there is no
+/// table, or it has our columns, in whatever order.
+pub(super) fn other_columns(
+    found: &[impl AsRef<str>],
+    expected: &[impl AsRef<str>; CELLS],
+) -> Option<String> {
+    if found.is_empty() {
+        return None;
+    }
+    let lacks = |list: &[&str], name: &str| !list.iter().any(|it| it.eq_ignore_ascii_case(name));
+    let found: Vec<&str> = found.iter().map(AsRef::as_ref).collect();
+    let expected: Vec<&str> = expected.iter().map(AsRef::as_ref).collect();
+    let missing: Vec<&str> = expected.iter().copied().filter(|name| lacks(&found, name)).collect();
+    let extra: Vec<&str> = found.iter().copied().filter(|name| lacks(&expected, name)).collect();
+    let mut parts = Vec::new();
+    if !missing.is_empty() {
+        parts.push(format!("lacks `{}`", missing.join("`, `")));
+    }
+    if !extra.is_empty() {
+        parts.push(format!("also has `{}`", extra.join("`, `")));
+    }
+    if parts.is_empty() {
+        return None;
+    }
+    Some(format!("there is a `logs` table with other columns: it {}", parts.join(" and ")))
+}
+
+enum Capacity {
+    Chars(usize),
+    Bytes(usize),
+}
+
+/// MySQL manual, "String Type Storage Requirements".
+fn mysql_capacity(column_type: &str) -> Option<Capacity> {
+    match column_type {
+        "varchar(768)" => Some(Capacity::Chars(768)),
+        "varchar(1024)" => Some(Capacity::Chars(1024)),
+        "mediumtext" => Some(Capacity::Bytes((1 << 24) - 1)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_insert_has_a_placeholder_for_every_value() {
+        let table = Table { name: "t", columns: &["a", "b"] };
+        let sqlite = "INSERT INTO t (a, b) VALUES (?,?),(?,?)";
+        assert_eq!(table.insert_sql(Dialect::Sqlite, 2), sqlite);
+        let postgres = "INSERT INTO t (a, b) VALUES ($1,$2),($3,$4)";
+        assert_eq!(table.insert_sql(Dialect::Postgres, 2), postgres);
+    }
+
+    #[test]
+    fn no_statement_binds_more_than_its_database_takes() {
+        // PostgreSQL and MySQL count binds in 16 bits (their protocols, Bind and
+        // COM_STMT_PREPARE); SQLite's default is SQLITE_MAX_VARIABLE_NUMBER.
+        for (dialect, binds_max) in
+            [(Dialect::Sqlite, 32_766), (Dialect::Postgres, 65_535), (Dialect::Mysql, 65_535)]
+        {
+            for table in [LOGS, OBJECTS, REJECTS, RUNS] {
+                let binds = dialect.statement_rows_max() * table.columns.len();
+                assert!(binds <= binds_max, "{dialect:?} {}", table.name);
+            }
+        }
+    }
+
+    #[test]
+    fn the_migrations_agree_with_the_code() {
+        let mysql = include_str!("../../migrations/mysql/0001_tables.sql");
+        for (column, column_type) in COLUMNS.iter().zip(MYSQL_TYPES) {
+            let is_there = mysql.lines().any(|line| {
+                let mut words = line.split([' ', ',']).filter(|word| !word.is_empty());
+                words.next() == Some(column) && words.next() == Some(column_type)
+            });
+            assert!(is_there, "{column} {column_type}");
+        }
+        for sql in [
+            mysql,
+            include_str!("../../migrations/postgres/0001_tables.sql"),
+            include_str!("../../migrations/sqlite/0001_tables.sql"),
+        ] {
+            for table in [LOGS, OBJECTS, REJECTS, RUNS] {
+                let (_, body) = sql.split_once(&format!("EXISTS {} (", table.name)).unwrap();
+                let (body, _) = body.split_once("\n)").unwrap();
+                let columns: Vec<&str> = body
+                    .lines()
+                    .filter_map(|line| line.split_whitespace().next())
+                    .filter(|word| *word != "PRIMARY" && *word != "--")
+                    .collect();
+                assert_eq!(columns, table.columns);
+            }
+        }
+    }
+}

@@ -1,0 +1,631 @@
+//! The one transaction, for all databases, and the one pool of connections.
+//!
+//! A batch is one transaction: replaced ledger lines go, new ledger lines come, then rejects,
+//! then rows. The ledger comes first because its primary key decides between two imports of the
+//! same object: the loser learns it before it has sent its rows.
+//!
+//! A connection that fails in any way but by the database's own word is dropped, which rolls
+//! back; no connection is ever given back inside a transaction.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::SqlStr;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::connection::{CellType, Cells, Connection, Value, sql};
+use super::schema::{Dialect, INDEXES, Index, LOGS, OBJECTS, REJECTS, Table, limits};
+use super::{BoxError, Sink, SinkError, mysql, postgres, sqlite};
+use crate::batch::{Batch, ParsedContent, ParsedObject};
+use crate::config::{Database as DatabaseSettings, Engine, LoadMethod};
+use crate::ledger::{Line, Outcome};
+use crate::object::ObjectId;
+use crate::record::{CellRules, Kind};
+
+mod runs;
+
+pub use runs::{FailedObject, RejectedRecord, RunLine, RunTotals};
+
+/// How long a server may take to accept a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long one batch may take, waiting for another import's locks included.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+
+/// How often the migrations are tried when another import is creating the same tables.
+const MIGRATE_ATTEMPTS_MAX: u32 = 20;
+
+/// How long to wait between two of them.
+const MIGRATE_WAIT: Duration = Duration::from_millis(100);
+
+/// What to do with a `logs` table that is too narrow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpgradePolicy {
+    /// Refuse it, and say what would widen it.
+    Refuse,
+    /// Widen it.
+    Upgrade,
+}
+
+/// How a database is opened.
+#[derive(Debug, Clone, Copy)]
+pub struct OpenOptions {
+    /// How rows are loaded.
+    pub load_method: LoadMethod,
+}
+
+/// What a database's error means to us; decided once, by its driver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// Try again.
+    Transient,
+    /// A line of the ledger is there already.
+    Conflict,
+    /// The data is at fault.
+    Refused,
+    /// The database does not exist yet.
+    NoDatabase,
+    /// Nothing helps; the hint says what the user can do.
+    Fatal(Option<String>),
+}
+
+/// A connection in use, and the right to have one.
+struct Lease<'d> {
+    /// What it is used for, as errors say it.
+    doing: &'static str,
+    connection: Box<dyn Connection>,
+    _permit: SemaphorePermit<'d>,
+}
+
+/// What is wrong with a `logs` table, and the SQL that would mend it, if any would.
+#[derive(Debug)]
+pub(super) struct Misfit {
+    pub(super) what: String,
+    pub(super) statements: Vec<String>,
+}
+
+/// What differs between the databases.
+#[async_trait]
+pub(super) trait Driver: Send + Sync + fmt::Debug {
+    fn dialect(&self) -> Dialect;
+
+    /// How many connections may be open at once.
+    fn connections_max(&self) -> usize;
+
+    /// How many index builds run side by side.
+    fn index_width(&self) -> usize;
+
+    async fn connect(&self) -> Result<Box<dyn Connection>, sqlx::Error>;
+
+    fn meaning(&self, error: &dyn sqlx::error::DatabaseError) -> Meaning;
+
+    /// Creates the database itself; one that exists by now is fine.
+    async fn create_database(&self) -> Result<(), sqlx::Error>;
+
+    /// Returns the SQL that creates the database, for a user who may.
+    fn create_database_sql(&self) -> String;
+
+    async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError>;
+
+    /// Checks an existing `logs` table; none is fine.
+    async fn misfit(&self, connection: &mut dyn Connection) -> Result<Option<Misfit>, sqlx::Error>;
+
+    /// Returns the SQL of a query whose text column names each column an index of `logs` leads
+    /// with.
+    fn indexed_columns_sql(&self) -> &'static str;
+
+    /// Returns the statements that build the indexes, each with the indexes it builds.
+    fn index_statements(&self, missing: &[Index]) -> Vec<(Vec<Index>, String)>;
+
+    /// Returns the SQL of a query that answers one integer: whether the ledger's table exists.
+    fn has_ledger_sql(&self) -> &'static str;
+}
+
+/// A database with our tables.
+pub struct Database {
+    driver: Box<dyn Driver>,
+    rules: CellRules,
+    /// Connections that are open, idle, and outside any transaction.
+    idle: Mutex<Vec<Box<dyn Connection>>>,
+    /// One permit per connection that may be open.
+    permits: Semaphore,
+    /// SQL of multi-row INSERTs, by table and rows; a few per table.
+    inserts: Mutex<HashMap<(&'static str, usize), SqlStr>>,
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database").field("driver", &self.driver).finish_non_exhaustive()
+    }
+}
+
+impl Database {
+    /// Makes the sink for a database; connects to nothing yet.
+    ///
+    /// # Errors
+    /// The driver does not understand the URL.
+    pub fn new(settings: &DatabaseSettings, options: OpenOptions) -> Result<Self, SinkError> {
+        let url = settings.url.expose();
+        let driver = match settings.url.engine() {
+            Engine::Sqlite => sqlite::SqliteDriver::new(url).map(into_dyn),
+            Engine::Postgres => postgres::PostgresDriver::new(url, options).map(into_dyn),
+            Engine::Mysql => mysql::MysqlDriver::new(url).map(into_dyn),
+        }
+        .map_err(|error| SinkError::Fatal {
+            doing: "use the database URL",
+            source: unwrapped(error),
+            hint: None,
+        })?;
+        let dialect = driver.dialect();
+        Ok(Self {
+            rules: CellRules { stores_nul: dialect != Dialect::Postgres, limits: limits(dialect) },
+            idle: Mutex::new(Vec::new()),
+            permits: Semaphore::new(driver.connections_max()),
+            inserts: Mutex::new(HashMap::new()),
+            driver,
+        })
+    }
+
+    /// Creates what is missing: the database, where the account may, and the tables.
+    ///
+    /// Returns whether the database itself was created.
+    ///
+    /// # Errors
+    /// The database cannot be reached or created, or has a `logs` table that is not the
+    /// tutorial's. A narrow one is widened or refused, as `policy` says.
+    pub async fn prepare(&self, policy: UpgradePolicy) -> Result<bool, SinkError> {
+        let is_created = self.create_if_missing().await?;
+        let mut lease = self.lease("look at the `logs` table").await?;
+        let misfit = self.driver.misfit(&mut *lease.connection).await;
+        match self.end(lease, misfit)? {
+            Some(misfit) if policy == UpgradePolicy::Upgrade && !misfit.statements.is_empty() => {
+                for statement in &misfit.statements {
+                    tracing::info!(statement, "widening the `logs` table");
+                    self.run("widen the `logs` table", sql(statement)).await?;
+                }
+            }
+            Some(misfit) => return Err(unfit(&misfit)),
+            None => {}
+        }
+        self.migrate().await?;
+        Ok(is_created)
+    }
+
+    async fn create_if_missing(&self) -> Result<bool, SinkError> {
+        let _permit = self.permit().await;
+        match self.connect().await {
+            Ok(connection) => {
+                self.give_back(connection);
+                return Ok(false);
+            }
+            Err(error) if self.meaning(&error) == Meaning::NoDatabase => {}
+            Err(error) => return Err(self.error("connect to the database", error)),
+        }
+        self.driver.create_database().await.map_err(|error| {
+            let sql = self.driver.create_database_sql();
+            match self.error("create the database", error) {
+                SinkError::Fatal { doing, source, hint } => {
+                    let hint = hint
+                        .unwrap_or_else(|| format!("let an account that may create it run: {sql}"));
+                    SinkError::Fatal { doing, source, hint: Some(hint) }
+                }
+                other => other,
+            }
+        })?;
+        Ok(true)
+    }
+
+    /// Creates the tables. Two imports that start at once may get in each other's way, where the
+    /// database has no lock for that; the second try then finds the first one's work.
+    async fn migrate(&self) -> Result<(), SinkError> {
+        let _permit = self.permit().await;
+        let mut attempt = 1;
+        loop {
+            let Err(error) = self.driver.migrate().await else { return Ok(()) };
+            let (may_pass, source) = match error {
+                sqlx::migrate::MigrateError::Execute(error)
+                | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => {
+                    let meaning = self.meaning(&error);
+                    let may_pass = matches!(meaning, Meaning::Transient | Meaning::Conflict);
+                    (may_pass, unwrapped(error))
+                }
+                other => (false, other.into()),
+            };
+            if !may_pass || attempt == MIGRATE_ATTEMPTS_MAX {
+                let hint = "the account needs the right to create tables, or tables made by one \
+                            that has it";
+                let hint = Some(hint.to_owned());
+                return Err(SinkError::Fatal { doing: "create the tables", source, hint });
+            }
+            attempt += 1;
+            tokio::time::sleep(MIGRATE_WAIT).await;
+        }
+    }
+
+    /// Returns whether the database and its ledger exist; creates nothing.
+    pub async fn has_ledger(&self) -> Result<bool, SinkError> {
+        {
+            let _permit = self.permit().await;
+            match self.connect().await {
+                Ok(connection) => self.give_back(connection),
+                Err(error) if self.meaning(&error) == Meaning::NoDatabase => return Ok(false),
+                Err(error) => return Err(self.error("connect to the database", error)),
+            }
+        }
+        let query = sql(self.driver.has_ledger_sql());
+        let rows = self.query("look for the ledger", query, &[], &[CellType::Int]).await?;
+        Ok(rows.into_iter().flatten().any(|cell| cell.into_int() > 0))
+    }
+
+    /// Returns those of [`INDEXES`] that no index of the table leads with.
+    pub async fn missing_indexes(&self) -> Result<Vec<Index>, SinkError> {
+        let query = sql(self.driver.indexed_columns_sql());
+        let rows = self.query("look for indexes", query, &[], &[CellType::Text]).await?;
+        let indexed: Vec<String> = rows.into_iter().flatten().map(|c| c.into_text()).collect();
+        let is_missing =
+            |index: &Index| !indexed.iter().any(|name| name.eq_ignore_ascii_case(index.column));
+        Ok(INDEXES.into_iter().filter(is_missing).collect())
+    }
+
+    /// Returns how many statements of [`Database::index_statements`] should run side by side.
+    pub fn index_width(&self) -> usize {
+        self.driver.index_width()
+    }
+
+    /// Returns the statements that build the missing indexes, each with what it builds.
+    pub fn index_statements(&self, missing: &[Index]) -> Vec<(Vec<Index>, String)> {
+        if missing.is_empty() { Vec::new() } else { self.driver.index_statements(missing) }
+    }
+
+    /// Runs one of [`Database::index_statements`].
+    pub async fn build_indexes(&self, statement: &str) -> Result<(), SinkError> {
+        self.run("build an index", sql(statement)).await
+    }
+
+    /// Closes the idle connections.
+    pub async fn close(&self) {
+        let idle = std::mem::take(&mut *self.lock_idle());
+        for connection in idle {
+            connection.close().await;
+        }
+    }
+
+    async fn permit(&self) -> SemaphorePermit<'_> {
+        self.permits.acquire().await.expect("the semaphore is never closed")
+    }
+
+    fn lock_idle(&self) -> std::sync::MutexGuard<'_, Vec<Box<dyn Connection>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn give_back(&self, connection: Box<dyn Connection>) {
+        self.lock_idle().push(connection);
+    }
+
+    async fn connect(&self) -> Result<Box<dyn Connection>, sqlx::Error> {
+        tokio::time::timeout(CONNECT_TIMEOUT, self.driver.connect())
+            .await
+            .unwrap_or_else(|_| Err(timed_out("no connection", CONNECT_TIMEOUT)))
+    }
+
+    /// Takes an idle connection, or opens one.
+    async fn lease(&self, doing: &'static str) -> Result<Lease<'_>, SinkError> {
+        let permit = self.permit().await;
+        let idle = self.lock_idle().pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => self.connect().await.map_err(|error| self.error(doing, error))?,
+        };
+        Ok(Lease { doing, connection, _permit: permit })
+    }
+
+    /// Ends a lease: after success the connection is kept, after an error it is dropped.
+    fn end<T>(&self, lease: Lease<'_>, outcome: Result<T, sqlx::Error>) -> Result<T, SinkError> {
+        match outcome {
+            Ok(value) => {
+                self.give_back(lease.connection);
+                Ok(value)
+            }
+            Err(error) => Err(self.error(lease.doing, error)),
+        }
+    }
+
+    async fn run(&self, doing: &'static str, statement: SqlStr) -> Result<(), SinkError> {
+        let mut lease = self.lease(doing).await?;
+        let outcome = lease.connection.run(statement).await;
+        self.end(lease, outcome)
+    }
+
+    async fn query(
+        &self,
+        doing: &'static str,
+        query: SqlStr,
+        values: &[Value<'_>],
+        types: &[CellType],
+    ) -> Result<Vec<Cells>, SinkError> {
+        let mut lease = self.lease(doing).await?;
+        let outcome = lease.connection.query(query, values, types).await;
+        self.end(lease, outcome)
+    }
+
+    fn meaning(&self, error: &sqlx::Error) -> Meaning {
+        match error {
+            sqlx::Error::Database(error) => self.driver.meaning(&**error),
+            sqlx::Error::InvalidArgument(_) | sqlx::Error::Encode(_) => Meaning::Refused,
+            sqlx::Error::Configuration(_) | sqlx::Error::Tls(_) => Meaning::Fatal(None),
+            _ => Meaning::Transient,
+        }
+    }
+
+    /// Names what failed, and decides once whether it may be tried again.
+    fn error(&self, doing: &'static str, error: sqlx::Error) -> SinkError {
+        let meaning = self.meaning(&error);
+        let source = unwrapped(error);
+        match meaning {
+            Meaning::Transient => SinkError::Transient { doing, source },
+            Meaning::Conflict => SinkError::Conflict,
+            Meaning::Refused => SinkError::Refused { source },
+            Meaning::NoDatabase => {
+                let hint = format!(
+                    "`cloudtrail2sql import` creates it, or: {}",
+                    self.driver.create_database_sql()
+                );
+                SinkError::Fatal { doing, source, hint: Some(hint) }
+            }
+            Meaning::Fatal(hint) => SinkError::Fatal { doing, source, hint },
+        }
+    }
+
+    /// The one transaction.
+    async fn write_batch(
+        &self,
+        connection: &mut dyn Connection,
+        run_id: i64,
+        batch: &Batch,
+    ) -> Result<(), sqlx::Error> {
+        let dialect = self.driver.dialect();
+        let begin = if dialect == Dialect::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
+        connection.run(sql(begin)).await?;
+        let delete =
+            dialect.placeholders("DELETE FROM import_objects WHERE id = ? AND outcome <> 'loaded'");
+        for object in batch.objects.iter().filter(|object| object.replaces_line) {
+            connection.execute(sql(&*delete), &[Value::Bytes(&object.id.0)]).await?;
+        }
+        // In the order of their keys, so that two imports never wait for each other in a circle.
+        let mut objects: Vec<&ParsedObject> = batch.objects.iter().collect();
+        objects.sort_by_key(|object| object.id);
+        let texts: Vec<LineTexts> = objects.iter().map(|object| LineTexts::of(object)).collect();
+        let mut lines = objects
+            .iter()
+            .zip(&texts)
+            .map(|(object, texts)| ledger_line(object, texts, run_id, batch.id));
+        self.insert(connection, &OBJECTS, &mut lines).await?;
+        let mut rejects = objects.iter().flat_map(|object| reject_lines(object));
+        self.insert(connection, &REJECTS, &mut rejects).await?;
+        if batch.rows() > 0 && !connection.copy_rows(batch).await? {
+            let logs = batch.objects.iter().filter_map(ParsedObject::log);
+            let mut rows = logs.flat_map(|log| &log.rows).map(|cells| cells.map(Value::Text));
+            self.insert(connection, &LOGS, &mut rows).await?;
+        }
+        connection.run(sql("COMMIT")).await
+    }
+
+    /// Inserts rows by as few prepared shapes as possible: full statements, then one for each
+    /// power of two in what is left.
+    async fn insert<'v, const N: usize>(
+        &self,
+        connection: &mut dyn Connection,
+        table: &Table,
+        rows: &mut (dyn Iterator<Item = [Value<'v>; N]> + Send),
+    ) -> Result<(), sqlx::Error> {
+        assert_eq!(N, table.columns.len(), "a value for each column of {}", table.name);
+        let rows_max = self.driver.dialect().statement_rows_max();
+        let bytes_max = connection.statement_bytes_max();
+        let mut values: Vec<Value<'v>> = Vec::with_capacity(rows_max * N);
+        let mut bytes = 0;
+        for row in rows {
+            let row_bytes: usize = row.iter().map(Value::wire_bytes).sum();
+            if row_bytes > connection.row_bytes_max() {
+                return Err(sqlx::Error::InvalidArgument(format!(
+                    "a row of {row_bytes} bytes exceeds what the server takes at once, {} bytes",
+                    connection.row_bytes_max()
+                )));
+            }
+            if values.len() == rows_max * N || bytes + row_bytes > bytes_max {
+                self.insert_values(connection, table, &values).await?;
+                values.clear();
+                bytes = 0;
+            }
+            bytes += row_bytes;
+            values.extend_from_slice(&row);
+        }
+        self.insert_values(connection, table, &values).await
+    }
+
+    async fn insert_values(
+        &self,
+        connection: &mut dyn Connection,
+        table: &Table,
+        mut values: &[Value<'_>],
+    ) -> Result<(), sqlx::Error> {
+        let columns = table.columns.len();
+        while !values.is_empty() {
+            let rows_left = values.len() / columns;
+            let rows = 1 << rows_left.ilog2();
+            let (now, later) = values.split_at(rows * columns);
+            connection.execute(self.insert_sql(table, rows), now).await?;
+            values = later;
+        }
+        Ok(())
+    }
+
+    fn insert_sql(&self, table: &Table, rows: usize) -> SqlStr {
+        let mut inserts = self.inserts.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || sql(table.insert_sql(self.driver.dialect(), rows)).clone();
+        inserts.entry((table.name, rows)).or_insert_with(make).clone()
+    }
+}
+
+#[async_trait]
+impl Sink for Database {
+    fn rules(&self) -> &CellRules {
+        &self.rules
+    }
+
+    async fn seen(&self, ids: &[ObjectId]) -> Result<HashMap<ObjectId, Line>, SinkError> {
+        let Some(last) = ids.last() else { return Ok(HashMap::new()) };
+        // The list is filled up to a power of two, so that few shapes are prepared.
+        let width = ids.len().next_power_of_two();
+        let query = format!(
+            "SELECT id, outcome, kind, version, digest, run_id, batch_id FROM import_objects \
+             WHERE id IN ({})",
+            vec!["?"; width].join(",")
+        );
+        let query = self.driver.dialect().placeholders(&query);
+        let filled = ids.iter().chain(std::iter::repeat_n(last, width - ids.len()));
+        let values: Vec<Value<'_>> = filled.map(|id| Value::Bytes(&id.0)).collect();
+        let types = [
+            CellType::Bytes,
+            CellType::Text,
+            CellType::Text,
+            CellType::Text,
+            CellType::Text,
+            CellType::Int,
+            CellType::Int,
+        ];
+        let rows = self.query("read the ledger", sql(query), &values, &types).await?;
+        Ok(rows.into_iter().filter_map(read_line).collect())
+    }
+
+    async fn write(&self, run_id: i64, batch: &Batch) -> Result<(), SinkError> {
+        let mut lease = self.lease("write a batch").await?;
+        let writing = self.write_batch(&mut *lease.connection, run_id, batch);
+        let outcome = tokio::time::timeout(WRITE_TIMEOUT, writing)
+            .await
+            .unwrap_or_else(|_| Err(timed_out("no answer", WRITE_TIMEOUT)));
+        self.end(lease, outcome)
+    }
+}
+
+fn into_dyn<D: Driver + 'static>(driver: D) -> Box<dyn Driver> {
+    Box::new(driver)
+}
+
+/// Returns the cause itself, without sqlx's words around it.
+fn unwrapped(error: sqlx::Error) -> BoxError {
+    match error {
+        sqlx::Error::Database(error) => error.into_error(),
+        sqlx::Error::Io(error) => error.into(),
+        sqlx::Error::Tls(error)
+        | sqlx::Error::Configuration(error)
+        | sqlx::Error::Encode(error)
+        | sqlx::Error::Decode(error) => error,
+        other => other.into(),
+    }
+}
+
+fn timed_out(what: &str, after: Duration) -> sqlx::Error {
+    let text = format!("{what} within {} s", after.as_secs());
+    sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, text))
+}
+
+fn unfit(misfit: &Misfit) -> SinkError {
+    let hint = if misfit.statements.is_empty() {
+        "import into another database, or rename that table".to_owned()
+    } else {
+        let statements = misfit.statements.join(";\n      ");
+        format!("run the command again with `--upgrade-table`, or run:\n      {statements};")
+    };
+    SinkError::Unfit { what: misfit.what.clone(), hint }
+}
+
+fn reject_lines(object: &ParsedObject) -> impl Iterator<Item = [Value<'_>; 5]> + Send {
+    let rejects = object.log().map_or(&[][..], |log| &log.rejects);
+    rejects.iter().map(|reject| {
+        [
+            Value::Bytes(&object.id.0),
+            int(reject.index),
+            int(reject.offset_bytes),
+            Value::Text(Some(&reject.reason)),
+            Value::Text(Some(&reject.text)),
+        ]
+    })
+}
+
+/// The texts of a ledger line that the object does not hold itself.
+struct LineTexts {
+    uri: String,
+    outcome: &'static str,
+    kind: Option<&'static str>,
+    reason: Option<String>,
+    finished_at: String,
+}
+
+impl LineTexts {
+    fn of(object: &ParsedObject) -> Self {
+        let (outcome, kind, reason) = match &object.content {
+            ParsedContent::Log(_) => ("loaded", None, None),
+            ParsedContent::Foreign(kind) => ("skipped", Some(kind.as_str()), None),
+            ParsedContent::Failed(reason) => ("failed", None, Some(visible_nul(reason))),
+        };
+        let uri = visible_nul(&object.object.location.uri());
+        let finished_at = jiff::Timestamp::now().to_string();
+        Self { uri, outcome, kind, reason, finished_at }
+    }
+}
+
+fn ledger_line<'v>(
+    object: &'v ParsedObject,
+    texts: &'v LineTexts,
+    run_id: i64,
+    batch_id: i64,
+) -> [Value<'v>; 15] {
+    let log = object.log();
+    [
+        Value::Bytes(&object.id.0),
+        Value::Text(Some(&texts.uri)),
+        Value::Text(Some(&object.object.version)),
+        int(object.object.size_bytes),
+        Value::Text(Some(&object.digest)),
+        Value::Text(Some(texts.outcome)),
+        Value::Text(texts.kind),
+        int(log.map_or(0, |log| log.records())),
+        int(log.map_or(0, |log| log.rows.len() as u64)),
+        int(log.map_or(0, |log| log.rejects.len() as u64)),
+        int(log.map_or(0, |log| log.altered)),
+        Value::Text(texts.reason.as_deref()),
+        Value::Int(run_id),
+        Value::Int(batch_id),
+        Value::Text(Some(&texts.finished_at)),
+    ]
+}
+
+/// Makes text fit for PostgreSQL, which takes no U+0000, where it is only for people to read.
+fn visible_nul(text: &str) -> String {
+    text.replace('\0', "␀")
+}
+
+fn int(count: u64) -> Value<'static> {
+    Value::Int(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+fn read_line(cells: Cells) -> Option<(ObjectId, Line)> {
+    let [id, outcome, kind, version, digest, run_id, batch_id] =
+        <[_; 7]>::try_from(cells).expect("the query selects seven columns");
+    let id = ObjectId(id.into_bytes().try_into().ok()?);
+    let outcome = match outcome.into_text().as_str() {
+        "loaded" => Outcome::Loaded,
+        "skipped" => {
+            let kind = kind.into_optional_text();
+            let kind = kind.and_then(|name| Kind::from_name(&name));
+            Outcome::Skipped(kind.unwrap_or(Kind::OtherJson))
+        }
+        _ => Outcome::Failed,
+    };
+    let (version, digest) = (version.into_text(), digest.into_text());
+    let (run_id, batch_id) = (run_id.into_int(), batch_id.into_int());
+    Some((id, Line { outcome, version, digest, run_id, batch_id }))
+}

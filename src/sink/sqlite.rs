@@ -1,0 +1,144 @@
+//! What only SQLite needs.
+//!
+//! One connection writes and reads, because SQLite has one writer and our triage would only wait
+//! for it. A file that we create gets pages of 16 KiB. A rollback journal is kept truncated, not
+//! deleted: new pages are not journalled at all, so a bulk load writes every page once, where
+//! write-ahead logging writes it twice. `synchronous` stays FULL: what is committed is on disk.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection as _};
+
+use super::connection::{CellType, Connection, connection_over_sqlx, sql};
+use super::schema::{Dialect, Index};
+use super::sql::{Driver, Meaning, Misfit};
+use crate::record::COLUMNS;
+
+/// How long to wait for another process's transaction.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Pages of a file that we create. Larger pages make fewer, larger writes.
+const PAGE_BYTES: u32 = 16_384;
+
+/// The page cache, in KiB, as SQLite's `cache_size` counts it when negative.
+const CACHE_SIZE: &str = "-32768";
+
+#[derive(Debug)]
+pub(super) struct SqliteDriver {
+    options: SqliteConnectOptions,
+}
+
+impl SqliteDriver {
+    pub(super) fn new(url: &str) -> Result<Self, sqlx::Error> {
+        let options: SqliteConnectOptions = url.parse()?;
+        let options = options
+            .create_if_missing(false)
+            .busy_timeout(BUSY_TIMEOUT)
+            .pragma("cache_size", CACHE_SIZE)
+            .disable_statement_logging();
+        Ok(Self { options })
+    }
+}
+
+#[async_trait]
+impl Driver for SqliteDriver {
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    fn connections_max(&self) -> usize {
+        1
+    }
+
+    fn index_width(&self) -> usize {
+        1
+    }
+
+    async fn connect(&self) -> Result<Box<dyn Connection>, sqlx::Error> {
+        let inner = SqliteConnection::connect_with(&self.options).await?;
+        let mut connection = SqliteLink { inner };
+        let mode = connection.query(sql("PRAGMA journal_mode"), &[], &[CellType::Text]).await?;
+        // A database that its owner put into another mode keeps it.
+        if mode.into_iter().flatten().any(|cell| cell.into_text() == "delete") {
+            connection.run(sql("PRAGMA journal_mode = TRUNCATE")).await?;
+        }
+        Ok(Box::new(connection))
+    }
+
+    fn meaning(&self, error: &dyn sqlx::error::DatabaseError) -> Meaning {
+        // Extended result codes; the low byte is the primary one (sqlite.org/rescode.html).
+        let code: u32 = error.code().and_then(|code| code.parse().ok()).unwrap_or(1);
+        match (code & 0xff, code) {
+            (5 | 6, _) => Meaning::Transient,
+            (19, 1555 | 2067) => Meaning::Conflict,
+            (18..=20 | 25, _) => Meaning::Refused,
+            (14, _) => Meaning::NoDatabase,
+            (13, _) => Meaning::Fatal(Some("make room on the disk, then run it again".into())),
+            (3 | 8 | 23, _) => {
+                Meaning::Fatal(Some("the file and its folder must be writable".into()))
+            }
+            (26, _) => Meaning::Fatal(Some("name another file: this is no SQLite database".into())),
+            _ => Meaning::Fatal(None),
+        }
+    }
+
+    async fn create_database(&self) -> Result<(), sqlx::Error> {
+        let options = self.options.clone().create_if_missing(true).page_size(PAGE_BYTES);
+        let mut created = SqliteConnection::connect_with(&options).await?;
+        // The page size is settled by the first write.
+        sqlx::raw_sql("PRAGMA user_version = 0").execute(&mut created).await?;
+        created.close().await
+    }
+
+    fn create_database_sql(&self) -> String {
+        format!("make the folder of `{}`", self.options.get_filename().display())
+    }
+
+    async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
+        let mut migrator = sqlx::migrate!("migrations/sqlite");
+        migrator.dangerous_set_table_name("import_migrations");
+        let mut connection = SqliteConnection::connect_with(&self.options).await?;
+        migrator.run_direct(None, &mut connection, false).await?;
+        Ok(connection.close().await?)
+    }
+
+    async fn misfit(&self, connection: &mut dyn Connection) -> Result<Option<Misfit>, sqlx::Error> {
+        let query = sql("SELECT name FROM pragma_table_info('logs')");
+        let rows = connection.query(query, &[], &[CellType::Text]).await?;
+        let found: Vec<String> = rows.into_iter().flatten().map(|c| c.into_text()).collect();
+        // SQLite does not enforce a column's type or width.
+        Ok(super::schema::other_columns(&found, &COLUMNS)
+            .map(|what| Misfit { what, statements: Vec::new() }))
+    }
+
+    fn indexed_columns_sql(&self) -> &'static str {
+        "SELECT i.name FROM pragma_index_list('logs') l, pragma_index_info(l.name) i \
+         WHERE i.seqno = 0 AND l.partial = 0 AND i.name IS NOT NULL"
+    }
+
+    fn index_statements(&self, missing: &[Index]) -> Vec<(Vec<Index>, String)> {
+        let build = |index: &Index| {
+            let create =
+                format!("CREATE INDEX IF NOT EXISTS {} ON logs ({})", index.name, index.column);
+            (vec![*index], create)
+        };
+        missing.iter().map(build).collect()
+    }
+
+    fn has_ledger_sql(&self) -> &'static str {
+        "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'import_objects'"
+    }
+}
+
+struct SqliteLink {
+    inner: SqliteConnection,
+}
+
+connection_over_sqlx! { SqliteLink, SqliteArguments,
+    fn statement_bytes_max(&self) -> usize {
+        // Far below SQLITE_MAX_LENGTH; it only bounds what is copied at a time.
+        8 << 20
+    }
+}

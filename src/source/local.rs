@@ -1,0 +1,225 @@
+//! A local file, or a folder and all below it.
+//!
+//! Links are followed, unless to what is listed anyway. What cannot be read is listed all the
+//! same, so that its fetch fails and is counted: nothing is left out in silence, except what is
+//! not a file at all (a warning tells).
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tracing::{debug, warn};
+use walkdir::{DirEntry, WalkDir};
+
+use super::{Pages, Source, SourceError};
+use crate::object::{Location, ObjectRef};
+
+/// As many as an S3 page has, so that the stages behind see one size.
+const PAGE_OBJECTS_MAX: usize = 1_000;
+
+/// Most that is set aside before the first byte is read. A listed size may be wrong.
+const CAPACITY_BYTES_MAX: u64 = 64 << 20;
+
+/// A file or folder.
+#[derive(Debug)]
+pub struct LocalSource {
+    root: PathBuf,
+    is_named: bool,
+}
+
+impl LocalSource {
+    /// Opens the file or folder at `path`, which becomes absolute and free of links.
+    ///
+    /// # Errors
+    /// [`SourceError::Path`] if nothing is there, or something that is neither file nor folder.
+    pub fn open(path: &Path) -> Result<Self, SourceError> {
+        let open = || {
+            let root = fs::canonicalize(path)?;
+            let metadata = fs::metadata(&root)?;
+            if metadata.is_dir() {
+                // Listing fails later for what is below, but at once for what was named.
+                fs::read_dir(&root)?;
+            } else {
+                ensure_regular(&metadata)?;
+            }
+            Ok(Self { root, is_named: metadata.is_file() })
+        };
+        open().map_err(|cause| SourceError::Path { path: path.to_owned(), cause })
+    }
+
+    /// Returns the absolute path.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+}
+
+#[async_trait]
+impl Source for LocalSource {
+    fn pages(&self) -> Box<dyn Pages> {
+        Box::new(LocalPages {
+            root: self.root.clone(),
+            is_named: self.is_named,
+            stage: Stage::Between(Box::new(
+                WalkDir::new(&self.root).follow_links(true).into_iter(),
+            )),
+        })
+    }
+
+    async fn fetch(&self, object: &ObjectRef) -> Result<Bytes, SourceError> {
+        let object = object.clone();
+        spawn_blocking(move || read(&object)).await.expect("reading a file does not panic")
+    }
+}
+
+/// A walk, one page at a time on a blocking thread. A dropped call loses nothing: the next one
+/// waits for the same thread.
+struct LocalPages {
+    root: PathBuf,
+    is_named: bool,
+    stage: Stage,
+}
+
+type Page = Result<Vec<ObjectRef>, SourceError>;
+
+enum Stage {
+    Between(Box<walkdir::IntoIter>),
+    Walking(JoinHandle<(Box<walkdir::IntoIter>, Page)>),
+    Ended,
+}
+
+#[async_trait]
+impl Pages for LocalPages {
+    async fn next_page(&mut self) -> Result<Option<Vec<ObjectRef>>, SourceError> {
+        if let Stage::Between(_) = self.stage
+            && let Stage::Between(mut walk) = std::mem::replace(&mut self.stage, Stage::Ended)
+        {
+            let (root, is_named) = (self.root.clone(), self.is_named);
+            self.stage = Stage::Walking(spawn_blocking(move || {
+                let page = walk_page(&mut walk, &root, is_named);
+                (walk, page)
+            }));
+        }
+        let Stage::Walking(walking) = &mut self.stage else { return Ok(None) };
+        let (walk, page) = walking.await.expect("walking a folder does not panic");
+        let page = match page {
+            Ok(page) if !page.is_empty() => page,
+            last => {
+                self.stage = Stage::Ended;
+                return last.map(|_| None);
+            }
+        };
+        self.stage = Stage::Between(walk);
+        Ok(Some(page))
+    }
+}
+
+/// Returns the next files of `walk`; none means that it is at its end.
+fn walk_page(walk: &mut walkdir::IntoIter, root: &Path, is_named: bool) -> Page {
+    let mut page = Vec::new();
+    while page.len() < PAGE_OBJECTS_MAX
+        && let Some(entry) = walk.next()
+    {
+        match entry {
+            Ok(entry) if is_seen_without_link(&entry, root) => {
+                debug!(path = %entry.path().display(), "skipped: a link to what is listed anyway");
+                if entry.file_type().is_dir() {
+                    walk.skip_current_dir();
+                }
+            }
+            Ok(entry) if entry.file_type().is_dir() => {}
+            Ok(entry) if !entry.file_type().is_file() => {
+                warn!(path = %entry.path().display(), "skipped: neither a file nor a folder");
+            }
+            Ok(entry) => {
+                let seen = entry.metadata().ok();
+                page.push(listed(entry.into_path(), seen.as_ref(), is_named));
+            }
+            Err(error) if error.loop_ancestor().is_some() => {
+                warn!(%error, "skipped: a link to a folder above it, which is listed anyway");
+            }
+            Err(error) => match error.path() {
+                Some(path) if error.depth() > 0 || is_named => {
+                    warn!(%error, "cannot be read");
+                    page.push(listed(path.to_owned(), None, is_named));
+                }
+                // Without a path nothing can stand in for what is missing: stop, do not guess.
+                _ => {
+                    let path = error.path().unwrap_or(root).to_owned();
+                    return Err(SourceError::Path { path, cause: error.into() });
+                }
+            },
+        }
+    }
+    Ok(page)
+}
+
+/// Returns whether `entry` is a link to something below `root`, whose rows would come twice.
+fn is_seen_without_link(entry: &DirEntry, root: &Path) -> bool {
+    entry.path_is_symlink()
+        && entry.depth() > 0
+        && fs::canonicalize(entry.path()).is_ok_and(|target| target.starts_with(root))
+}
+
+/// Returns how a file is listed; one that could not be looked at has no size and no version.
+fn listed(path: PathBuf, seen: Option<&Metadata>, is_named: bool) -> ObjectRef {
+    ObjectRef {
+        location: Location::File(path),
+        size_bytes: seen.map_or(0, Metadata::len),
+        version: seen.map(version).unwrap_or_default(),
+        is_named,
+    }
+}
+
+/// Returns `SIZE-MTIME`, the time in nanoseconds since 1970 (less than zero before it).
+fn version(metadata: &Metadata) -> String {
+    let modified = metadata.modified().unwrap_or(UNIX_EPOCH);
+    let (sign, since) = match modified.duration_since(UNIX_EPOCH) {
+        Ok(after) => ("", after),
+        Err(before) => ("-", before.duration()),
+    };
+    format!("{}-{sign}{}", metadata.len(), since.as_nanos())
+}
+
+fn read(object: &ObjectRef) -> Result<Bytes, SourceError> {
+    let Location::File(path) = &object.location else {
+        unreachable!("a folder lists only files");
+    };
+    let uri = || object.location.uri();
+    read_unchanged(path, object)
+        .map_err(|cause| match cause.kind() {
+            io::ErrorKind::NotFound => SourceError::Missing { uri: uri(), cause: cause.into() },
+            _ => SourceError::Fetch { uri: uri(), cause: cause.into() },
+        })?
+        .ok_or_else(|| SourceError::Changed { uri: uri() })
+}
+
+/// Returns the file's bytes, or `None` if it is not as listed before and after reading.
+fn read_unchanged(path: &Path, object: &ObjectRef) -> io::Result<Option<Bytes>> {
+    // Looked at before it is opened: opening a pipe would wait for a writer.
+    ensure_regular(&fs::metadata(path)?)?;
+    let mut file = File::open(path)?;
+    if version(&file.metadata()?) != object.version {
+        return Ok(None);
+    }
+    let capacity_bytes = object.size_bytes.min(CAPACITY_BYTES_MAX);
+    let mut bytes = Vec::with_capacity(usize::try_from(capacity_bytes).unwrap_or_default());
+    // One byte more than listed shows growth, and no more than that is read.
+    (&mut file).take(object.size_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
+    let is_whole = bytes.len() as u64 == object.size_bytes;
+    let is_same = version(&file.metadata()?) == object.version;
+    Ok((is_whole && is_same).then(|| bytes.into()))
+}
+
+fn ensure_regular(metadata: &Metadata) -> io::Result<()> {
+    if metadata.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if !metadata.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "neither a file nor a folder"));
+    }
+    Ok(())
+}

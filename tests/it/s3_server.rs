@@ -1,0 +1,286 @@
+//! An S3 server in this process, with faults to order.
+//!
+//! It speaks the real protocol on 127.0.0.1 and checks signatures (by `s3s`), so that tests go
+//! through all of the SDK. It runs on a thread and a runtime of its own: a test may block, pause
+//! its clock, or start the program as a process.
+//!
+//! ```text
+//! connection ─▶ record the call ─▶ latency ─▶ region ─▶ fault to order? ─▶ s3s ─▶ Shelf
+//! ```
+
+mod fault;
+mod shelf;
+
+use std::convert::Infallible;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{HeaderMap, Method, Request, Uri};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use s3s::auth::SimpleAuth;
+use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::{Body, HttpError, HttpResponse};
+use tokio::sync::oneshot;
+
+pub use self::fault::Fault;
+use self::shelf::Shelf;
+
+pub const ACCESS_KEY: &str = "AKIDTEST";
+pub const SECRET_KEY: &str = "not-a-secret";
+pub const REGION: &str = "us-east-1";
+
+/// For [`S3Server::fail_next`]: every call from now on.
+pub const ALWAYS: usize = usize::MAX;
+
+/// What a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Op {
+    HeadBucket,
+    HeadObject,
+    GetObject,
+    ListObjectsV2,
+    Other,
+}
+
+/// A request as it came in.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub op: Op,
+    pub key: String,
+    pub query: String,
+    pub headers: HeaderMap,
+}
+
+impl Call {
+    fn new(method: &Method, uri: &Uri, headers: &HeaderMap) -> Self {
+        let path = uri.path().trim_start_matches('/');
+        let (_, key) = path.split_once('/').unwrap_or((path, ""));
+        let query = uri.query().unwrap_or_default().to_owned();
+        let op = match (method, key.is_empty()) {
+            (&Method::HEAD, true) => Op::HeadBucket,
+            (&Method::HEAD, false) => Op::HeadObject,
+            (&Method::GET, false) => Op::GetObject,
+            (&Method::GET, true) if query.contains("list-type=2") => Op::ListObjectsV2,
+            _ => Op::Other,
+        };
+        let key = shelf::decoded(key);
+        Self { op, key, query, headers: headers.clone() }
+    }
+
+    /// Returns a header's text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// Returns the region that the request was signed for.
+    pub fn signed_region(&self) -> Option<&str> {
+        let (_, scope) = self.header("authorization")?.split_once("Credential=")?;
+        scope.split('/').nth(2)
+    }
+}
+
+/// A fault to give out.
+#[derive(Debug)]
+struct Order {
+    op: Op,
+    key: Option<String>,
+    fault: Fault,
+    times_left: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    calls: Vec<Call>,
+    orders: Vec<Order>,
+    latency: Duration,
+    region: Option<String>,
+}
+
+/// The server; it stops when dropped.
+#[derive(Debug)]
+pub struct S3Server {
+    address: SocketAddr,
+    shelf: Shelf,
+    state: Arc<Mutex<State>>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl S3Server {
+    /// Starts a server that takes requests signed with [`ACCESS_KEY`] only.
+    pub fn start() -> Self {
+        Self::serve(true)
+    }
+
+    /// Starts a server that takes unsigned requests only.
+    pub fn start_public() -> Self {
+        Self::serve(false)
+    }
+
+    fn serve(is_signed: bool) -> Self {
+        let shelf = Shelf::default();
+        let state = Arc::new(Mutex::new(State::default()));
+        let mut builder = S3ServiceBuilder::new(shelf.clone());
+        if is_signed {
+            builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        }
+        let s3 = builder.build();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let thread = std::thread::spawn({
+            let state = state.clone();
+            move || {
+                let runtime =
+                    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(async {
+                    tokio::select! {
+                        () = accept(listener, s3, state) => {}
+                        _ = stopped => {}
+                    }
+                });
+            }
+        });
+        Self { address, shelf, state, stop: Some(stop), thread: Some(thread) }
+    }
+
+    pub fn endpoint_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Makes a bucket with nothing in it.
+    pub fn make_bucket(&self, bucket: &str) {
+        self.shelf.make_bucket(bucket);
+    }
+
+    /// Stores an object, and makes the bucket if there is none.
+    pub fn put(&self, bucket: &str, key: &str, bytes: impl Into<Vec<u8>>) {
+        self.shelf.put(bucket, key, bytes.into());
+    }
+
+    pub fn remove(&self, bucket: &str, key: &str) {
+        self.shelf.remove(bucket, key);
+    }
+
+    /// Answers the next `times` calls of `op` with `fault`. Orders are served first come, first
+    /// served.
+    pub fn fail_next(&self, op: Op, fault: Fault, times: usize) {
+        self.state().orders.push(Order { op, key: None, fault, times_left: times });
+    }
+
+    /// Answers every call of `op` on `key` with `fault`.
+    pub fn fail_on(&self, op: Op, key: &str, fault: Fault) {
+        let key = Some(key.to_owned());
+        self.state().orders.push(Order { op, key, fault, times_left: ALWAYS });
+    }
+
+    /// Forgets all faults ordered.
+    pub fn heal(&self) {
+        self.state().orders.clear();
+    }
+
+    /// Waits that long before each answer.
+    pub fn set_latency(&self, latency: Duration) {
+        self.state().latency = latency;
+    }
+
+    /// Moves all buckets to `region`: requests signed for another one are redirected.
+    pub fn set_region(&self, region: &str) {
+        self.state().region = Some(region.to_owned());
+    }
+
+    /// Sends objects whatever version was asked for, as some servers do.
+    pub fn ignore_if_match(&self) {
+        self.shelf.ignore_if_match();
+    }
+
+    /// Returns how many calls of `op` came in, failed ones included.
+    pub fn calls(&self, op: Op) -> usize {
+        self.state().calls.iter().filter(|call| call.op == op).count()
+    }
+
+    /// Returns every call that came in.
+    pub fn all_calls(&self) -> Vec<Call> {
+        self.state().calls.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+}
+
+impl Drop for S3Server {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, s3: S3Service, state: Arc<Mutex<State>>) {
+    let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+    loop {
+        let Ok((connection, _)) = listener.accept().await else { continue };
+        let _ = connection.set_nodelay(true);
+        let (s3, state) = (s3.clone(), state.clone());
+        tokio::spawn(async move {
+            let answers = service_fn(move |request| answer(request, s3.clone(), state.clone()));
+            // An error here is a fault that cuts the connection, or a client that went away.
+            let _ = Builder::new(TokioExecutor::new())
+                .serve_connection(TokioIo::new(connection), answers)
+                .await;
+        });
+    }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    s3: S3Service,
+    state: Arc<Mutex<State>>,
+) -> Result<HttpResponse, HttpError> {
+    let call = Call::new(request.method(), request.uri(), request.headers());
+    let (latency, region, fault) = {
+        let mut state = state.lock().unwrap();
+        state.calls.push(call.clone());
+        (state.latency, state.region.clone(), state.next_fault(&call))
+    };
+    tokio::time::sleep(latency).await;
+    let region = region.as_deref().unwrap_or(REGION);
+    let is_redirected = call.signed_region().is_some_and(|signed| signed != region);
+    let fault = if is_redirected { Some(Fault::Redirect) } else { fault };
+    let mut response = match fault {
+        None => s3.call(request.map(Body::from)).await?,
+        Some(Fault::Cut(bytes)) => {
+            fault::cut(s3.call(request.map(Body::from)).await?, bytes, false)
+        }
+        Some(Fault::Stall(bytes)) => {
+            fault::cut(s3.call(request.map(Body::from)).await?, bytes, true)
+        }
+        Some(Fault::Hang) => std::future::pending::<Result<_, Infallible>>().await.unwrap(),
+        Some(Fault::Drop) => return Err(HttpError::new("connection dropped, as ordered".into())),
+        Some(fault) => fault.answer(),
+    };
+    response.headers_mut().insert("x-amz-bucket-region", region.parse().unwrap());
+    Ok(response)
+}
+
+impl State {
+    fn next_fault(&mut self, call: &Call) -> Option<Fault> {
+        let order = self.orders.iter_mut().find(|order| {
+            order.times_left > 0
+                && order.op == call.op
+                && order.key.as_ref().is_none_or(|key| *key == call.key)
+        })?;
+        if order.times_left != ALWAYS {
+            order.times_left -= 1;
+        }
+        Some(order.fault)
+    }
+}

@@ -1,0 +1,124 @@
+//! Answers that are not what was asked for.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::StatusCode;
+use hyper::body::Frame;
+use s3s::{Body, HttpResponse};
+use tokio::time::Sleep;
+
+/// What may go wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// 503 `SlowDown`.
+    SlowDown,
+    /// 500 `InternalError`.
+    Internal,
+    /// 403 `AccessDenied`.
+    Denied,
+    /// 404 `NoSuchKey`.
+    Gone,
+    /// 400 `ExpiredToken`.
+    Expired,
+    /// 403 `InvalidAccessKeyId`.
+    UnknownKeys,
+    /// 403 `InvalidObjectState`: in an archive, not restored.
+    Archived,
+    /// 400 `KMS.DisabledException`.
+    KmsDisabled,
+    /// 400 `KMS.ThrottlingException`.
+    KmsThrottling,
+    /// 301 `PermanentRedirect`; given by the server itself for a wrong region.
+    Redirect,
+    /// The head promises the whole body; after so many bytes the connection is cut.
+    Cut(usize),
+    /// The same, but the connection stays open and silent.
+    Stall(usize),
+    /// No answer, ever.
+    Hang,
+    /// The connection is closed without an answer.
+    Drop,
+}
+
+impl Fault {
+    pub(super) fn answer(self) -> HttpResponse {
+        let (status, code) = match self {
+            Self::SlowDown => (503, "SlowDown"),
+            Self::Internal => (500, "InternalError"),
+            Self::Denied => (403, "AccessDenied"),
+            Self::Gone => (404, "NoSuchKey"),
+            Self::Expired => (400, "ExpiredToken"),
+            Self::UnknownKeys => (403, "InvalidAccessKeyId"),
+            Self::Archived => (403, "InvalidObjectState"),
+            Self::KmsDisabled => (400, "KMS.DisabledException"),
+            Self::KmsThrottling => (400, "KMS.ThrottlingException"),
+            Self::Redirect => (301, "PermanentRedirect"),
+            Self::Cut(_) | Self::Stall(_) | Self::Hang | Self::Drop => {
+                unreachable!("{self:?} is not an answer")
+            }
+        };
+        let body = format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+             <Error><Code>{code}</Code><Message>as ordered by the test.</Message></Error>"
+        );
+        let mut response = HttpResponse::new(Body::from(Bytes::from(body)));
+        *response.status_mut() = StatusCode::from_u16(status).unwrap();
+        response.headers_mut().insert("content-type", "application/xml".parse().unwrap());
+        response.headers_mut().insert("x-amz-request-id", "TESTREQUEST".parse().unwrap());
+        response
+    }
+}
+
+/// Ends the body of `response` after so many bytes, or has it stall there.
+pub(super) fn cut(response: HttpResponse, bytes: usize, stalls: bool) -> HttpResponse {
+    response.map(|body| {
+        let end = if stalls { End::Stall } else { End::Open };
+        Body::http_body_unsync(CutBody { body: Box::pin(body), bytes_left: bytes, end })
+    })
+}
+
+struct CutBody {
+    body: Pin<Box<Body>>,
+    bytes_left: usize,
+    end: End,
+}
+
+enum End {
+    Open,
+    /// Time for what was sent before to leave: an error at once would take the head with it.
+    Closing(Pin<Box<Sleep>>),
+    Stall,
+}
+
+impl hyper::body::Body for CutBody {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if self.bytes_left > 0
+            && let Some(frame) = ready!(self.body.as_mut().poll_frame(context))
+            && let Ok(mut data) = frame.unwrap().into_data()
+        {
+            data.truncate(self.bytes_left);
+            self.bytes_left -= data.len();
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+        match &mut self.end {
+            End::Stall => Poll::Pending,
+            End::Closing(sleep) => {
+                ready!(sleep.as_mut().poll(context));
+                Poll::Ready(Some(Err(std::io::ErrorKind::ConnectionReset.into())))
+            }
+            End::Open => {
+                self.end = End::Closing(Box::pin(tokio::time::sleep(Duration::from_millis(5))));
+                self.poll_frame(context)
+            }
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Buckets in memory, read by the protocol.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::ops::Bound;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use s3s::dto::{
+    CommonPrefix, ETag, ETagCondition, EncodingType, GetObjectInput, GetObjectOutput,
+    HeadBucketInput, HeadBucketOutput, HeadObjectInput, HeadObjectOutput, ListObjectsV2Input,
+    ListObjectsV2Output, Object, StreamingBlob,
+};
+use s3s::{Body, S3, S3Request, S3Response, S3Result, s3_error};
+use sha2::{Digest, Sha256};
+
+// S3: ListObjectsV2 returns at most 1,000 keys, whatever is asked for.
+const PAGE_KEYS_MAX: i32 = 1_000;
+
+type Bucket = BTreeMap<String, Stored>;
+
+/// An object. Its `ETag` is made when it is put: without optimisation that takes a while.
+#[derive(Debug, Clone)]
+struct Stored {
+    bytes: Bytes,
+    e_tag: ETag,
+}
+
+impl Stored {
+    fn new(bytes: Vec<u8>) -> Self {
+        let hash = Sha256::digest(&bytes);
+        let e_tag = hash[..16].iter().fold(String::new(), |mut text, byte| {
+            write!(text, "{byte:02x}").unwrap();
+            text
+        });
+        Self { bytes: bytes.into(), e_tag: ETag::Strong(e_tag) }
+    }
+
+    fn size_bytes(&self) -> i64 {
+        i64::try_from(self.bytes.len()).unwrap()
+    }
+}
+
+/// All buckets.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Shelf {
+    buckets: Arc<Mutex<BTreeMap<String, Bucket>>>,
+    ignores_if_match: Arc<AtomicBool>,
+}
+
+impl Shelf {
+    pub(super) fn make_bucket(&self, bucket: &str) {
+        self.buckets.lock().unwrap().entry(bucket.to_owned()).or_default();
+    }
+
+    pub(super) fn put(&self, bucket: &str, key: &str, bytes: Vec<u8>) {
+        let stored = Stored::new(bytes);
+        let mut buckets = self.buckets.lock().unwrap();
+        buckets.entry(bucket.to_owned()).or_default().insert(key.to_owned(), stored);
+    }
+
+    pub(super) fn remove(&self, bucket: &str, key: &str) {
+        self.buckets.lock().unwrap().get_mut(bucket).unwrap().remove(key).unwrap();
+    }
+
+    pub(super) fn ignore_if_match(&self) {
+        self.ignores_if_match.store(true, Ordering::Relaxed);
+    }
+
+    fn read<T>(&self, bucket: &str, read: impl FnOnce(&Bucket) -> S3Result<T>) -> S3Result<T> {
+        match self.buckets.lock().unwrap().get(bucket) {
+            Some(bucket) => read(bucket),
+            None => Err(s3_error!(NoSuchBucket)),
+        }
+    }
+
+    fn get(&self, bucket: &str, key: &str, if_match: Option<&ETagCondition>) -> S3Result<Stored> {
+        let stored = self
+            .read(bucket, |bucket| bucket.get(key).cloned().ok_or_else(|| s3_error!(NoSuchKey)))?;
+        match if_match {
+            Some(ETagCondition::ETag(wanted)) if *wanted != stored.e_tag => {
+                Err(s3_error!(PreconditionFailed))
+            }
+            _ => Ok(stored),
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl S3 for Shelf {
+    async fn head_bucket(
+        &self,
+        request: S3Request<HeadBucketInput>,
+    ) -> S3Result<S3Response<HeadBucketOutput>> {
+        self.read(&request.input.bucket, |_| Ok(S3Response::new(HeadBucketOutput::default())))
+    }
+
+    async fn head_object(
+        &self,
+        request: S3Request<HeadObjectInput>,
+    ) -> S3Result<S3Response<HeadObjectOutput>> {
+        let stored = self.get(&request.input.bucket, &request.input.key, None)?;
+        Ok(S3Response::new(HeadObjectOutput {
+            content_length: Some(stored.size_bytes()),
+            e_tag: Some(stored.e_tag),
+            ..HeadObjectOutput::default()
+        }))
+    }
+
+    async fn get_object(
+        &self,
+        request: S3Request<GetObjectInput>,
+    ) -> S3Result<S3Response<GetObjectOutput>> {
+        let GetObjectInput { bucket, key, if_match, .. } = request.input;
+        let is_heeded = !self.ignores_if_match.load(Ordering::Relaxed);
+        let if_match = if_match.as_ref().filter(|_| is_heeded);
+        let stored = self.get(&bucket, &key, if_match)?;
+        Ok(S3Response::new(GetObjectOutput {
+            content_length: Some(stored.size_bytes()),
+            e_tag: Some(stored.e_tag),
+            body: Some(StreamingBlob::from(Body::from(stored.bytes))),
+            ..GetObjectOutput::default()
+        }))
+    }
+
+    async fn list_objects_v2(
+        &self,
+        request: S3Request<ListObjectsV2Input>,
+    ) -> S3Result<S3Response<ListObjectsV2Output>> {
+        let bucket = request.input.bucket.clone();
+        self.read(&bucket, |bucket| Ok(S3Response::new(list(bucket, request.input))))
+    }
+}
+
+fn list(bucket: &Bucket, input: ListObjectsV2Input) -> ListObjectsV2Output {
+    let is_encoded =
+        input.encoding_type.as_ref().is_some_and(|kind| kind.as_str() == EncodingType::URL);
+    let shown = |key: &str| if is_encoded { encoded(key) } else { key.to_owned() };
+    let prefix = input.prefix.clone().unwrap_or_default();
+    let max_keys = input.max_keys.unwrap_or(PAGE_KEYS_MAX).clamp(0, PAGE_KEYS_MAX);
+    let after = input.continuation_token.as_deref().map(decoded).or(input.start_after.clone());
+    let start = after.clone().map_or(Bound::Unbounded, Bound::Excluded);
+
+    let mut output = ListObjectsV2Output {
+        name: Some(input.bucket),
+        prefix: Some(shown(&prefix)),
+        max_keys: Some(max_keys),
+        delimiter: input.delimiter.clone(),
+        encoding_type: input.encoding_type,
+        is_truncated: Some(false),
+        ..ListObjectsV2Output::default()
+    };
+    let (mut contents, mut rolled) = (Vec::new(), Vec::<String>::new());
+    let mut last = None;
+    for (key, stored) in bucket.range::<String, _>((start, Bound::Unbounded)) {
+        let Some(rest) = key.strip_prefix(&prefix) else { continue };
+        let roll = input.delimiter.as_deref().and_then(|delimiter| {
+            rest.find(delimiter).map(|at| key[..prefix.len() + at + delimiter.len()].to_owned())
+        });
+        // All of a rolled-up prefix counts once, on this page or on the one before.
+        if roll.is_some() && (rolled.last() == roll.as_ref() || after == roll) {
+            continue;
+        }
+        if i32::try_from(contents.len() + rolled.len()).unwrap() == max_keys {
+            output.is_truncated = Some(true);
+            output.next_continuation_token = last.as_deref().map(encoded);
+            break;
+        }
+        last = Some(roll.clone().unwrap_or_else(|| key.clone()));
+        match roll {
+            Some(roll) => rolled.push(roll),
+            None => contents.push(Object {
+                key: Some(shown(key)),
+                size: Some(stored.size_bytes()),
+                e_tag: Some(stored.e_tag.clone()),
+                ..Object::default()
+            }),
+        }
+    }
+    output.key_count = Some(i32::try_from(contents.len() + rolled.len()).unwrap());
+    output.contents = Some(contents);
+    let common = |prefix: &String| CommonPrefix { prefix: Some(shown(prefix)) };
+    output.common_prefixes = Some(rolled.iter().map(common).collect());
+    output
+}
+
+/// Writes a key as S3 does in listings: a space is `+`, a slash stays.
+fn encoded(key: &str) -> String {
+    key.bytes().fold(String::new(), |mut text, byte| {
+        match byte {
+            b' ' => text.push('+'),
+            b'/' | b'-' | b'_' | b'.' | b'*' => text.push(byte.into()),
+            _ if byte.is_ascii_alphanumeric() => text.push(byte.into()),
+            _ => write!(text, "%{byte:02X}").unwrap(),
+        }
+        text
+    })
+}
+
+/// Reads a key in a path, or a token of ours.
+pub(super) fn decoded(text: &str) -> String {
+    // As a form's value; `&` ends one, and both writers escape it.
+    let form = format!("k={text}");
+    let (_, key) = url::form_urlencoded::parse(form.as_bytes()).next().unwrap();
+    key.into_owned()
+}

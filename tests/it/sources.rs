@@ -1,0 +1,195 @@
+//! What every source promises, on each of them; and what only one of them can get wrong.
+
+mod environment;
+mod local;
+mod s3;
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use cloudtrail2sql::object::ObjectRef;
+use cloudtrail2sql::source::{Source, SourceError};
+
+/// A place to put objects in, and a source that reads them.
+#[async_trait]
+trait Fixture: Sync {
+    fn new() -> Self;
+    fn put(&self, name: &str, bytes: &[u8]);
+    fn remove(&self, name: &str);
+    /// Names that are hard to get right here.
+    fn odd_names() -> Vec<String>;
+    /// Opens the object or folder of that name; all there is, if empty.
+    async fn open(&self, name: &str) -> Result<Box<dyn Source>, SourceError>;
+    /// Returns the name under which an object was put.
+    fn name_of(&self, object: &ObjectRef) -> String;
+}
+
+/// Lists `source` to its end, and checks its pages.
+async fn list(source: &dyn Source) -> Vec<ObjectRef> {
+    let mut pages = source.pages();
+    let mut objects = Vec::new();
+    while let Some(page) = pages.next_page().await.unwrap() {
+        assert!((1..=1_000).contains(&page.len()), "a page of {} objects", page.len());
+        objects.extend(page);
+    }
+    assert!(pages.next_page().await.unwrap().is_none(), "a listing that ended goes on");
+    objects
+}
+
+/// Returns the only object of `source`.
+async fn only(source: &dyn Source) -> ObjectRef {
+    let mut objects = list(source).await;
+    assert_eq!(objects.len(), 1, "{objects:?}");
+    objects.remove(0)
+}
+
+/// Lists and fetches all of `source`.
+async fn read(fixture: &impl Fixture, source: &dyn Source) -> BTreeMap<String, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for object in list(source).await {
+        let bytes = source.fetch(&object).await.unwrap();
+        assert_eq!(object.size_bytes, bytes.len() as u64);
+        let before = all.insert(fixture.name_of(&object), bytes.to_vec());
+        assert!(before.is_none(), "{object:?} was listed twice");
+    }
+    all
+}
+
+async fn every_object_is_listed_exactly_once<F: Fixture>() {
+    const OBJECTS: usize = 2_541;
+    let fixture = F::new();
+    let mut put = (0..OBJECTS).map(|n| format!("{}/{}/{n}.gz", n % 3, n % 7)).collect::<Vec<_>>();
+    for name in &put {
+        fixture.put(name, b"");
+    }
+    let source = fixture.open("").await.unwrap();
+    for _ in 0..2 {
+        let objects = list(&*source).await;
+        let mut listed = objects.iter().map(|object| fixture.name_of(object)).collect::<Vec<_>>();
+        listed.sort();
+        put.sort();
+        assert_eq!(listed, put);
+    }
+}
+
+async fn every_object_is_read_byte_for_byte<F: Fixture>() {
+    let fixture = F::new();
+    let large = (0..3_000_017_u32).map(|n| n.to_le_bytes()[(n % 3) as usize]).collect::<Vec<_>>();
+    let put = BTreeMap::from([
+        ("empty".to_owned(), Vec::new()),
+        ("large".to_owned(), large),
+        ("deep/er/zeros".to_owned(), vec![0; 70_001]),
+        ("deep/gzip".to_owned(), b"\x1f\x8b\x08 not decoded \xff\x00".to_vec()),
+    ]);
+    for (name, bytes) in &put {
+        fixture.put(name, bytes);
+    }
+    let source = fixture.open("").await.unwrap();
+    assert!(read(&fixture, &*source).await == put);
+}
+
+async fn odd_names_are_listed_and_read<F: Fixture>() {
+    let fixture = F::new();
+    let mut names = F::odd_names();
+    names.extend(
+        ["a b", "a+b", "a%20b", "a%2Fb", "100%", "q'\"<&>", "ü/日本/🦀", "#?=;:@$,![]", "..a/~.b"]
+            .map(str::to_owned),
+    );
+    let put = names
+        .iter()
+        .map(|name| (name.clone(), name.as_bytes().to_vec()))
+        .collect::<BTreeMap<_, _>>();
+    for (name, bytes) in &put {
+        fixture.put(name, bytes);
+    }
+    let source = fixture.open("").await.unwrap();
+    assert_eq!(read(&fixture, &*source).await, put);
+    for (name, bytes) in &put {
+        if name.starts_with('/') || name.ends_with('/') {
+            continue; // An address of that kind is a folder, or a path from the root.
+        }
+        let source = fixture.open(name).await.unwrap();
+        let object = only(&*source).await;
+        assert_eq!((fixture.name_of(&object), object.is_named), (name.clone(), true));
+        assert_eq!(source.fetch(&object).await.unwrap(), bytes);
+    }
+}
+
+async fn a_folder_with_nothing_in_it_is_an_empty_listing<F: Fixture>() {
+    let fixture = F::new();
+    let source = fixture.open("").await.unwrap();
+    assert!(list(&*source).await.is_empty());
+}
+
+async fn only_what_is_below_the_folder_is_listed<F: Fixture>() {
+    let fixture = F::new();
+    for name in ["logs/a", "logs/b/c", "logs2/d", "log", "other/logs/e"] {
+        fixture.put(name, b"x");
+    }
+    let source = fixture.open("logs").await.unwrap();
+    let objects = list(&*source).await;
+    let mut names = objects.iter().map(|object| fixture.name_of(object)).collect::<Vec<_>>();
+    names.sort();
+    assert_eq!(names, ["logs/a", "logs/b/c"]);
+    assert!(objects.iter().all(|object| !object.is_named));
+}
+
+async fn what_is_not_there_cannot_be_opened<F: Fixture>() {
+    let fixture = F::new();
+    fixture.put("logs/a", b"x");
+    let error = fixture.open("lgos").await.unwrap_err();
+    assert!(error.is_fatal());
+    assert!(error.to_string().contains("lgos"), "{error}");
+    assert!(error.hint().unwrap().contains("spelling"), "{error:?}");
+}
+
+async fn an_object_gone_since_listed_costs_only_itself<F: Fixture>() {
+    let fixture = F::new();
+    fixture.put("a", b"x");
+    let source = fixture.open("").await.unwrap();
+    let object = only(&*source).await;
+    fixture.remove("a");
+    let error = source.fetch(&object).await.unwrap_err();
+    assert!(matches!(error, SourceError::Missing { .. }), "{error:?}");
+    assert!(!error.is_fatal());
+}
+
+async fn an_object_changed_since_listed_is_not_read<F: Fixture>() {
+    for now in ["as long, but not that", "longer than it was when it was listed", "short", ""] {
+        let fixture = F::new();
+        fixture.put("a", b"what it was when seen");
+        let source = fixture.open("").await.unwrap();
+        let object = only(&*source).await;
+        fixture.put("a", now.as_bytes());
+        let error = source.fetch(&object).await.unwrap_err();
+        assert!(matches!(error, SourceError::Changed { .. }), "{now}: {error:?}");
+        assert!(!error.is_fatal());
+        let object = only(&*source).await;
+        assert_eq!(source.fetch(&object).await.unwrap(), now.as_bytes());
+    }
+}
+
+/// Runs the contract on a source.
+macro_rules! contract {
+    ($fixture:ty: $($promise:ident)+) => {
+        mod contract {
+            $(#[tokio::test]
+            async fn $promise() {
+                super::super::$promise::<$fixture>().await;
+            })+
+        }
+    };
+    ($fixture:ty) => {
+        contract! { $fixture:
+            every_object_is_listed_exactly_once
+            every_object_is_read_byte_for_byte
+            odd_names_are_listed_and_read
+            a_folder_with_nothing_in_it_is_an_empty_listing
+            only_what_is_below_the_folder_is_listed
+            what_is_not_there_cannot_be_opened
+            an_object_gone_since_listed_costs_only_itself
+            an_object_changed_since_listed_is_not_read
+        }
+    };
+}
+use contract;

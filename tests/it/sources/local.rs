@@ -1,0 +1,189 @@
+//! Files and folders.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use async_trait::async_trait;
+use cloudtrail2sql::object::{Location, ObjectRef};
+use cloudtrail2sql::source::local::LocalSource;
+use cloudtrail2sql::source::{Source, SourceError};
+use tempfile::TempDir;
+
+use super::{Fixture, contract, list, only};
+
+contract!(crate::sources::local::Folder);
+
+pub(super) struct Folder(TempDir);
+
+impl Folder {
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn source(&self) -> LocalSource {
+        LocalSource::open(self.0.path()).unwrap()
+    }
+}
+
+#[async_trait]
+impl Fixture for Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+
+    fn remove(&self, name: &str) {
+        fs::remove_file(self.path(name)).unwrap();
+    }
+
+    fn odd_names() -> Vec<String> {
+        vec!["n".repeat(255), " ".into(), "line\nbreak".into(), "-rf".into()]
+    }
+
+    async fn open(&self, name: &str) -> Result<Box<dyn Source>, SourceError> {
+        Ok(Box::new(LocalSource::open(&self.path(name))?))
+    }
+
+    fn name_of(&self, object: &ObjectRef) -> String {
+        let Location::File(path) = &object.location else { panic!("{object:?}") };
+        let root = self.0.path().canonicalize().unwrap();
+        path.strip_prefix(root).unwrap().to_str().unwrap().to_owned()
+    }
+}
+
+async fn names(folder: &Folder, source: &LocalSource) -> Vec<String> {
+    let mut names =
+        list(source).await.iter().map(|object| folder.name_of(object)).collect::<Vec<_>>();
+    names.sort();
+    names
+}
+
+fn pipe(path: &Path) {
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+#[test]
+fn a_path_becomes_absolute() {
+    let source = LocalSource::open(Path::new("src")).unwrap();
+    assert!(source.root().is_absolute());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_that_leads_nowhere_is_counted_as_an_object() {
+    let folder = Folder::new();
+    folder.put("a", b"x");
+    std::os::unix::fs::symlink("nowhere", folder.path("dangling")).unwrap();
+    let source = folder.source();
+    let objects = list(&source).await;
+    assert_eq!(objects.len(), 2);
+    let dangling = objects.into_iter().find(|object| folder.name_of(object) == "dangling").unwrap();
+    let error = source.fetch(&dangling).await.unwrap_err();
+    assert!(!error.is_fatal(), "{error:?}");
+    assert!(error.to_string().contains("dangling"), "{error}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn links_are_followed_and_a_loop_of_them_ends() {
+    use std::os::unix::fs::symlink;
+    let (folder, elsewhere) = (Folder::new(), Folder::new());
+    folder.put("a/b", b"x");
+    elsewhere.put("c", b"y");
+    symlink(elsewhere.0.path(), folder.path("elsewhere")).unwrap();
+    symlink(folder.0.path(), folder.path("a/up")).unwrap();
+    assert_eq!(names(&folder, &folder.source()).await, ["a/b", "elsewhere/c"]);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_links_in_the_folder_lead_to_is_listed_once() {
+    use std::os::unix::fs::symlink;
+    let folder = Folder::new();
+    folder.put("m/real/a", b"x");
+    for link in ["aaa", "m/link", "zzz"] {
+        symlink(folder.path("m/real"), folder.path(link)).unwrap();
+    }
+    symlink("real/a", folder.path("m/again")).unwrap();
+    assert_eq!(names(&folder, &folder.source()).await, ["m/real/a"]);
+
+    symlink(folder.path("m/real"), folder.path("named")).unwrap();
+    let source = LocalSource::open(&folder.path("named")).unwrap();
+    assert_eq!(names(&folder, &source).await, ["m/real/a"]);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_pipe_is_left_out_and_waited_for_by_nobody() {
+    let folder = Folder::new();
+    folder.put("a", b"x");
+    pipe(&folder.path("pipe"));
+    let source = folder.source();
+    assert_eq!(names(&folder, &source).await, ["a"]);
+    let error = LocalSource::open(&folder.path("pipe")).unwrap_err();
+    assert!(error.is_fatal(), "{error:?}");
+
+    let object = only(&source).await;
+    folder.remove("a");
+    pipe(&folder.path("a"));
+    let error = source.fetch(&object).await.unwrap_err();
+    assert!(matches!(error, SourceError::Fetch { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_file_that_became_a_folder_costs_only_itself() {
+    let folder = Folder::new();
+    folder.put("a", b"x");
+    let source = folder.source();
+    let object = only(&source).await;
+    folder.remove("a");
+    folder.put("a/b", b"x");
+    let error = source.fetch(&object).await.unwrap_err();
+    assert!(matches!(error, SourceError::Fetch { .. }), "{error:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn names_that_are_not_utf8_are_read() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let folder = Folder::new();
+    for byte in [b"\xff", b"\xfe"] {
+        fs::write(folder.0.path().join(OsStr::from_bytes(byte)), byte).unwrap();
+    }
+    let source = folder.source();
+    let objects = list(&source).await;
+    assert_eq!(objects.len(), 2);
+    assert_ne!(objects[0].location.id(), objects[1].location.id());
+    for object in &objects {
+        let Location::File(path) = &object.location else { panic!("{object:?}") };
+        let name = path.file_name().unwrap().as_bytes();
+        assert_eq!(source.fetch(object).await.unwrap(), name);
+    }
+}
+
+#[tokio::test]
+async fn a_page_dropped_while_it_is_read_is_not_lost() {
+    let folder = Folder::new();
+    (0..1_041).for_each(|n| folder.put(&n.to_string(), b""));
+    let source = folder.source();
+    let mut pages = source.pages();
+    let mut objects = 0;
+    loop {
+        // Polled once and dropped, again and again, until a page is there.
+        match tokio::time::timeout(std::time::Duration::ZERO, pages.next_page()).await {
+            Err(_) => tokio::task::yield_now().await,
+            Ok(page) => match page.unwrap() {
+                Some(page) => objects += page.len(),
+                None => break,
+            },
+        }
+    }
+    assert_eq!(objects, 1_041);
+}

@@ -1,0 +1,425 @@
+//! S3 over the wire.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cloudtrail2sql::object::{Location, ObjectRef};
+use cloudtrail2sql::source::s3::{Patience, S3Connector, S3Options, S3Source};
+use cloudtrail2sql::source::{Source, SourceError};
+
+use super::{Fixture, contract, list, only};
+use crate::s3_server::{ACCESS_KEY, ALWAYS, Fault, Op, REGION, S3Server, SECRET_KEY};
+
+contract!(crate::sources::s3::Wire);
+
+const BUCKET: &str = "trail";
+
+pub(super) struct Wire(S3Server);
+
+#[async_trait]
+impl Fixture for Wire {
+    fn new() -> Self {
+        let server = S3Server::start();
+        server.make_bucket(BUCKET);
+        Self(server)
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) {
+        self.0.put(BUCKET, name, bytes);
+    }
+
+    fn remove(&self, name: &str) {
+        self.0.remove(BUCKET, name);
+    }
+
+    fn odd_names() -> Vec<String> {
+        let mut names = vec!["k".repeat(1_024), "ü".repeat(512), "control\u{1}".into()];
+        names.extend(["a//b", "/slash", "folder/", "x/../y", "./z", "r\r\n"].map(str::to_owned));
+        names
+    }
+
+    async fn open(&self, name: &str) -> Result<Box<dyn Source>, SourceError> {
+        Ok(Box::new(open(&self.0, name).await?))
+    }
+
+    fn name_of(&self, object: &ObjectRef) -> String {
+        let Location::S3 { key, .. } = &object.location else { panic!("{object:?}") };
+        key.clone()
+    }
+}
+
+fn options(server: &S3Server) -> S3Options {
+    S3Options {
+        region: Some(REGION.into()),
+        endpoint_url: Some(server.endpoint_url().parse().unwrap()),
+        patience: Patience { retry_base: Duration::from_millis(1), ..Patience::default() },
+        ..S3Options::default()
+    }
+}
+
+/// Options of one who gives up on a silent server soon.
+fn hasty(server: &S3Server) -> S3Options {
+    let wait = Duration::from_millis(250);
+    let options = options(server);
+    let patience = Patience { first_byte: wait, stall: wait, ..options.patience };
+    S3Options { patience, ..options }
+}
+
+async fn connect(options: S3Options) -> S3Connector {
+    S3Connector::with_keys(options, ACCESS_KEY, SECRET_KEY).await.unwrap()
+}
+
+async fn open(server: &S3Server, key: &str) -> Result<S3Source, SourceError> {
+    let uri = format!("s3://{BUCKET}/{key}").parse().unwrap();
+    connect(options(server)).await.open(&uri).await
+}
+
+/// A server with one object, its source, and the object as listed.
+async fn one_object(key: &str) -> (S3Server, S3Source, ObjectRef) {
+    let server = S3Server::start();
+    server.put(BUCKET, key, content());
+    let source = open(&server, "").await.unwrap();
+    let object = only(&source).await;
+    (server, source, object)
+}
+
+fn content() -> Vec<u8> {
+    (0..40_009_u32).flat_map(u32::to_le_bytes).collect()
+}
+
+async fn list_error(server: &S3Server) -> SourceError {
+    open(server, "AWSLogs/").await.unwrap().pages().next_page().await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_listing_takes_one_request_for_a_thousand_keys() {
+    let server = S3Server::start();
+    (0..2_541).for_each(|n| server.put(BUCKET, &format!("{n:04}"), ""));
+    let source = open(&server, "").await.unwrap();
+    assert_eq!(server.calls(Op::ListObjectsV2), 0);
+    let mut pages = source.pages();
+    assert_eq!(pages.next_page().await.unwrap().unwrap().len(), 1_000);
+    assert_eq!(server.calls(Op::ListObjectsV2), 1);
+    assert_eq!(list(&source).await.len(), 2_541);
+    assert_eq!(server.calls(Op::ListObjectsV2), 1 + 3);
+    let calls = server.all_calls();
+    let mut lists = calls.iter().filter(|call| call.op == Op::ListObjectsV2);
+    assert!(lists.all(|call| call.query.contains("max-keys=1000")));
+}
+
+#[tokio::test]
+async fn a_listing_that_failed_goes_on_where_it_was() {
+    let server = S3Server::start();
+    (0..1_541).for_each(|n| server.put(BUCKET, &format!("{n:04}"), ""));
+    let source = open(&server, "").await.unwrap();
+    let mut pages = source.pages();
+    assert_eq!(pages.next_page().await.unwrap().unwrap().len(), 1_000);
+    server.fail_next(Op::ListObjectsV2, Fault::Denied, 1);
+    assert!(pages.next_page().await.is_err());
+    assert_eq!(pages.next_page().await.unwrap().unwrap().len(), 541);
+    assert!(pages.next_page().await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_name_is_an_object_or_a_folder_or_the_beginning_of_names() {
+    let server = S3Server::start();
+    for key in ["both", "both/a", "folder/b", "folder-c", "begin-d", "begin-e"] {
+        server.put(BUCKET, key, key);
+    }
+    for (name, keys) in [
+        ("both", &["both"][..]),
+        ("both/", &["both/a"]),
+        ("folder", &["folder/b"]),
+        ("begin", &["begin-d", "begin-e"]),
+        ("nothing/", &[]),
+    ] {
+        let source = open(&server, name).await.unwrap();
+        let objects = list(&source).await;
+        let names = objects.iter().map(|object| object.location.uri()).collect::<Vec<_>>();
+        let uris = keys.iter().map(|key| format!("s3://{BUCKET}/{key}")).collect::<Vec<_>>();
+        assert_eq!(names, uris, "{name}");
+    }
+    let error = open(&server, "nothing").await.unwrap_err();
+    assert!(matches!(error, SourceError::NotFound { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_changed_object_is_not_read_even_where_if_match_is_ignored() {
+    let (server, source, object) = one_object("a").await;
+    source.fetch(&object).await.unwrap();
+    let calls = server.all_calls();
+    let e_tag = format!("\"{}\"", object.version);
+    assert_eq!(calls.last().unwrap().header("if-match"), Some(&*e_tag));
+
+    let mut changed = content();
+    changed.reverse();
+    server.ignore_if_match();
+    server.put(BUCKET, "a", changed);
+    let error = source.fetch(&object).await.unwrap_err();
+    assert!(matches!(error, SourceError::Changed { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_object_that_may_be_listed_but_not_read_is_denied_when_fetched() {
+    let server = S3Server::start();
+    server.put(BUCKET, "a.gz", "x");
+    server.fail_next(Op::HeadObject, Fault::Denied, ALWAYS);
+    server.fail_next(Op::GetObject, Fault::Denied, ALWAYS);
+    let source = open(&server, "a.gz").await.unwrap();
+    let object = only(&source).await;
+    assert!(object.is_named);
+    let error = source.fetch(&object).await.unwrap_err();
+    assert!(matches!(error, SourceError::Denied { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_bucket_in_another_region_is_found() {
+    let server = S3Server::start();
+    server.put(BUCKET, "a", "x");
+    server.set_region("eu-central-1");
+    let source = open(&server, "").await.unwrap();
+    assert_eq!(source.region(), "eu-central-1");
+    let object = only(&source).await;
+    assert_eq!(source.fetch(&object).await.unwrap(), "x");
+    let calls = server.all_calls();
+    assert_eq!(calls[0].signed_region(), Some(REGION));
+    assert!(calls[1..].iter().all(|call| call.signed_region() == Some("eu-central-1")));
+}
+
+#[tokio::test]
+async fn a_denied_listing_ends_the_run_and_names_the_permission() {
+    let server = S3Server::start();
+    server.make_bucket(BUCKET);
+    server.fail_next(Op::HeadBucket, Fault::Denied, ALWAYS);
+    server.fail_next(Op::ListObjectsV2, Fault::Denied, ALWAYS);
+    let error = list_error(&server).await;
+    assert!(error.is_fatal());
+    assert_eq!(
+        error.hint().unwrap(),
+        "the role needs `s3:ListBucket` on `arn:aws:s3:::trail` and `s3:GetObject` on \
+         `arn:aws:s3:::trail/AWSLogs/*`; a requester-pays bucket needs `--request-payer`"
+    );
+    assert_eq!(error.to_string(), "cannot list `s3://trail/AWSLogs/`");
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert_eq!(cause, "`AccessDenied` (status 403, request TESTREQUEST): as ordered by the test");
+    assert_eq!(server.calls(Op::ListObjectsV2), 1, "a refusal is not retried");
+}
+
+#[tokio::test]
+async fn a_denied_object_costs_only_itself_and_names_the_permission() {
+    let (server, source, object) = one_object("AWSLogs/a").await;
+    server.fail_on(Op::GetObject, "AWSLogs/a", Fault::Denied);
+    let error = source.fetch(&object).await.unwrap_err();
+    assert!(!error.is_fatal());
+    assert_eq!(
+        error.hint().unwrap(),
+        "the role needs `s3:GetObject` on `arn:aws:s3:::trail/*`, and `kms:Decrypt` on the KMS \
+         key if one encrypts it"
+    );
+    assert_eq!(error.to_string(), "cannot read `s3://trail/AWSLogs/a`");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_one_object_is_told_apart() {
+    type Is = fn(&SourceError) -> bool;
+    let (server, source, object) = one_object("a").await;
+    let cases: [(Fault, Is); 4] = [
+        (Fault::Gone, |error| matches!(error, SourceError::Missing { .. })),
+        (Fault::Archived, |error| matches!(error, SourceError::Archived { .. })),
+        (Fault::KmsDisabled, |error| matches!(error, SourceError::Denied { .. })),
+        (Fault::Internal, |error| matches!(error, SourceError::Fetch { .. })),
+    ];
+    for (fault, is_told) in cases {
+        server.fail_next(Op::GetObject, fault, ALWAYS);
+        let error = source.fetch(&object).await.unwrap_err();
+        assert!(is_told(&error), "{fault:?}: {error:?}");
+        assert!(!error.is_fatal(), "{fault:?}");
+        server.heal();
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_not_there_ends_the_run() {
+    let server = S3Server::start();
+    let error = list_error(&server).await;
+    assert!(
+        matches!(&error, SourceError::NoBucket { bucket, .. } if bucket == BUCKET),
+        "{error:?}"
+    );
+    assert!(error.is_fatal());
+    let error = open(&server, "key").await.unwrap_err();
+    assert!(matches!(error, SourceError::NoBucket { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn credentials_that_are_no_longer_good_end_the_run() {
+    let (server, source, object) = one_object("a").await;
+    server.fail_next(Op::GetObject, Fault::Expired, ALWAYS);
+    server.fail_next(Op::ListObjectsV2, Fault::Expired, ALWAYS);
+    for error in [list_error(&server).await, source.fetch(&object).await.unwrap_err()] {
+        assert!(matches!(error, SourceError::Expired { .. }), "{error:?}");
+        assert!(error.is_fatal());
+        assert!(error.hint().unwrap().contains("sign in again"));
+    }
+    server.heal();
+    server.fail_next(Op::GetObject, Fault::UnknownKeys, ALWAYS);
+    let error = source.fetch(&object).await.unwrap_err();
+    assert!(matches!(error, SourceError::Refused { .. }), "{error:?}");
+    assert!(error.is_fatal());
+}
+
+#[tokio::test]
+async fn wrong_keys_end_the_run() {
+    let server = S3Server::start();
+    server.make_bucket(BUCKET);
+    let connector = S3Connector::with_keys(options(&server), ACCESS_KEY, "wrong").await.unwrap();
+    let source = connector.open(&"s3://trail".parse().unwrap()).await.unwrap();
+    let error = source.pages().next_page().await.unwrap_err();
+    assert!(matches!(error, SourceError::Refused { .. }), "{error:?}");
+    assert!(!format!("{error:?}{connector:?}{source:?}").contains("wrong"));
+}
+
+#[tokio::test]
+async fn a_server_that_is_busy_twice_is_asked_again() {
+    let (server, source, object) = one_object("a").await;
+    for fault in [Fault::SlowDown, Fault::Internal, Fault::Drop, Fault::KmsThrottling] {
+        server.fail_next(Op::GetObject, fault, 2);
+        assert_eq!(source.fetch(&object).await.unwrap(), content(), "{fault:?}");
+    }
+    for fault in [Fault::SlowDown, Fault::Internal, Fault::Drop] {
+        server.fail_next(Op::ListObjectsV2, fault, 2);
+        assert_eq!(list(&source).await.len(), 1, "{fault:?}");
+    }
+    assert_eq!(server.calls(Op::GetObject), 4 * 3);
+}
+
+#[tokio::test]
+async fn many_fetches_in_one_storm_are_all_retried() {
+    let server = S3Server::start();
+    (0..61).for_each(|n| server.put(BUCKET, &format!("{n}"), n.to_string()));
+    let source = std::sync::Arc::new(open(&server, "").await.unwrap());
+    let objects = list(&*source).await;
+    // More retries than the SDK's shared budget would pay for.
+    server.fail_next(Op::GetObject, Fault::SlowDown, 241);
+    let mut fetches = tokio::task::JoinSet::new();
+    for object in objects {
+        let source = source.clone();
+        fetches.spawn(async move { source.fetch(&object).await });
+    }
+    let results = fetches.join_all().await;
+    let failed = results.iter().filter(|result| result.is_err()).count();
+    // 241 faults on 61 objects are 4 each; that one draws 8 of them is all but impossible.
+    assert_eq!(failed, 0);
+}
+
+#[tokio::test]
+async fn fetches_wait_side_by_side() {
+    let server = S3Server::start();
+    (0..41).for_each(|n| server.put(BUCKET, &n.to_string(), "x"));
+    let source = std::sync::Arc::new(open(&server, "").await.unwrap());
+    let objects = list(&*source).await;
+    server.set_latency(Duration::from_millis(100));
+    let start = std::time::Instant::now();
+    let mut fetches = tokio::task::JoinSet::new();
+    for object in objects {
+        let source = source.clone();
+        fetches.spawn(async move { source.fetch(&object).await.unwrap() });
+    }
+    assert_eq!(fetches.join_all().await.len(), 41);
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_body_cut_short_is_read_again() {
+    let (server, source, object) = one_object("a").await;
+    for fault in [Fault::Cut(0), Fault::Cut(1_000)] {
+        let calls_before = server.calls(Op::GetObject);
+        server.fail_next(Op::GetObject, fault, 1);
+        assert_eq!(source.fetch(&object).await.unwrap(), content(), "{fault:?}");
+        assert_eq!(server.calls(Op::GetObject), calls_before + 2, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_is_asked_again() {
+    let (server, _, object) = one_object("a").await;
+    let connector = connect(hasty(&server)).await;
+    let source = connector.open(&"s3://trail".parse().unwrap()).await.unwrap();
+    for fault in [Fault::Hang, Fault::Stall(1_000)] {
+        let calls_before = server.calls(Op::GetObject);
+        server.fail_next(Op::GetObject, fault, 1);
+        assert_eq!(source.fetch(&object).await.unwrap(), content(), "{fault:?}");
+        assert!(server.calls(Op::GetObject) >= calls_before + 2, "{fault:?}");
+    }
+    server.fail_next(Op::ListObjectsV2, Fault::Hang, 1);
+    assert_eq!(list(&source).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_body_always_cut_short_costs_only_its_object() {
+    let (server, source, object) = one_object("a").await;
+    server.fail_next(Op::GetObject, Fault::Cut(77), ALWAYS);
+    let error = source.fetch(&object).await.unwrap_err();
+    assert!(matches!(error, SourceError::Broken { attempts: 5, .. }), "{error:?}");
+    assert!(!error.is_fatal());
+    assert_eq!(server.calls(Op::GetObject), 5);
+}
+
+#[tokio::test]
+async fn an_object_never_answered_for_costs_only_itself() {
+    let (server, source, object) = one_object("a").await;
+    server.fail_next(Op::GetObject, Fault::Drop, ALWAYS);
+    let error = source.fetch(&object).await.unwrap_err();
+    assert!(matches!(error, SourceError::Fetch { .. }), "{error:?}");
+    assert_eq!(server.calls(Op::GetObject), 8);
+}
+
+#[tokio::test]
+async fn a_server_that_is_gone_ends_the_run() {
+    let (server, source, object) = one_object("a").await;
+    let place = server.endpoint_url();
+    let options = options(&server);
+    drop(server);
+    let uri = "s3://trail".parse().unwrap();
+    let opened = connect(options).await.open(&uri).await.unwrap_err();
+    for error in [source.fetch(&object).await.unwrap_err(), opened] {
+        assert!(matches!(error, SourceError::Unreachable { .. }), "{error:?}");
+        assert!(error.is_fatal());
+        assert_eq!(error.to_string(), format!("cannot reach S3 at `{place}`"));
+    }
+}
+
+#[tokio::test]
+async fn requests_are_not_signed_if_told_so() {
+    let server = S3Server::start_public();
+    server.put(BUCKET, "a", "x");
+    let options = S3Options { no_sign_request: true, ..options(&server) };
+    let connector = S3Connector::new(options).await.unwrap();
+    let source = connector.open(&"s3://trail/a".parse().unwrap()).await.unwrap();
+    let object = only(&source).await;
+    assert_eq!(source.fetch(&object).await.unwrap(), "x");
+    assert!(server.all_calls().iter().all(|call| call.header("authorization").is_none()));
+
+    server.fail_next(Op::GetObject, Fault::Denied, 1);
+    let hint = source.fetch(&object).await.unwrap_err().hint().unwrap();
+    assert!(hint.contains("--no-sign-request"), "{hint}");
+}
+
+#[tokio::test]
+async fn requests_offer_to_pay_if_told_so() {
+    for request_payer in [false, true] {
+        let server = S3Server::start();
+        server.put(BUCKET, "a", "x");
+        let options = S3Options { request_payer, ..options(&server) };
+        for uri in ["s3://trail", "s3://trail/a"] {
+            let source = connect(options.clone()).await.open(&uri.parse().unwrap()).await.unwrap();
+            let object = only(&source).await;
+            assert_eq!(source.fetch(&object).await.unwrap(), Bytes::from("x"));
+        }
+        let payer = request_payer.then_some("requester");
+        for call in server.all_calls().iter().filter(|call| call.op != Op::HeadBucket) {
+            assert_eq!(call.header("x-amz-request-payer"), payer, "{call:?}");
+        }
+    }
+}

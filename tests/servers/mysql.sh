@@ -1,0 +1,63 @@
+# shellcheck shell=bash
+# Real MySQL, and what it has in common with MariaDB.
+
+fetch_mysql() {
+  local package
+  package=$(mysql_package "$1")
+  # Debian's stable releases have no MySQL; its unstable has. Those binaries want
+  # a newer libc, so this tree keeps its own, with the dynamic linker.
+  if [ -z "$package" ]; then
+    use_debian_unstable "$1"
+    package=mysql-server-core
+  fi
+  unpack_packages "$1" "$2" none "$package"
+}
+
+# Prints the package of the machine's own release, if it has one. Ubuntu's has the
+# version in its name: mysql-server-core-8.0.
+mysql_package() {
+  apt-cache -c "$1/apt.conf" search --names-only '^mysql-server-core' | awk '{ print $1 }' | sort -V | tail -n 1
+}
+
+# serve_mysql FOLDER PORT PASSWORD: becomes the server.
+serve_mysql() {
+  local folder=$1 root server
+  root=$(tree mysql)
+  # Its own dynamic linker, named by hand: the path inside the binary is the machine's.
+  server=("$(find "$root/lib" "$root/usr/lib" -name 'ld-linux*.so.*' 2>/dev/null | head -n 1)"
+    --library-path "$(library_path "$root")" "$root/usr/sbin/mysqld"
+    --no-defaults --basedir="$root/usr" --datadir="$folder/data" --plugin-dir="$root/usr/lib/mysql/plugin"
+    --lc-messages-dir="$root/usr/share/mysql" --character-sets-dir="$root/usr/share/mysql/charsets"
+    --innodb-redo-log-capacity=256M)
+  mysql_options "$folder" "$2"
+  root_account_sql "$3" >"$folder/init.sql"
+  give_folder "$folder"
+  unprivileged "${server[@]}" "${FAST_OPTIONS[@]}" --initialize-insecure
+  unprivileged_exec "${server[@]}" "${FAST_OPTIONS[@]}" "${SERVER_OPTIONS[@]}" --mysqlx=OFF
+}
+
+# mysql_options FOLDER PORT: sets the options MySQL and MariaDB share.
+mysql_options() {
+  # The data is thrown away, so it need not survive a power cut.
+  FAST_OPTIONS=(--innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=OFF --innodb-flush-method=nosync
+    --innodb-buffer-pool-size=512M --performance-schema=OFF --skip-log-bin)
+  # An empty `secure-file-priv` lets the benchmark load files from any folder.
+  SERVER_OPTIONS=(--bind-address=127.0.0.1 --port="$2" --socket="$1/socket" --pid-file="$1/pid"
+    --init-file="$1/init.sql" --max-connections=250 --skip-name-resolve --local-infile=ON --secure-file-priv=)
+}
+
+# root_account_sql PASSWORD: prints the statements that give root a password and let
+# it in over TCP: to a server that resolves no names, 127.0.0.1 is not `localhost`.
+root_account_sql() {
+  echo "CREATE USER IF NOT EXISTS root@'127.0.0.1';"
+  echo "ALTER USER root@'127.0.0.1' IDENTIFIED BY '$1', root@localhost IDENTIFIED BY '$1';"
+  echo "GRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;"
+}
+
+# Said only after `init.sql` is done.
+mysql_is_ready() { grep -q 'ready for connections' "$1/log" 2>/dev/null; }
+
+mysql_url() { echo "mysql://root:$2@127.0.0.1:$1/"; }
+
+# An orderly stop takes seconds, for data that is thrown away.
+stop_mysql() { kill -s KILL -- "-$1"; }

@@ -1,0 +1,158 @@
+# shellcheck shell=bash
+# Starts the database servers the tests need and stops them again.
+#
+# A server whose variable (`TEST_POSTGRES_URL`, `TEST_MYSQL_URL`, `TEST_MARIADB_URL`)
+# is set already is the user's own: it is used as it is. The others come from
+# Docker where an engine runs, else from the distribution's packages. All data is
+# in a temporary folder; only processes started here are ever ended.
+
+if ((BASH_VERSINFO[0] < 4)); then
+  echo "error: tests/run needs bash 4 or newer, this is $BASH_VERSION" >&2
+  exit 1
+fi
+
+HERE=$(dirname "${BASH_SOURCE[0]}")
+for part in packages postgres mysql mariadb docker; do
+  # shellcheck source=/dev/null
+  source "$HERE/$part.sh"
+done
+
+readonly START_SECONDS_MAX=60
+# A download may take longer than a start.
+readonly FETCH_SECONDS_MAX=900
+
+FOLDER=
+declare -A PIDS=() PORTS=()
+
+note() { echo "tests/run: $*" >&2; }
+
+# fail WHAT [DETAIL]: says so and ends this shell.
+fail() {
+  echo "error: $1" >&2
+  if [ -n "${2:-}" ]; then echo "$2" >&2; fi
+  exit 1
+}
+
+url_variable() { echo "TEST_${1^^}_URL"; }
+
+# Starts every server that is not given, and exports all three URLs.
+start_servers() {
+  local name variable wanted=() password
+  for name in postgres mysql mariadb; do
+    variable=$(url_variable "$name")
+    if [ -z "${!variable:-}" ]; then wanted+=("$name"); fi
+  done
+  if [ ${#wanted[@]} = 0 ]; then return; fi
+  # Others on this machine can reach the port, so the password is a new one each time.
+  password=$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')
+  for name in "${wanted[@]}"; do pick_port "$name"; done
+  if docker_works; then
+    start_containers "$password" "${wanted[@]}"
+  else
+    check_distribution
+    start_processes "$password" "${wanted[@]}"
+  fi
+  for name in "${wanted[@]}"; do
+    variable=$(url_variable "$name")
+    export "$variable=$("${name}_url" "${PORTS[$name]}" "$password")"
+  done
+}
+
+# pick_port NAME: sets PORTS[NAME] to a port nobody listens on, below the range
+# that the kernel gives to outgoing connections.
+pick_port() {
+  local port
+  while true; do
+    port=$((20000 + RANDOM % 12000))
+    if [[ " ${PORTS[*]} " == *" $port "* ]]; then continue; fi
+    if ! (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then break; fi
+  done
+  PORTS[$1]=$port
+}
+
+# start_processes PASSWORD NAME…: starts the servers side by side and waits for all.
+start_processes() {
+  local password=$1 name
+  shift
+  # Not below TMPDIR: a socket's path has at most 107 bytes.
+  FOLDER=$(mktemp -d /tmp/cloudtrail2sql-tests.XXXXXX)
+  chmod 755 "$FOLDER"
+  # With job control each server is a process group of its own: Ctrl-C reaches it
+  # through our cleanup only, and one that is still being fetched ends as a whole.
+  set -m
+  for name in "$@"; do
+    mkdir "$FOLDER/$name"
+    (
+      umask 022
+      # Not joined by `&&`, which would switch `set -e` off in both.
+      fetch_tree "$name"
+      "serve_$name" "$FOLDER/$name" "${PORTS[$name]}" "$password" >"$FOLDER/$name/log" 2>&1
+    ) &
+    PIDS[$name]=$!
+  done
+  set +m
+  for name in "$@"; do wait_for "$name"; done
+}
+
+# wait_for NAME: returns when the server takes connections.
+wait_for() {
+  local name=$1 seconds_max=$START_SECONDS_MAX deadline
+  if [ ! -d "$(tree "$name")" ]; then seconds_max=$FETCH_SECONDS_MAX; fi
+  deadline=$((SECONDS + seconds_max))
+  until "${name}_is_ready" "$FOLDER/$name"; do
+    if ! kill -0 "${PIDS[$name]}" 2>/dev/null; then
+      fail "$name did not start" "$(tail -n 20 "$FOLDER/$name/log" 2>/dev/null)"
+    fi
+    if ((SECONDS > deadline)); then
+      fail "$name is not ready after $seconds_max seconds" "$(tail -n 20 "$FOLDER/$name/log" 2>/dev/null)"
+    fi
+    sleep 0.05
+  done
+}
+
+# True while no server started here has ended.
+servers_run() {
+  local pid
+  for pid in "${PIDS[@]}"; do kill -0 "$pid" 2>/dev/null || return; done
+}
+
+# Ends what was started, and nothing else.
+stop_servers() {
+  stop_containers
+  # Bash would report each killed process.
+  stop_processes 2>/dev/null
+  if [ -n "$FOLDER" ]; then rm -rf "$FOLDER"; fi
+  FOLDER=
+}
+
+stop_processes() {
+  local name
+  for name in "${!PIDS[@]}"; do
+    # In `kill` a minus sign before the id means the process group.
+    if [ -d "$(tree "$name")" ]; then
+      "stop_$name" "${PIDS[$name]}" || true
+    else
+      # Still being fetched: SIGTERM lets it remove what it has so far.
+      kill -s TERM -- "-${PIDS[$name]}" || true
+    fi
+  done
+  for name in "${!PIDS[@]}"; do wait "${PIDS[$name]}" || true; done
+  PIDS=()
+}
+
+# give_folder FOLDER: gives it to the user the server runs as.
+give_folder() {
+  chmod 700 "$1"
+  if [ "$(id -u)" = 0 ]; then chown -R "nobody:$(id -g nobody)" "$1"; fi
+}
+
+# unprivileged COMMAND…: runs it as a user without rights. The servers refuse root,
+# and on a fresh machine no `postgres` or `mysql` user exists.
+unprivileged() { (unprivileged_exec "$@"); }
+
+unprivileged_exec() {
+  local drop=()
+  if [ "$(id -u)" = 0 ]; then drop=(--reuid=nobody --regid="$(id -g nobody)" --clear-groups); fi
+  # The kernel ends the server should this script be killed without its cleanup.
+  exec setpriv "${drop[@]}" --pdeathsig QUIT -- env HOME=/nonexistent "$@"
+}
