@@ -159,10 +159,8 @@ async fn import(
     let sources = open_sources(&settings.sources, &settings.s3).await?;
     let started = Instant::now();
     let database = Arc::new(open(&settings.database, settings.load_method)?);
-    let policy = match settings.upgrades_table {
-        true => UpgradePolicy::Upgrade,
-        false => UpgradePolicy::Refuse,
-    };
+    let policy =
+        if settings.upgrades_table { UpgradePolicy::Upgrade } else { UpgradePolicy::Refuse };
     let is_created = database.prepare(policy).await?;
     let run_id = database.begin_run(&sources_json(&settings.sources)).await?;
     let prepare_took = started.elapsed();
@@ -220,13 +218,11 @@ async fn import(
         Form::Text => report::summary_text(&summary),
         Form::Json => report::summary_json(&summary),
     })?;
-    match failure {
-        Some(error) => Err(error),
-        None => {
-            finished?;
-            Ok(exit)
-        }
+    if let Some(error) = failure {
+        return Err(error);
     }
+    finished?;
+    Ok(exit)
 }
 
 /// Builds the missing indexes; `None` if the user stopped it.

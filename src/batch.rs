@@ -157,15 +157,15 @@ mod tests {
     /// Returns the rows of each batch.
     fn batches(limits: BatchLimits, sizes: &[usize]) -> Vec<usize> {
         let mut batcher = Batcher::new(limits);
-        let mut batches = Vec::new();
+        let mut closed = Vec::new();
         for (n, &rows) in sizes.iter().enumerate() {
-            batches.extend(batcher.push(object(&n.to_string(), rows)));
+            closed.extend(batcher.push(object(&n.to_string(), rows)));
         }
-        batches.extend(batcher.finish());
+        closed.extend(batcher.finish());
         assert!(batcher.finish().is_none());
-        let ids: Vec<i64> = batches.iter().map(|batch| batch.id).collect();
-        assert_eq!(ids, (1..).take(batches.len()).collect::<Vec<i64>>());
-        batches.iter().map(Batch::rows).collect()
+        let ids: Vec<i64> = closed.iter().map(|batch| batch.id).collect();
+        assert_eq!(ids, (1..).take(closed.len()).collect::<Vec<i64>>());
+        closed.iter().map(Batch::rows).collect()
     }
 
     #[test]

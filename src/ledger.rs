@@ -71,11 +71,10 @@ pub fn judge(object: &ObjectRef, line: Option<&Line>) -> Verdict {
     let Some(line) = line else { return Verdict::New };
     let is_same = line.version == object.version;
     match &line.outcome {
-        Outcome::Failed => Verdict::Again,
         Outcome::Loaded if is_same => Verdict::AlreadyLoaded,
         Outcome::Loaded => Verdict::MaybeChanged { digest: line.digest.clone() },
         Outcome::Skipped(kind) if is_same => Verdict::AlreadySkipped(*kind),
-        Outcome::Skipped(_) => Verdict::Again,
+        Outcome::Skipped(_) | Outcome::Failed => Verdict::Again,
     }
 }
 

@@ -41,6 +41,8 @@ pub mod row;
 pub mod record;
 
 pub mod batch;
+pub mod budget;
+
 pub mod ledger;
 
 pub mod config;
@@ -50,6 +52,8 @@ pub mod sink;
 pub mod error;
 
 pub mod load;
+
+pub mod notice;
 
 pub mod progress;
 

@@ -93,9 +93,10 @@ async fn load_part(
     let mut conflicts = 0;
     let mut must_ask = false;
     loop {
-        let outcome = match must_ask {
-            true => ask(sink, run_id, &mut batch, settled).await,
-            false => sink.write(run_id, &batch).await,
+        let outcome = if must_ask {
+            ask(sink, run_id, &mut batch, settled).await
+        } else {
+            sink.write(run_id, &batch).await
         };
         match outcome {
             Ok(()) if must_ask => must_ask = false,
@@ -157,12 +158,11 @@ async fn ask(
         } else {
             fate_by_other(&object.content, line)
         };
-        match fate {
-            Some(fate) => settled.push((object, fate)),
-            None => {
-                object.replaces_line = true;
-                batch.objects.push(object);
-            }
+        if let Some(fate) = fate {
+            settled.push((object, fate));
+        } else {
+            object.replaces_line = true;
+            batch.objects.push(object);
         }
     }
     Ok(())

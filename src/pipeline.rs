@@ -17,15 +17,17 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Mutex as AsyncMutex, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
-use tracing::{debug, error, warn};
+use tracing::{debug, warn};
 
 use crate::batch::{Batch, BatchLimits, Batcher, ParsedContent, ParsedObject};
+use crate::budget::Budget;
 use crate::decode::{DecodeError, decode, decoded_bytes_hint, is_gzip};
 use crate::error::{RunError, chain};
 use crate::ledger::{self, Verdict, judge};
 use crate::load::{Backoff, Fate, load};
+use crate::notice::Notices;
 use crate::object::{ObjectId, ObjectRef};
 use crate::progress::Progress;
 use crate::record::{Content, Kind, ParseError, parse};
@@ -42,15 +44,9 @@ const PARSED_QUEUED_MAX: usize = 64;
 /// the budget comes back, when objects are slow to come.
 const IDLE_FLUSH: Duration = Duration::from_millis(500);
 
-/// The unit in which the memory budget is counted.
-const BUDGET_UNIT_BYTES: u64 = 1024;
-
 /// What gzip usually makes of CloudTrail's JSON is a tenth to a fifteenth; this is what an object
 /// is expected to need before its trailer has been seen.
 const EXPECTED_RATIO: u64 = 12;
-
-/// Objects that are named when they fail or have rejects; the ledger has them all.
-const NOTICES_MAX: u64 = 50;
 
 /// How one run is done.
 #[derive(Debug, Clone)]
@@ -211,7 +207,7 @@ async fn list(
 async fn turned_true(signal: &mut watch::Receiver<bool>) {
     if signal.wait_for(|is_set| *is_set).await.is_err() {
         // The sender is gone, so it will never turn.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
@@ -352,7 +348,7 @@ async fn prepare(shared: &Shared, job: Job) -> Option<ParsedObject> {
 
 /// Returns what an object will probably need while it is read: stored, decoded, packed.
 fn expected_bytes(object: &ObjectRef) -> u64 {
-    let is_gzip = object.location.file_name().ends_with(".gz");
+    let is_gzip = object.location.file_name().to_ascii_lowercase().ends_with(".gz");
     let ratio = if is_gzip { EXPECTED_RATIO } else { 1 };
     object.size_bytes.saturating_mul(1 + 2 * ratio)
 }
@@ -400,18 +396,18 @@ async fn gather(
     mut parsed: mpsc::Receiver<ParsedObject>,
     batches: mpsc::Sender<Batch>,
 ) -> Result<(), SinkError> {
-    let mut batcher = Batcher::new(limits);
+    let mut gathered = Batcher::new(limits);
     loop {
         let batch = match tokio::time::timeout(IDLE_FLUSH, parsed.recv()).await {
-            Ok(Some(object)) => batcher.push(object),
+            Ok(Some(object)) => gathered.push(object),
             Ok(None) => break,
-            Err(_idle) => batcher.finish(),
+            Err(_idle) => gathered.finish(),
         };
         if let Some(batch) = batch {
             let _ = batches.send(batch).await;
         }
     }
-    if let Some(batch) = batcher.finish() {
+    if let Some(batch) = gathered.finish() {
         let _ = batches.send(batch).await;
     }
     Ok(())
@@ -436,91 +432,5 @@ async fn write_all(
             shared.progress.settled(&object, &fate);
         }
         loaded?;
-    }
-}
-
-/// The bytes that all objects in flight may take together.
-struct Budget {
-    semaphore: Arc<Semaphore>,
-    units: u32,
-}
-
-/// A share of the budget; given back when dropped.
-struct Share {
-    permit: OwnedSemaphorePermit,
-    /// What was asked for and could be had: less than asked if the whole budget is less.
-    asked_bytes: u64,
-}
-
-impl Budget {
-    fn new(bytes: u64) -> Self {
-        let units = u32::try_from(bytes / BUDGET_UNIT_BYTES).unwrap_or(u32::MAX).max(1);
-        Self { semaphore: Arc::new(Semaphore::new(units as usize)), units }
-    }
-
-    /// Waits until so many bytes are free. Who asks for more than there is gets all, alone.
-    async fn reserve(&self, bytes: u64) -> Share {
-        let units = u32::try_from(bytes.div_ceil(BUDGET_UNIT_BYTES)).unwrap_or(u32::MAX);
-        let units = units.clamp(1, self.units);
-        let permit = Arc::clone(&self.semaphore).acquire_many_owned(units).await;
-        Share { permit: permit.expect("the semaphore is never closed"), asked_bytes: bytes }
-    }
-}
-
-impl Share {
-    fn bytes(&self) -> u64 {
-        self.asked_bytes
-    }
-
-    /// Gives back all but so many bytes.
-    fn keep(mut self, bytes: u64) -> OwnedSemaphorePermit {
-        let units = usize::try_from(bytes.div_ceil(BUDGET_UNIT_BYTES)).unwrap_or(usize::MAX);
-        let surplus = self.permit.num_permits().saturating_sub(units);
-        drop(self.permit.split(surplus));
-        self.permit
-    }
-}
-
-/// Tells people of objects that lost something, up to a bound.
-#[derive(Default)]
-struct Notices {
-    told: std::sync::atomic::AtomicU64,
-}
-
-impl Notices {
-    fn of_fate(&self, object: &ObjectRef, fate: &Fate) {
-        match fate {
-            Fate::Failed(reason) if self.may_tell() => {
-                error!(cause = %reason, "cannot load {}", object.location);
-            }
-            Fate::Skipped(kind) => debug!(kind = kind.as_str(), "skipped {}", object.location),
-            Fate::Loaded => debug!("loaded {}", object.location),
-            Fate::Failed(_) | Fate::AlreadyLoaded => {}
-        }
-    }
-
-    fn of_losses(&self, object: &ParsedObject) {
-        let Some(log) = object.log() else { return };
-        let place = &object.object.location;
-        if let Some(first) = log.rejects.first()
-            && self.may_tell()
-        {
-            let (rejects, records) = (log.rejects.len(), log.records());
-            let cause = format!("record {}: {}", first.index, first.reason);
-            error!(cause, "rejected {rejects} of {records} records in {place}");
-        }
-        if log.altered > 0 && self.may_tell() {
-            let altered = log.altered;
-            let cause = "not UTF-8, a lone surrogate, or U+0000 where the database cannot store it";
-            error!(cause, "replaced {altered} characters by U+FFFD in {place}");
-        }
-    }
-
-    fn may_tell(&self) -> bool {
-        let told = self.told.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        if told == NOTICES_MAX {
-            error!("more objects have losses: see `cloudtrail2sql status`");
-        }
-        told < NOTICES_MAX
     }
 }

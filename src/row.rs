@@ -11,6 +11,9 @@ pub const CELLS: usize = 16;
 /// The cells of one row, in the order of the table's columns; `None` is NULL.
 pub type Cells<'a> = [Option<&'a str>; CELLS];
 
+/// [`CELLS`], as a row's header says it.
+const CELL_COUNT: i16 = 16;
+
 /// What one row needs beyond its text.
 const ROW_OVERHEAD_BYTES: usize = 2 + 4 * CELLS;
 
@@ -30,7 +33,7 @@ impl Rows {
     pub fn push(&mut self, cells: &Cells<'_>) {
         let text_bytes: usize = cells.iter().flatten().map(|cell| cell.len()).sum();
         self.bytes.reserve(ROW_OVERHEAD_BYTES + text_bytes);
-        self.bytes.extend_from_slice(&(CELLS as u16).to_be_bytes());
+        self.bytes.extend_from_slice(&CELL_COUNT.to_be_bytes());
         for cell in cells {
             match cell {
                 Some(text) => {

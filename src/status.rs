@@ -11,7 +11,7 @@ pub enum Status {
         /// Over all lines of the ledger.
         totals: RunTotals,
         /// The newest run, if there was one.
-        last_run: Option<RunLine>,
+        last_run: Option<Box<RunLine>>,
     },
     /// Runs, the newest first.
     Runs(Vec<RunLine>),
@@ -30,7 +30,7 @@ pub async fn read(
     Ok(match part {
         StatusPart::Totals => Status::Totals {
             totals: database.ledger_totals().await?,
-            last_run: database.runs(1).await?.pop(),
+            last_run: database.runs(1).await?.pop().map(Box::new),
         },
         StatusPart::Runs => Status::Runs(database.runs(lines_max).await?),
         StatusPart::Failed => Status::Failed(database.failed_objects(lines_max).await?),

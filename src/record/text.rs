@@ -30,7 +30,7 @@ impl CellRules {
 
     /// Names the first column that is too narrow for its cell.
     pub(super) fn check(&self, cells: &Cells<'_>) -> Result<(), usize> {
-        let fits = |(limit, cell): (&CellLimit, &Option<&str>)| match (limit, cell) {
+        let fits = |(limit, cell): (&CellLimit, Option<&str>)| match (limit, cell) {
             (CellLimit::Any, _) | (_, None) => true,
             (CellLimit::Bytes(max), Some(text)) => text.len() <= *max,
             // No text has more characters than bytes: counting them is seldom needed.
@@ -38,10 +38,8 @@ impl CellRules {
                 text.len() <= *max || text.chars().count() <= *max
             }
         };
-        match self.limits.iter().zip(cells).position(|pair| !fits(pair)) {
-            Some(column) => Err(column),
-            None => Ok(()),
-        }
+        let narrow = self.limits.iter().zip(cells.iter().copied()).position(|pair| !fits(pair));
+        narrow.map_or(Ok(()), Err)
     }
 
     /// Returns what a cell holds for the JSON text of a value: the characters of a string, the
@@ -69,14 +67,12 @@ impl CellRules {
 
 /// Returns the bytes as text, and how many ill-formed sequences U+FFFD stands for in it.
 pub(super) fn to_utf8(bytes: &[u8]) -> (Cow<'_, str>, u64) {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => (Cow::Borrowed(text), 0),
-        Err(_) => {
-            let ill_formed = bytes.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty());
-            let altered = ill_formed.count() as u64;
-            (String::from_utf8_lossy(bytes), altered)
-        }
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return (Cow::Borrowed(text), 0);
     }
+    let ill_formed = bytes.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty());
+    let altered = ill_formed.count() as u64;
+    (String::from_utf8_lossy(bytes), altered)
 }
 
 /// Returns a JSON string in which `\ufffd` stands for every lone surrogate, and their number.

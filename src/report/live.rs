@@ -35,13 +35,12 @@ impl Live {
                 tokio::time::sleep(interval).await;
                 let tally = progress.tally();
                 let text = line(&tally, started.elapsed());
-                match &shown {
-                    Some(bar) => {
-                        bar.set_length(tally.listed.objects.max(1));
-                        bar.set_position(tally.settled_objects());
-                        bar.set_message(text);
-                    }
-                    None => info!("{text}"),
+                if let Some(bar) = &shown {
+                    bar.set_length(tally.listed.objects.max(1));
+                    bar.set_position(tally.settled_objects());
+                    bar.set_message(text);
+                } else {
+                    info!("{text}");
                 }
             }
         });

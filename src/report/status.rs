@@ -13,7 +13,7 @@ const RECORD_CHARS_MAX: usize = 200;
 /// Returns the status for people.
 pub fn status_text(status: &Status) -> String {
     match status {
-        Status::Totals { totals, last_run } => totals_text(totals, last_run.as_ref()),
+        Status::Totals { totals, last_run } => totals_text(totals, last_run.as_deref()),
         Status::Runs(runs) => runs_text(runs),
         Status::Failed(failed) => {
             let told = failed
@@ -90,7 +90,7 @@ pub fn status_json(status: &Status) -> String {
                 totals: &'s RunTotals,
                 last_run: Option<&'s RunLine>,
             }
-            json(&TotalsJson { totals, last_run: last_run.as_ref() })
+            json(&TotalsJson { totals, last_run: last_run.as_deref() })
         }
         Status::Runs(runs) => json(runs),
         Status::Failed(failed) => json(failed),

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
 use sqlx::{ConnectOptions, Connection as _};
 
-use super::connection::{CellType, Connection, Value, connection_over_sqlx, quoted, sql};
+use super::connection::{Cell, CellType, Connection, Value, connection_over_sqlx, quoted, sql};
 use super::schema::{Dialect, INDEXES, Index, MYSQL_TYPES, other_columns};
 use super::sql::{Driver, Meaning, Misfit};
 use crate::record::COLUMNS;
@@ -68,7 +68,7 @@ impl Driver for MysqlDriver {
         connection.run(sql(strict)).await?;
         let query = sql("SELECT CAST(@@max_allowed_packet AS SIGNED)");
         let rows = connection.query(query, &[], &[CellType::Int]).await?;
-        let bytes = rows.into_iter().flatten().next().map_or(0, |cell| cell.into_int());
+        let bytes = rows.into_iter().flatten().next().map_or(0, Cell::into_int);
         connection.packet_bytes_max = usize::try_from(bytes).unwrap_or(usize::MAX);
         Ok(Box::new(connection))
     }
@@ -212,7 +212,7 @@ fn holds(found: &str, ours: &str) -> bool {
 }
 
 /// Returns the one statement that turns a narrow `logs` table into ours. Full indexes on the two
-/// widest columns would exceed InnoDB's key limit; the post-load step builds prefix indexes.
+/// widest columns would exceed `InnoDB`'s key limit; the post-load step builds prefix indexes.
 async fn upgrade_sql(connection: &mut dyn Connection) -> Result<String, sqlx::Error> {
     let mut upgrade = format!("ALTER TABLE logs ROW_FORMAT = DYNAMIC, DEFAULT {TEXT}");
     for index in INDEXES.iter().filter(|index| index.mysql_prefix_chars.is_some()) {
@@ -221,7 +221,7 @@ async fn upgrade_sql(connection: &mut dyn Connection) -> Result<String, sqlx::Er
              AND table_name = 'logs' AND column_name = ? AND sub_part IS NULL");
         let column = [Value::Text(Some(index.column))];
         let rows = connection.query(query, &column, &[CellType::Text]).await?;
-        for name in rows.into_iter().flatten().map(|cell| cell.into_text()) {
+        for name in rows.into_iter().flatten().map(Cell::into_text) {
             write!(upgrade, ", DROP INDEX {}", quoted(&name, '`')).expect("a String takes it");
         }
     }

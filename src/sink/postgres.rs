@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection as _};
 
-use super::connection::{CellType, Connection, connection_over_sqlx, quoted, sql};
+use super::connection::{Cell, CellType, Connection, connection_over_sqlx, quoted, sql};
 use super::schema::{Dialect, Index, other_columns};
 use super::sql::{Driver, Meaning, Misfit, OpenOptions};
 use crate::batch::{Batch, ParsedObject};
@@ -100,7 +100,8 @@ impl Driver for PostgresDriver {
             // duplicate_database, or its unique index: another import was faster.
             Err(sqlx::Error::Database(error))
                 if matches!(error.code().as_deref(), Some("42P04" | "23505")) => {}
-            other => drop(other?),
+            Err(error) => return Err(error),
+            Ok(_) => {}
         }
         connection.close().await
     }
@@ -121,7 +122,7 @@ impl Driver for PostgresDriver {
     async fn misfit(&self, connection: &mut dyn Connection) -> Result<Option<Misfit>, sqlx::Error> {
         let query = sql("SELECT current_setting('server_encoding')");
         let rows = connection.query(query, &[], &[CellType::Text]).await?;
-        let encoding = rows.into_iter().flatten().next().map(|cell| cell.into_text());
+        let encoding = rows.into_iter().flatten().next().map(Cell::into_text);
         if let Some(encoding) = encoding.filter(|encoding| encoding != "UTF8") {
             let what = format!(
                 "the database `{}` stores text as {encoding}, which cannot hold every character",

@@ -173,11 +173,10 @@ pub(super) const MYSQL_TYPES: [&str; CELLS] = [
 /// Returns the room in each column of `logs`.
 pub(super) fn limits(dialect: Dialect) -> [CellLimit; CELLS] {
     std::array::from_fn(|column| match dialect {
-        Dialect::Sqlite => CellLimit::Any,
-        Dialect::Postgres => match INDEXES.iter().any(|index| index.column == COLUMNS[column]) {
-            true => CellLimit::Bytes(POSTGRES_INDEXED_BYTES_MAX),
-            false => CellLimit::Any,
-        },
+        Dialect::Postgres if INDEXES.iter().any(|index| index.column == COLUMNS[column]) => {
+            CellLimit::Bytes(POSTGRES_INDEXED_BYTES_MAX)
+        }
+        Dialect::Postgres | Dialect::Sqlite => CellLimit::Any,
         Dialect::Mysql => match mysql_capacity(MYSQL_TYPES[column]) {
             Some(Capacity::Chars(chars)) => CellLimit::Chars(chars),
             Some(Capacity::Bytes(bytes)) => CellLimit::Bytes(bytes),

@@ -16,24 +16,19 @@ use async_trait::async_trait;
 use sqlx::SqlStr;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::connection::{CellType, Cells, Connection, Value, sql};
-use super::schema::{Dialect, INDEXES, Index, LOGS, OBJECTS, REJECTS, Table, limits};
-use super::{BoxError, Sink, SinkError, mysql, postgres, sqlite};
-use crate::batch::{Batch, ParsedContent, ParsedObject};
+use super::connection::{Cell, CellType, Cells, Connection, Value, sql};
+use super::schema::{Dialect, INDEXES, Index, limits};
+use super::{BoxError, SinkError, mysql, postgres, sqlite};
 use crate::config::{Database as DatabaseSettings, Engine, LoadMethod};
-use crate::ledger::{Line, Outcome};
-use crate::object::ObjectId;
-use crate::record::{CellRules, Kind};
+use crate::record::CellRules;
 
 mod runs;
+mod write;
 
 pub use runs::{FailedObject, RejectedRecord, RunLine, RunTotals};
 
 /// How long a server may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How long one batch may take, waiting for another import's locks included.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 /// How often the migrations are tried when another import is creating the same tables.
 const MIGRATE_ATTEMPTS_MAX: u32 = 20;
@@ -264,7 +259,7 @@ impl Database {
     pub async fn missing_indexes(&self) -> Result<Vec<Index>, SinkError> {
         let query = sql(self.driver.indexed_columns_sql());
         let rows = self.query("look for indexes", query, &[], &[CellType::Text]).await?;
-        let indexed: Vec<String> = rows.into_iter().flatten().map(|c| c.into_text()).collect();
+        let indexed: Vec<String> = rows.into_iter().flatten().map(Cell::into_text).collect();
         let is_missing =
             |index: &Index| !indexed.iter().any(|name| name.eq_ignore_ascii_case(index.column));
         Ok(INDEXES.into_iter().filter(is_missing).collect())
@@ -378,136 +373,6 @@ impl Database {
             Meaning::Fatal(hint) => SinkError::Fatal { doing, source, hint },
         }
     }
-
-    /// The one transaction.
-    async fn write_batch(
-        &self,
-        connection: &mut dyn Connection,
-        run_id: i64,
-        batch: &Batch,
-    ) -> Result<(), sqlx::Error> {
-        let dialect = self.driver.dialect();
-        let begin = if dialect == Dialect::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
-        connection.run(sql(begin)).await?;
-        let delete =
-            dialect.placeholders("DELETE FROM import_objects WHERE id = ? AND outcome <> 'loaded'");
-        for object in batch.objects.iter().filter(|object| object.replaces_line) {
-            connection.execute(sql(&*delete), &[Value::Bytes(&object.id.0)]).await?;
-        }
-        // In the order of their keys, so that two imports never wait for each other in a circle.
-        let mut objects: Vec<&ParsedObject> = batch.objects.iter().collect();
-        objects.sort_by_key(|object| object.id);
-        let texts: Vec<LineTexts> = objects.iter().map(|object| LineTexts::of(object)).collect();
-        let mut lines = objects
-            .iter()
-            .zip(&texts)
-            .map(|(object, texts)| ledger_line(object, texts, run_id, batch.id));
-        self.insert(connection, &OBJECTS, &mut lines).await?;
-        let mut rejects = objects.iter().flat_map(|object| reject_lines(object));
-        self.insert(connection, &REJECTS, &mut rejects).await?;
-        if batch.rows() > 0 && !connection.copy_rows(batch).await? {
-            let logs = batch.objects.iter().filter_map(ParsedObject::log);
-            let mut rows = logs.flat_map(|log| &log.rows).map(|cells| cells.map(Value::Text));
-            self.insert(connection, &LOGS, &mut rows).await?;
-        }
-        connection.run(sql("COMMIT")).await
-    }
-
-    /// Inserts rows by as few prepared shapes as possible: full statements, then one for each
-    /// power of two in what is left.
-    async fn insert<'v, const N: usize>(
-        &self,
-        connection: &mut dyn Connection,
-        table: &Table,
-        rows: &mut (dyn Iterator<Item = [Value<'v>; N]> + Send),
-    ) -> Result<(), sqlx::Error> {
-        assert_eq!(N, table.columns.len(), "a value for each column of {}", table.name);
-        let rows_max = self.driver.dialect().statement_rows_max();
-        let bytes_max = connection.statement_bytes_max();
-        let mut values: Vec<Value<'v>> = Vec::with_capacity(rows_max * N);
-        let mut bytes = 0;
-        for row in rows {
-            let row_bytes: usize = row.iter().map(Value::wire_bytes).sum();
-            if row_bytes > connection.row_bytes_max() {
-                return Err(sqlx::Error::InvalidArgument(format!(
-                    "a row of {row_bytes} bytes exceeds what the server takes at once, {} bytes",
-                    connection.row_bytes_max()
-                )));
-            }
-            if values.len() == rows_max * N || bytes + row_bytes > bytes_max {
-                self.insert_values(connection, table, &values).await?;
-                values.clear();
-                bytes = 0;
-            }
-            bytes += row_bytes;
-            values.extend_from_slice(&row);
-        }
-        self.insert_values(connection, table, &values).await
-    }
-
-    async fn insert_values(
-        &self,
-        connection: &mut dyn Connection,
-        table: &Table,
-        mut values: &[Value<'_>],
-    ) -> Result<(), sqlx::Error> {
-        let columns = table.columns.len();
-        while !values.is_empty() {
-            let rows_left = values.len() / columns;
-            let rows = 1 << rows_left.ilog2();
-            let (now, later) = values.split_at(rows * columns);
-            connection.execute(self.insert_sql(table, rows), now).await?;
-            values = later;
-        }
-        Ok(())
-    }
-
-    fn insert_sql(&self, table: &Table, rows: usize) -> SqlStr {
-        let mut inserts = self.inserts.lock().unwrap_or_else(PoisonError::into_inner);
-        let make = || sql(table.insert_sql(self.driver.dialect(), rows)).clone();
-        inserts.entry((table.name, rows)).or_insert_with(make).clone()
-    }
-}
-
-#[async_trait]
-impl Sink for Database {
-    fn rules(&self) -> &CellRules {
-        &self.rules
-    }
-
-    async fn seen(&self, ids: &[ObjectId]) -> Result<HashMap<ObjectId, Line>, SinkError> {
-        let Some(last) = ids.last() else { return Ok(HashMap::new()) };
-        // The list is filled up to a power of two, so that few shapes are prepared.
-        let width = ids.len().next_power_of_two();
-        let query = format!(
-            "SELECT id, outcome, kind, version, digest, run_id, batch_id FROM import_objects \
-             WHERE id IN ({})",
-            vec!["?"; width].join(",")
-        );
-        let query = self.driver.dialect().placeholders(&query);
-        let filled = ids.iter().chain(std::iter::repeat_n(last, width - ids.len()));
-        let values: Vec<Value<'_>> = filled.map(|id| Value::Bytes(&id.0)).collect();
-        let types = [
-            CellType::Bytes,
-            CellType::Text,
-            CellType::Text,
-            CellType::Text,
-            CellType::Text,
-            CellType::Int,
-            CellType::Int,
-        ];
-        let rows = self.query("read the ledger", sql(query), &values, &types).await?;
-        Ok(rows.into_iter().filter_map(read_line).collect())
-    }
-
-    async fn write(&self, run_id: i64, batch: &Batch) -> Result<(), SinkError> {
-        let mut lease = self.lease("write a batch").await?;
-        let writing = self.write_batch(&mut *lease.connection, run_id, batch);
-        let outcome = tokio::time::timeout(WRITE_TIMEOUT, writing)
-            .await
-            .unwrap_or_else(|_| Err(timed_out("no answer", WRITE_TIMEOUT)));
-        self.end(lease, outcome)
-    }
 }
 
 fn into_dyn<D: Driver + 'static>(driver: D) -> Box<dyn Driver> {
@@ -540,92 +405,4 @@ fn unfit(misfit: &Misfit) -> SinkError {
         format!("run the command again with `--upgrade-table`, or run:\n      {statements};")
     };
     SinkError::Unfit { what: misfit.what.clone(), hint }
-}
-
-fn reject_lines(object: &ParsedObject) -> impl Iterator<Item = [Value<'_>; 5]> + Send {
-    let rejects = object.log().map_or(&[][..], |log| &log.rejects);
-    rejects.iter().map(|reject| {
-        [
-            Value::Bytes(&object.id.0),
-            int(reject.index),
-            int(reject.offset_bytes),
-            Value::Text(Some(&reject.reason)),
-            Value::Text(Some(&reject.text)),
-        ]
-    })
-}
-
-/// The texts of a ledger line that the object does not hold itself.
-struct LineTexts {
-    uri: String,
-    outcome: &'static str,
-    kind: Option<&'static str>,
-    reason: Option<String>,
-    finished_at: String,
-}
-
-impl LineTexts {
-    fn of(object: &ParsedObject) -> Self {
-        let (outcome, kind, reason) = match &object.content {
-            ParsedContent::Log(_) => ("loaded", None, None),
-            ParsedContent::Foreign(kind) => ("skipped", Some(kind.as_str()), None),
-            ParsedContent::Failed(reason) => ("failed", None, Some(visible_nul(reason))),
-        };
-        let uri = visible_nul(&object.object.location.uri());
-        let finished_at = jiff::Timestamp::now().to_string();
-        Self { uri, outcome, kind, reason, finished_at }
-    }
-}
-
-fn ledger_line<'v>(
-    object: &'v ParsedObject,
-    texts: &'v LineTexts,
-    run_id: i64,
-    batch_id: i64,
-) -> [Value<'v>; 15] {
-    let log = object.log();
-    [
-        Value::Bytes(&object.id.0),
-        Value::Text(Some(&texts.uri)),
-        Value::Text(Some(&object.object.version)),
-        int(object.object.size_bytes),
-        Value::Text(Some(&object.digest)),
-        Value::Text(Some(texts.outcome)),
-        Value::Text(texts.kind),
-        int(log.map_or(0, |log| log.records())),
-        int(log.map_or(0, |log| log.rows.len() as u64)),
-        int(log.map_or(0, |log| log.rejects.len() as u64)),
-        int(log.map_or(0, |log| log.altered)),
-        Value::Text(texts.reason.as_deref()),
-        Value::Int(run_id),
-        Value::Int(batch_id),
-        Value::Text(Some(&texts.finished_at)),
-    ]
-}
-
-/// Makes text fit for PostgreSQL, which takes no U+0000, where it is only for people to read.
-fn visible_nul(text: &str) -> String {
-    text.replace('\0', "␀")
-}
-
-fn int(count: u64) -> Value<'static> {
-    Value::Int(i64::try_from(count).unwrap_or(i64::MAX))
-}
-
-fn read_line(cells: Cells) -> Option<(ObjectId, Line)> {
-    let [id, outcome, kind, version, digest, run_id, batch_id] =
-        <[_; 7]>::try_from(cells).expect("the query selects seven columns");
-    let id = ObjectId(id.into_bytes().try_into().ok()?);
-    let outcome = match outcome.into_text().as_str() {
-        "loaded" => Outcome::Loaded,
-        "skipped" => {
-            let kind = kind.into_optional_text();
-            let kind = kind.and_then(|name| Kind::from_name(&name));
-            Outcome::Skipped(kind.unwrap_or(Kind::OtherJson))
-        }
-        _ => Outcome::Failed,
-    };
-    let (version, digest) = (version.into_text(), digest.into_text());
-    let (run_id, batch_id) = (run_id.into_int(), batch_id.into_int());
-    Some((id, Line { outcome, version, digest, run_id, batch_id }))
 }

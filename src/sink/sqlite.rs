@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection as _};
 
-use super::connection::{CellType, Connection, connection_over_sqlx, sql};
+use super::connection::{Cell, CellType, Connection, connection_over_sqlx, sql};
 use super::schema::{Dialect, Index};
 use super::sql::{Driver, Meaning, Misfit};
 use crate::record::COLUMNS;
@@ -107,7 +107,7 @@ impl Driver for SqliteDriver {
     async fn misfit(&self, connection: &mut dyn Connection) -> Result<Option<Misfit>, sqlx::Error> {
         let query = sql("SELECT name FROM pragma_table_info('logs')");
         let rows = connection.query(query, &[], &[CellType::Text]).await?;
-        let found: Vec<String> = rows.into_iter().flatten().map(|c| c.into_text()).collect();
+        let found: Vec<String> = rows.into_iter().flatten().map(Cell::into_text).collect();
         // SQLite does not enforce a column's type or width.
         Ok(super::schema::other_columns(&found, &COLUMNS)
             .map(|what| Misfit { what, statements: Vec::new() }))

@@ -2,9 +2,11 @@
 
 use serde::Serialize;
 
+use super::super::SinkError;
 use super::super::connection::{Cell, CellType, Value, sql};
-use super::super::schema::RUNS;
-use super::{Database, SinkError, int};
+use super::super::schema::{Dialect, RUNS};
+use super::Database;
+use super::write::int;
 
 /// The sums of one run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -147,8 +149,8 @@ impl Database {
              FROM import_objects GROUP BY outcome";
         // MySQL spells the type another way.
         let query = match self.driver.dialect() {
-            super::Dialect::Mysql => query.replace("AS BIGINT", "AS SIGNED"),
-            super::Dialect::Postgres | super::Dialect::Sqlite => query.to_owned(),
+            Dialect::Mysql => query.replace("AS BIGINT", "AS SIGNED"),
+            Dialect::Postgres | Dialect::Sqlite => query.to_owned(),
         };
         let types = [
             CellType::Text,
