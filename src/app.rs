@@ -23,7 +23,7 @@ use crate::report::{self, Live, Summary};
 use crate::sink::{Database, OpenOptions, Sink, UpgradePolicy};
 use crate::source::Source;
 use crate::source::local::LocalSource;
-use crate::source::s3::{S3Connector, S3Options, S3Uri};
+use crate::source::s3::{S3Connector, S3Options};
 use crate::survey::survey;
 
 /// Objects fetched at once from S3, where each waits for the network.
@@ -118,8 +118,7 @@ async fn open_sources(
                     connector = Some(S3Connector::new(s3_options(s3)).await?);
                 }
                 let connector = connector.as_ref().expect("it was made above");
-                let uri: S3Uri = format!("s3://{bucket}/{key}").parse()?;
-                sources.push(Arc::new(connector.open(&uri).await?));
+                sources.push(Arc::new(connector.open(bucket, key).await?));
             }
         }
     }

@@ -47,14 +47,6 @@ pub type Cause = Box<dyn Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
-    /// What was typed is not the address of a bucket, object or prefix.
-    #[error("`{typed}` is not an S3 address: {reason}")]
-    Address {
-        /// What was typed.
-        typed: String,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
     /// A file or folder that the user named cannot be opened, or a folder not read to its end.
     #[error("cannot open `{}`", .path.display())]
     Path {
@@ -217,8 +209,7 @@ impl SourceError {
     /// Returns whether nothing more can be read from the source; else only this object is out.
     pub fn is_fatal(&self) -> bool {
         match self {
-            Self::Address { .. }
-            | Self::Path { .. }
+            Self::Path { .. }
             | Self::Credentials { .. }
             | Self::Expired { .. }
             | Self::Refused { .. }
@@ -240,9 +231,6 @@ impl SourceError {
     /// Returns what the user can do about it.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Address { .. } => {
-                "write `s3://BUCKET`, `s3://BUCKET/PREFIX/` or `s3://BUCKET/KEY`".into()
-            }
             Self::Path { cause, .. } if cause.kind() == io::ErrorKind::NotFound => {
                 "check the spelling; S3 addresses start with `s3://`".into()
             }

@@ -3,7 +3,7 @@
 //! The only place that knows the AWS SDK. It reads and lists; it never writes.
 //!
 //! ```text
-//! S3Options ─▶ S3Connector ──open(S3Uri)──▶ S3Source ─▶ listing: pages of ≤ 1,000 keys
+//! S3Options ─▶ S3Connector ───open(key)───▶ S3Source ─▶ listing: pages of ≤ 1,000 keys
 //!              credentials, connections,    one bucket,   │
 //!              shared by a run's sources    its region    └▶ fetch: If-Match, checked, again if cut
 //! ```
@@ -25,7 +25,6 @@ mod fault;
 mod fetch;
 mod http;
 mod listing;
-mod uri;
 
 use std::sync::Arc;
 
@@ -35,7 +34,6 @@ use bytes::Bytes;
 use self::client::Bucket;
 pub use self::client::{Patience, S3Connector, S3Options};
 use self::listing::S3Pages;
-pub use self::uri::S3Uri;
 use super::{Pages, Source, SourceError};
 use crate::object::{Location, ObjectRef};
 

@@ -20,7 +20,7 @@ use tracing::{debug, info};
 use url::Url;
 
 use super::fault::{self, REGION_HEADER};
-use super::{S3Source, S3Uri, http};
+use super::{S3Source, http};
 use crate::object::{Location, ObjectRef};
 use crate::source::{Grant, SourceError};
 
@@ -161,19 +161,23 @@ impl S3Connector {
 
     /// Opens a bucket, a prefix or an object. The [table](super) says which.
     ///
+    /// `bucket` is a name or the ARN of an access point; `key` is empty for the whole bucket, and
+    /// nothing in it is an escape.
+    ///
     /// # Errors
     /// Only fatal ones, among them [`SourceError::NotFound`].
-    pub async fn open(&self, uri: &S3Uri) -> Result<S3Source, SourceError> {
+    pub async fn open(&self, bucket: &str, key: &str) -> Result<S3Source, SourceError> {
         let configured = self.sdk.region().map_or(REGION_DEFAULT, Region::as_ref).to_owned();
-        let mut bucket = self.bucket(uri.bucket(), configured);
+        let name = bucket;
+        let mut bucket = self.bucket(name, configured);
         if let Some(region) = bucket.home_region().await?
             && region != bucket.region
         {
-            info!(bucket = uri.bucket(), region, "the bucket is in another region");
-            bucket = self.bucket(uri.bucket(), region);
+            info!(bucket = name, region, "the bucket is in another region");
+            bucket = self.bucket(name, region);
         }
-        debug!(bucket = uri.bucket(), region = bucket.region, "opened");
-        S3Source::resolve(bucket, uri.key().to_owned()).await
+        debug!(bucket = name, region = bucket.region, "opened");
+        S3Source::resolve(bucket, key.to_owned()).await
     }
 
     fn bucket(&self, name: &str, region: String) -> Bucket {

@@ -71,8 +71,7 @@ async fn connect(options: S3Options) -> S3Connector {
 }
 
 async fn open(server: &S3Server, key: &str) -> Result<S3Source, SourceError> {
-    let uri = format!("s3://{BUCKET}/{key}").parse().unwrap();
-    connect(options(server)).await.open(&uri).await
+    connect(options(server)).await.open(BUCKET, key).await
 }
 
 /// A server with one object, its source, and the object as listed.
@@ -274,7 +273,7 @@ async fn wrong_keys_end_the_run() {
     let server = S3Server::start();
     server.make_bucket(BUCKET);
     let connector = S3Connector::with_keys(options(&server), ACCESS_KEY, "wrong").await.unwrap();
-    let source = connector.open(&"s3://trail".parse().unwrap()).await.unwrap();
+    let source = connector.open(BUCKET, "").await.unwrap();
     let error = source.pages().next_page().await.unwrap_err();
     assert!(matches!(error, SourceError::Refused { .. }), "{error:?}");
     assert!(!format!("{error:?}{connector:?}{source:?}").contains("wrong"));
@@ -345,7 +344,7 @@ async fn a_body_cut_short_is_read_again() {
 async fn a_server_that_falls_silent_is_asked_again() {
     let (server, _, object) = one_object("a").await;
     let connector = connect(hasty(&server)).await;
-    let source = connector.open(&"s3://trail".parse().unwrap()).await.unwrap();
+    let source = connector.open(BUCKET, "").await.unwrap();
     for fault in [Fault::Hang, Fault::Stall(1_000)] {
         let calls_before = server.calls(Op::GetObject);
         server.fail_next(Op::GetObject, fault, 1);
@@ -381,8 +380,7 @@ async fn a_server_that_is_gone_ends_the_run() {
     let place = server.endpoint_url();
     let options = options(&server);
     drop(server);
-    let uri = "s3://trail".parse().unwrap();
-    let opened = connect(options).await.open(&uri).await.unwrap_err();
+    let opened = connect(options).await.open(BUCKET, "").await.unwrap_err();
     for error in [source.fetch(&object).await.unwrap_err(), opened] {
         assert!(matches!(error, SourceError::Unreachable { .. }), "{error:?}");
         assert!(error.is_fatal());
@@ -396,7 +394,7 @@ async fn requests_are_not_signed_if_told_so() {
     server.put(BUCKET, "a", "x");
     let options = S3Options { no_sign_request: true, ..options(&server) };
     let connector = S3Connector::new(options).await.unwrap();
-    let source = connector.open(&"s3://trail/a".parse().unwrap()).await.unwrap();
+    let source = connector.open(BUCKET, "a").await.unwrap();
     let object = only(&source).await;
     assert_eq!(source.fetch(&object).await.unwrap(), "x");
     assert!(server.all_calls().iter().all(|call| call.header("authorization").is_none()));
@@ -412,8 +410,8 @@ async fn requests_offer_to_pay_if_told_so() {
         let server = S3Server::start();
         server.put(BUCKET, "a", "x");
         let options = S3Options { request_payer, ..options(&server) };
-        for uri in ["s3://trail", "s3://trail/a"] {
-            let source = connect(options.clone()).await.open(&uri.parse().unwrap()).await.unwrap();
+        for key in ["", "a"] {
+            let source = connect(options.clone()).await.open(BUCKET, key).await.unwrap();
             let object = only(&source).await;
             assert_eq!(source.fetch(&object).await.unwrap(), Bytes::from("x"));
         }
