@@ -19,12 +19,11 @@ use crate::load::Backoff;
 use crate::logging::{self, LogOptions};
 use crate::pipeline::{self, End, Plan};
 use crate::progress::Progress;
-use crate::report::{self, Live, Summary};
+use crate::report::{self, Bill, Live, Summary};
 use crate::sink::{Database, OpenOptions, Sink, UpgradePolicy};
 use crate::source::Source;
 use crate::source::local::LocalSource;
 use crate::source::s3::{S3Connector, S3Options};
-use crate::survey::survey;
 
 /// Objects fetched at once from S3, where each waits for the network.
 const FETCHERS_S3: usize = 16;
@@ -137,16 +136,27 @@ fn s3_options(settings: &S3Settings) -> S3Options {
 }
 
 async fn dry_run(settings: &ImportSettings, output: Form) -> Result<Exit, RunError> {
+    let stop = stop_on_signals()?;
     let sources = open_sources(&settings.sources, &settings.s3).await?;
     let database = open(&settings.database, settings.load_method)?;
-    let ledger = database.has_ledger().await?.then_some(&database as &dyn Sink);
-    let survey = survey(&sources, ledger).await?;
+    let database = Arc::new(database);
+    let has_ledger = database.has_ledger().await?;
+    let ledger = has_ledger.then(|| Arc::clone(&database) as Arc<dyn Sink>);
+    let progress = Arc::new(Progress::default());
+    let (survey, end) =
+        pipeline::survey(&plan(settings), sources, ledger, Arc::clone(&progress), stop).await?;
     database.close().await;
+    let bill = Bill {
+        survey: &survey,
+        tally: &progress.tally(),
+        prices: settings.prices,
+        engine: settings.database.engine(),
+    };
     print(&match output {
-        Form::Text => report::survey_text(&survey),
-        Form::Json => report::survey_json(&survey),
+        Form::Text => report::survey_text(&bill),
+        Form::Json => report::survey_json(&bill),
     })?;
-    Ok(Exit::Complete)
+    Ok(if end == End::Stopped { Exit::Interrupted } else { Exit::Complete })
 }
 
 async fn import(
@@ -243,6 +253,9 @@ fn plan(settings: &ImportSettings) -> Plan {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let fetchers_default = if has_s3 { FETCHERS_S3.max(cores) } else { cores };
     Plan {
+        selection: Arc::new(settings.selection.clone()),
+        shard: settings.shard,
+        listers: settings.listers,
         fetchers: settings.fetchers.unwrap_or(fetchers_default),
         writers: settings.writers,
         batch: BatchLimits {

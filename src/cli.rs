@@ -12,12 +12,15 @@ use std::str::FromStr;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use jiff::Timestamp;
 
 use crate::config::{
     self, BATCH_BYTES, BATCH_ROWS, ConfigError, Database, Engine, Environment, FETCHERS,
-    ImportSettings, LoadMethod, MEMORY_BYTES, OBJECT_BYTES, S3Settings, STATUS_LINES, StatusPart,
-    StatusSettings, WRITERS,
+    ImportSettings, LISTERS, LoadMethod, MEMORY_BYTES, OBJECT_BYTES, Prices, S3Settings,
+    STATUS_LINES, StatusPart, StatusSettings, WRITERS,
 };
+use crate::layout::Selection;
+use crate::object::Shard;
 
 mod help;
 
@@ -138,9 +141,45 @@ pub struct ImportArgs {
     #[command(flatten)]
     pub s3: S3Args,
 
+    /// What of it.
+    #[command(flatten)]
+    pub choice: ChoiceArgs,
+
     /// How to load.
     #[command(flatten)]
     pub load: LoadArgs,
+}
+
+/// What to import of what the sources hold.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "What of it")]
+pub struct ChoiceArgs {
+    /// First day folder: 2026-01-15, a time, or 7d for seven days ago
+    ///
+    /// Days are those of the folders (…/2026/01/15/), in UTC. CloudTrail delivers late, so a file
+    /// may hold events of the days before its folder's: ask for a day more to have all of them.
+    /// With --from, --to, --account-id or --trail-region, only objects in CloudTrail's layout
+    /// (AWSLogs/ACCOUNT/CloudTrail/REGION/YYYY/MM/DD/) are imported.
+    #[arg(long, value_name = "DAY")]
+    pub from: Option<String>,
+
+    /// Last day folder; the same forms
+    #[arg(long, value_name = "DAY")]
+    pub to: Option<String>,
+
+    /// Account whose logs to import; may be repeated
+    #[arg(long, value_name = "ID")]
+    pub account_id: Vec<String>,
+
+    /// Region whose logs to import, not the bucket's; may be repeated
+    #[arg(long, value_name = "REGION")]
+    pub trail_region: Vec<String>,
+
+    /// Import only the K-th of N equal parts, so that N machines share the work
+    ///
+    /// Which part an object is in, its name decides. The machines need not know of each other.
+    #[arg(long, value_name = "K/N")]
+    pub shard: Option<String>,
 }
 
 /// How to reach S3, in the words of the AWS CLI.
@@ -186,6 +225,16 @@ pub struct LoadArgs {
     #[arg(long, conflicts_with = "upgrade_table")]
     pub dry_run: bool,
 
+    /// What 1,000 LIST requests cost, in US dollars, for the bill of --dry-run
+    ///
+    /// The default is S3 Standard's in us-east-1, as of 2026.
+    #[arg(long, value_name = "USD", default_value_t = 0.005)]
+    pub list_price: f64,
+
+    /// What 1,000 GET requests cost, in US dollars, for the bill of --dry-run
+    #[arg(long, value_name = "USD", default_value_t = 0.0004)]
+    pub get_price: f64,
+
     /// Leave the indexes to `cloudtrail2sql index`
     #[arg(long)]
     pub no_index: bool,
@@ -199,6 +248,10 @@ pub struct LoadArgs {
     /// How to send rows: `copy` is for PostgreSQL, `auto` is the fastest way
     #[arg(long, value_enum, default_value_t, value_name = "METHOD")]
     pub load_method: Method,
+
+    /// Prefixes to list at once, 1 to 64
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub listers: usize,
 
     /// Objects to fetch at once, 1 to 256 [default: 16 from S3, the number of cores from disk]
     #[arg(long, value_name = "N")]
@@ -323,6 +376,9 @@ impl ImportArgs {
         Ok(ImportSettings {
             sources: self.sources.iter().map(|it| config::source(it)).collect::<Result<_, _>>()?,
             s3: self.s3.settings()?,
+            selection: self.choice.selection(Timestamp::now())?,
+            shard: self.choice.shard.as_deref().map_or(Ok(Shard::WHOLE), config::shard)?,
+            listers: config::count_in("--listers", load.listers, &LISTERS)?,
             fetchers: load.fetchers.map(in_range).transpose()?,
             writers: load.writers(engine)?,
             batch_rows_max: config::count_in("--batch-rows", load.batch_rows, &BATCH_ROWS)?,
@@ -336,9 +392,32 @@ impl ImportArgs {
             load_method: load.method(engine)?,
             builds_indexes: !load.no_index,
             is_dry_run: load.dry_run,
+            prices: Prices {
+                list: config::price("--list-price", load.list_price)?,
+                get: config::price("--get-price", load.get_price)?,
+            },
             upgrades_table: load.upgrade_table,
             database,
         })
+    }
+}
+
+impl ChoiceArgs {
+    fn selection(&self, now: Timestamp) -> Result<Selection, ConfigError> {
+        let day = |flag, typed: &Option<String>| {
+            typed.as_deref().map(|typed| config::day(flag, typed, now)).transpose()
+        };
+        let (from, to) = (day("--from", &self.from)?, day("--to", &self.to)?);
+        if let (Some(from), Some(to)) = (from, to)
+            && from > to
+        {
+            return Err(ConfigError::DaysReversed { from, to });
+        }
+        let accounts = self.account_id.iter().map(|typed| config::account(typed));
+        let accounts = accounts.collect::<Result<_, _>>()?;
+        let regions = self.trail_region.iter().map(|typed| filled("--trail-region", Some(typed)));
+        let regions = regions.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        Ok(Selection { from, to, accounts, regions })
     }
 }
 

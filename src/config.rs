@@ -16,8 +16,14 @@ use std::io;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+use jiff::civil::Date;
+
+use crate::layout::Selection;
+use crate::object::Shard;
+
 use ::url::Url;
 
+mod choice;
 mod database;
 mod db_toml;
 mod percent;
@@ -25,6 +31,7 @@ mod size;
 mod source_spec;
 mod url;
 
+pub use self::choice::{account, day, price, shard};
 use self::database::SQLITE_FILE;
 pub use self::database::{Database, Origin};
 pub use self::db_toml::{DbTomlError, DbTomlFault, SyntaxError};
@@ -36,6 +43,12 @@ pub use self::url::{DatabaseUrl, Engine, UrlError};
 /// How many objects may be fetched at once. S3 allows 5,500 GETs a second and prefix; beyond a
 /// few hundred connections there is only waiting.
 pub const FETCHERS: RangeInclusive<usize> = 1..=256;
+
+/// How many steps of a listing may be taken at once.
+pub const LISTERS: RangeInclusive<usize> = 1..=64;
+
+/// How many machines may share a prefix.
+pub const SHARDS_MAX: u64 = 10_000;
 
 /// How many connections may write at once. Four gained nothing over two on PostgreSQL and over
 /// three on MariaDB, and servers allow about 100 (`max_connections`) to everybody together.
@@ -57,7 +70,7 @@ pub const OBJECT_BYTES: RangeInclusive<u64> = 1 << 10..=1 << 30;
 pub const STATUS_LINES: RangeInclusive<usize> = 1..=1_000_000;
 
 /// What a run of `import` needs to know.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ImportSettings {
     /// Where to.
     pub database: Database,
@@ -65,6 +78,12 @@ pub struct ImportSettings {
     pub sources: Vec<SourceSpec>,
     /// How to reach S3.
     pub s3: S3Settings,
+    /// What is chosen of what the sources hold.
+    pub selection: Selection,
+    /// Which machine of several this is.
+    pub shard: Shard,
+    /// Steps of the listing that are taken at once, in [`LISTERS`].
+    pub listers: usize,
     /// Objects fetched at once, in [`FETCHERS`]; nothing leaves it to the kind of source.
     pub fetchers: Option<usize>,
     /// Connections that write at once, in [`WRITERS`]; 1 for SQLite.
@@ -84,6 +103,8 @@ pub struct ImportSettings {
     pub builds_indexes: bool,
     /// Whether to list and triage only, and write nothing.
     pub is_dry_run: bool,
+    /// What the requests cost.
+    pub prices: Prices,
     /// Whether a narrow `logs` table may be altered.
     pub upgrades_table: bool,
 }
@@ -125,6 +146,15 @@ pub struct S3Settings {
     pub no_sign_request: bool,
     /// Whether the requester pays, and said that they know.
     pub request_payer: bool,
+}
+
+/// What a thousand requests cost, in US dollars.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Prices {
+    /// LIST.
+    pub list: f64,
+    /// GET.
+    pub get: f64,
 }
 
 /// How rows are sent to the database.
@@ -206,6 +236,36 @@ pub enum ConfigError {
     /// An endpoint that is no web address. It is not shown: it may hold a password.
     #[error("`--endpoint-url` is no plain `http://` or `https://` URL")]
     EndpointUrl,
+    /// A date that is none.
+    #[error("`{flag} {value}` is not a date")]
+    Date {
+        /// The flag.
+        flag: &'static str,
+        /// The value as typed.
+        value: String,
+    },
+    /// The first day is after the last.
+    #[error("`--from {from}` is after `--to {to}`")]
+    DaysReversed {
+        /// The first day.
+        from: Date,
+        /// The last day.
+        to: Date,
+    },
+    /// A price that is none.
+    #[error("`{flag} {value}` is not a price")]
+    Price {
+        /// The flag.
+        flag: &'static str,
+        /// The value.
+        value: f64,
+    },
+    /// An account that is none.
+    #[error("`--account-id {0}` is not an account")]
+    Account(String),
+    /// A shard that is none.
+    #[error("`--shard {0}` is not a shard")]
+    Shard(String),
     /// A flag with an empty value.
     #[error("`{0}` is empty")]
     EmptyFlag(&'static str),
@@ -328,6 +388,17 @@ impl ConfigError {
             Self::SqliteWriters(_) => Some("leave `--writers` out".into()),
             Self::CopyNeedsPostgres(_) => {
                 Some("leave `--load-method` out: the fastest way is the default".into())
+            }
+            Self::Date { .. } => Some(
+                "a day is written `2026-01-15`, a time `2026-01-15T08:30:00Z`, and `7d` or `36h` \
+                 is so long ago"
+                    .into(),
+            ),
+            Self::Price { .. } => Some("a price is a number, zero or more".into()),
+            Self::DaysReversed { .. } => Some("swap them".into()),
+            Self::Account(_) => Some("an account has 12 digits".into()),
+            Self::Shard(_) => {
+                Some("it is written `K/N`: `1/3`, `2/3` and `3/3` for three machines".into())
             }
             Self::EndpointUrl => {
                 Some("write it as `https://HOST:PORT`, without a user name".into())

@@ -31,9 +31,12 @@
 //! that so). `source` and `sink` never meet; only `sink` knows SQL drivers, only `source::s3` the
 //! AWS SDK, and only [`pipeline`] has channels and tasks.
 
+pub mod layout;
 pub mod object;
 
 pub mod source;
+
+pub mod listing;
 
 pub mod decode;
 pub mod row;
@@ -57,13 +60,11 @@ pub mod notice;
 
 pub mod progress;
 
-pub mod pipeline;
-
 pub mod index;
 
-pub mod layout;
-
 pub mod survey;
+
+pub mod pipeline;
 
 pub mod status;
 

@@ -77,6 +77,30 @@ impl fmt::Debug for ObjectId {
     }
 }
 
+impl ObjectId {
+    /// Returns whether the object belongs to one of several machines that share a prefix.
+    pub fn is_in(self, shard: Shard) -> bool {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        u64::from_be_bytes([a, b, c, d, e, f, g, h]) % shard.count == shard.index - 1
+    }
+}
+
+/// One of several machines that share the work without talking to each other: `K/N`.
+///
+/// Which objects are its own, their URIs decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    /// `K`, from 1 to `N`.
+    pub index: u64,
+    /// `N`, at least 1.
+    pub count: u64,
+}
+
+impl Shard {
+    /// The only machine.
+    pub const WHOLE: Self = Self { index: 1, count: 1 };
+}
+
 /// One object as a listing shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectRef {
@@ -121,6 +145,20 @@ mod tests {
         let (one, two) = (path(b"/logs/\xff.json"), path(b"/logs/\xfe.json"));
         assert_eq!(one.uri(), two.uri());
         assert_ne!(one.id(), two.id());
+    }
+
+    #[test]
+    fn every_object_is_in_exactly_one_shard_and_none_is_empty() {
+        let mut sizes = [0; 3];
+        for n in 0..1_000 {
+            let id = Location::S3 { bucket: "b".into(), key: n.to_string() }.id();
+            let shards = (1..=3).filter(|&index| id.is_in(Shard { index, count: 3 }));
+            let shards: Vec<u64> = shards.collect();
+            assert_eq!(shards.len(), 1);
+            sizes[usize::try_from(shards[0]).unwrap() - 1] += 1;
+            assert!(id.is_in(Shard::WHOLE));
+        }
+        assert!(sizes.iter().all(|size| *size > 250), "{sizes:?}");
     }
 
     #[test]

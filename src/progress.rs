@@ -9,6 +9,7 @@ use crate::batch::ParsedObject;
 use crate::load::Fate;
 use crate::record::Kind;
 use crate::sink::RunTotals;
+use crate::source::Found;
 
 /// The counters of one run, shared by its tasks.
 #[derive(Debug, Default)]
@@ -39,6 +40,14 @@ pub struct Tally {
     pub rejects: u64,
     /// Characters replaced by U+FFFD.
     pub altered: u64,
+    /// Objects that are for other machines to load; they do not count as listed.
+    pub other_shards: Count,
+    /// Requests that the listing took.
+    pub list_requests: u64,
+    /// Folders that were not looked into, because they hold no logs: how many of each name.
+    pub without_logs: BTreeMap<String, u64>,
+    /// Folders and objects that were found and not chosen.
+    pub not_chosen: u64,
     /// Whether all objects have been listed.
     pub is_listing_done: bool,
 }
@@ -53,7 +62,8 @@ pub struct Count {
 }
 
 impl Count {
-    fn add(&mut self, size_bytes: u64) {
+    /// Counts one object more.
+    pub fn add(&mut self, size_bytes: u64) {
         self.objects += 1;
         self.bytes += size_bytes;
     }
@@ -68,6 +78,22 @@ impl Progress {
     /// Counts a listed object.
     pub fn listed(&self, size_bytes: u64) {
         self.change(|tally| tally.listed.add(size_bytes));
+    }
+
+    /// Counts an object that another machine is to load.
+    pub fn of_other_shard(&self, size_bytes: u64) {
+        self.change(|tally| tally.other_shards.add(size_bytes));
+    }
+
+    /// Counts what a step of the listing took and left out.
+    pub fn stepped(&self, found: &Found) {
+        self.change(|tally| {
+            tally.list_requests += found.requests;
+            tally.not_chosen += found.not_chosen;
+            for (name, folders) in &found.without_logs {
+                *tally.without_logs.entry(name.clone()).or_default() += folders;
+            }
+        });
     }
 
     /// Notes that every object has been listed.

@@ -2,6 +2,7 @@
 //!
 //! Everything here returns text; the caller decides where it goes.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -20,7 +21,7 @@ mod table;
 pub use format::{bytes, count, duration};
 pub use live::{Live, line};
 pub use status::{status_json, status_text};
-pub use survey::{survey_json, survey_text};
+pub use survey::{Bill, survey_json, survey_text};
 
 use table::Table;
 
@@ -85,6 +86,10 @@ pub fn summary_text(summary: &Summary) -> String {
     }
     let mut text = table.to_string();
     text.push('\n');
+    for line in left_out(tally) {
+        text.push_str(&line);
+        text.push('\n');
+    }
     for line in equations(tally) {
         text.push_str(&line);
         text.push('\n');
@@ -94,6 +99,25 @@ pub fn summary_text(summary: &Summary) -> String {
         text.push('\n');
     }
     text
+}
+
+/// Returns what was not even listed, or is not for this run.
+fn left_out(tally: &Tally) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !tally.without_logs.is_empty() {
+        let folders = tally.without_logs.iter();
+        let folders: Vec<String> =
+            folders.map(|(name, folders)| format!("{} {name}", count(*folders))).collect();
+        lines.push(format!("not listed, as they hold no logs: {}", folders.join(", ")));
+    }
+    if tally.not_chosen > 0 {
+        lines.push(format!("not chosen: {} folders and objects", count(tally.not_chosen)));
+    }
+    if tally.other_shards.objects > 0 {
+        let objects = count(tally.other_shards.objects);
+        lines.push(format!("for other shards: {objects} objects"));
+    }
+    lines
 }
 
 /// Returns the equations of the run with their numbers.
@@ -190,6 +214,10 @@ pub fn summary_json(summary: &Summary) -> String {
         skipped: Vec<Skipped>,
         failed: Count,
         not_reached: Count,
+        other_shards: Count,
+        not_chosen: u64,
+        folders_without_logs: &'s BTreeMap<String, u64>,
+        list_requests: u64,
         records: u64,
         rows: u64,
         rejected: u64,
@@ -220,6 +248,10 @@ pub fn summary_json(summary: &Summary) -> String {
         skipped: skipped.collect(),
         failed: tally.failed,
         not_reached: tally.not_reached,
+        other_shards: tally.other_shards,
+        not_chosen: tally.not_chosen,
+        folders_without_logs: &tally.without_logs,
+        list_requests: tally.list_requests,
         records: tally.records,
         rows: tally.rows,
         rejected: tally.rejects,

@@ -1,21 +1,38 @@
-//! The dry run: lists and triages, and writes nothing.
+//! What a dry run finds: objects and bytes by account, region and day, and by verdict.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::error::RunError;
 use crate::layout::Layout;
-use crate::ledger::{Verdict, judge};
+use crate::ledger::Verdict;
 use crate::object::{ObjectId, ObjectRef};
 use crate::progress::Count;
-use crate::sink::Sink;
 use crate::source::Source;
+
+/// Objects that are read for the estimate. They are those with the smallest hashes: a fair sample,
+/// and the same one next time.
+const SAMPLE_OBJECTS_MAX: usize = 50;
 
 /// What a run would find.
 #[derive(Debug, Clone, Default)]
 pub struct Survey {
     /// Per account, region and day; `None` gathers objects that are laid out otherwise.
     pub groups: BTreeMap<Option<Group>, Found>,
+    /// Some of what it would load.
+    sample: BTreeMap<ObjectId, (Arc<dyn Source>, ObjectRef)>,
+    /// What reading the sample showed.
+    pub sampled: Sampled,
+}
+
+/// What some objects hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sampled {
+    /// Objects that were read, and their stored bytes.
+    pub read: Count,
+    /// Rows in them.
+    pub rows: u64,
+    /// Bytes of these rows.
+    pub row_bytes: u64,
 }
 
 /// What objects are counted by.
@@ -57,11 +74,46 @@ impl Survey {
         total
     }
 
-    fn count(&mut self, object: &ObjectRef, verdict: &Verdict) {
+    /// Takes the sample, to be read.
+    pub fn take_sample(&mut self) -> Vec<(Arc<dyn Source>, ObjectRef)> {
+        std::mem::take(&mut self.sample).into_values().collect()
+    }
+
+    /// Returns about how many rows a run would load; `None` if nothing was sampled.
+    pub fn rows_estimate(&self) -> Option<u64> {
+        self.scaled(self.sampled.rows)
+    }
+
+    /// Returns about how many bytes these rows have.
+    pub fn row_bytes_estimate(&self) -> Option<u64> {
+        self.scaled(self.sampled.row_bytes)
+    }
+
+    fn scaled(&self, sampled: u64) -> Option<u64> {
+        let total = self.total();
+        let bytes = u128::from(total.new.bytes + total.again.bytes);
+        let scaled = bytes * u128::from(sampled);
+        u64::try_from(scaled.checked_div(u128::from(self.sampled.read.bytes))?).ok()
+    }
+
+    /// Counts one object.
+    pub fn count(
+        &mut self,
+        source: &Arc<dyn Source>,
+        object: &ObjectRef,
+        id: ObjectId,
+        verdict: &Verdict,
+    ) {
+        if matches!(verdict, Verdict::New | Verdict::Again) {
+            self.sample.insert(id, (Arc::clone(source), object.clone()));
+            if self.sample.len() > SAMPLE_OBJECTS_MAX {
+                self.sample.pop_last();
+            }
+        }
         let group = Layout::of(&object.location.uri()).map(|layout| Group {
             account: layout.account,
             region: layout.region,
-            day: layout.day,
+            day: layout.day.to_string(),
         });
         let found = self.groups.entry(group).or_default();
         let count = match verdict {
@@ -72,26 +124,4 @@ impl Survey {
         count.objects += 1;
         count.bytes += object.size_bytes;
     }
-}
-
-/// Lists every source and asks the ledger, if there is one, about every page.
-pub async fn survey(
-    sources: &[Arc<dyn Source>],
-    ledger: Option<&dyn Sink>,
-) -> Result<Survey, RunError> {
-    let mut survey = Survey::default();
-    for source in sources {
-        let mut pages = source.pages();
-        while let Some(page) = pages.next_page().await? {
-            let ids: Vec<ObjectId> = page.iter().map(|object| object.location.id()).collect();
-            let lines = match ledger {
-                Some(ledger) => ledger.seen(&ids).await?,
-                None => HashMap::new(),
-            };
-            for (object, id) in page.iter().zip(ids) {
-                survey.count(object, &judge(object, lines.get(&id)));
-            }
-        }
-    }
-    Ok(survey)
 }

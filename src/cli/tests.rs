@@ -1,7 +1,7 @@
 use clap::error::ErrorKind;
 
 use super::*;
-use crate::config::{MEMORY_BYTES, SourceSpec};
+use crate::config::{MEMORY_BYTES, Prices, SourceSpec};
 
 fn parse(args: &[&str]) -> Result<Cli, clap::Error> {
     let program = std::iter::once("cloudtrail2sql");
@@ -34,6 +34,9 @@ fn what_is_not_typed_has_its_default() {
             database: Database::resolve(None, None, &Environment::new([], "/nowhere")).unwrap(),
             sources: vec![SourceSpec::Path("logs".into())],
             s3: S3Settings::default(),
+            selection: Selection::default(),
+            shard: Shard::WHOLE,
+            listers: 4,
             fetchers: None,
             writers: 1,
             batch_rows_max: 10_000,
@@ -43,6 +46,7 @@ fn what_is_not_typed_has_its_default() {
             load_method: LoadMethod::Insert,
             builds_indexes: true,
             is_dry_run: false,
+            prices: Prices { list: 0.005, get: 0.0004 },
             upgrades_table: false,
         }
     );

@@ -1,39 +1,137 @@
-//! The dry run's report.
+//! The dry run's report: what a run would find, and what it would cost.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use super::table::Table;
-use super::{bytes, count, json};
-use crate::progress::Count;
+use super::{bytes, count, duration, json, left_out};
+use crate::config::{Engine, Prices};
+use crate::progress::{Count, Tally};
 use crate::survey::{Found, Group, Survey};
 
-/// Returns what a run would find, by account, region and day.
-pub fn survey_text(survey: &Survey) -> String {
-    let mut table = Table::new(["new", "bytes", "again", "already known"]);
+/// The speed that the time is estimated at; stated with the estimate. Any of the databases
+/// reaches it on two cores, or nearly.
+const ROWS_PER_SECOND: u64 = 100_000;
+
+/// What is known at the end of a dry run.
+#[derive(Debug, Clone, Copy)]
+pub struct Bill<'b> {
+    /// What was found.
+    pub survey: &'b Survey,
+    /// What listing it took.
+    pub tally: &'b Tally,
+    /// What requests cost.
+    pub prices: Prices,
+    /// What kind of database it is for.
+    pub engine: Engine,
+}
+
+/// The estimate, in numbers.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Estimate {
+    sampled_objects: u64,
+    rows: u64,
+    row_bytes: u64,
+    database_bytes: u64,
+    seconds: u64,
+    assumed_rows_per_second: u64,
+}
+
+/// Requests and what they cost.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Requests {
+    list: u64,
+    get: u64,
+    usd_per_1000_list: f64,
+    usd_per_1000_get: f64,
+    usd: f64,
+}
+
+impl Bill<'_> {
+    fn estimate(&self) -> Option<Estimate> {
+        let rows = self.survey.rows_estimate()?;
+        let row_bytes = self.survey.row_bytes_estimate()?;
+        // Percent of the packed rows that tables and indexes took for a generated million.
+        let percent = match self.engine {
+            Engine::Sqlite => 140,
+            Engine::Postgres => 130,
+            Engine::Mysql => 190,
+        };
+        Some(Estimate {
+            sampled_objects: self.survey.sampled.read.objects,
+            rows,
+            row_bytes,
+            database_bytes: row_bytes / 100 * percent,
+            seconds: rows.div_ceil(ROWS_PER_SECOND),
+            assumed_rows_per_second: ROWS_PER_SECOND,
+        })
+    }
+
+    /// Requests that S3 is paid for; a folder takes none.
+    fn requests(&self) -> Option<Requests> {
+        let list = self.tally.list_requests;
+        let total = self.survey.total();
+        let get = total.new.objects + total.again.objects;
+        #[expect(clippy::cast_precision_loss, reason = "a sum of money")]
+        let usd = (list as f64 * self.prices.list + get as f64 * self.prices.get) / 1000.0;
+        let (usd_per_1000_list, usd_per_1000_get) = (self.prices.list, self.prices.get);
+        (list > 0).then_some(Requests { list, get, usd_per_1000_list, usd_per_1000_get, usd })
+    }
+}
+
+/// Returns what a run would find, by account, region and day, and the bill.
+pub fn survey_text(bill: &Bill<'_>) -> String {
+    let mut table = Table::new(["new", "again", "to load", "already known"]);
     let cells = |found: &Found| {
         [
             Some(count(found.new.objects)),
-            Some(bytes(found.new.bytes + found.again.bytes)),
             Some(count(found.again.objects)),
+            Some(bytes(found.new.bytes + found.again.bytes)),
             Some(count(found.known.objects)),
         ]
     };
-    for (group, found) in &survey.groups {
+    for (group, found) in &bill.survey.groups {
         let name = match group {
             Some(Group { account, region, day }) => format!("{account}  {region}  {day}"),
             None => "other places".to_owned(),
         };
         table.row("", &name, cells(found));
     }
-    let total = survey.total();
+    let total = bill.survey.total();
     table.row("", "total", cells(&total));
-    let mut text = table.to_string();
-    text.push_str("\ndry run: nothing was written\n");
+    let mut lines = vec![table.to_string()];
+    lines.extend(left_out(bill.tally));
+    if let Some(estimate) = bill.estimate() {
+        lines.push(format!(
+            "estimate, from {} objects: {} rows, {} in the database, {} at {} rows/s",
+            count(estimate.sampled_objects),
+            count(estimate.rows),
+            bytes(estimate.database_bytes),
+            duration(Duration::from_secs(estimate.seconds)),
+            count(estimate.assumed_rows_per_second)
+        ));
+    }
+    if let Some(requests) = bill.requests() {
+        lines.push(format!(
+            "requests: {} LIST, {} GET: {:.4} USD, at {} USD per 1,000 LIST and {} USD per 1,000 \
+             GET",
+            count(requests.list),
+            count(requests.get),
+            requests.usd,
+            requests.usd_per_1000_list,
+            requests.usd_per_1000_get
+        ));
+    }
+    lines.push("dry run: nothing was written".to_owned());
+    let mut text = lines.join("\n");
+    text.push('\n');
     text
 }
 
 /// Returns the same for machines.
-pub fn survey_json(survey: &Survey) -> String {
+pub fn survey_json(bill: &Bill<'_>) -> String {
     #[derive(Serialize)]
     struct GroupJson<'s> {
         account: Option<&'s str>,
@@ -53,13 +151,27 @@ pub fn survey_json(survey: &Survey) -> String {
         dry_run: bool,
         groups: Vec<GroupJson<'s>>,
         total: FoundJson,
+        other_shards: Count,
+        not_chosen: u64,
+        folders_without_logs: &'s BTreeMap<String, u64>,
+        estimate: Option<Estimate>,
+        requests: Option<Requests>,
     }
     let found = |it: &Found| FoundJson { new: it.new, again: it.again, known: it.known };
-    let groups = survey.groups.iter().map(|(group, it)| GroupJson {
+    let groups = bill.survey.groups.iter().map(|(group, it)| GroupJson {
         account: group.as_ref().map(|group| &*group.account),
         region: group.as_ref().map(|group| &*group.region),
         day: group.as_ref().map(|group| &*group.day),
         found: found(it),
     });
-    json(&SurveyJson { dry_run: true, groups: groups.collect(), total: found(&survey.total()) })
+    json(&SurveyJson {
+        dry_run: true,
+        groups: groups.collect(),
+        total: found(&bill.survey.total()),
+        other_shards: bill.tally.other_shards,
+        not_chosen: bill.tally.not_chosen,
+        folders_without_logs: &bill.tally.without_logs,
+        estimate: bill.estimate(),
+        requests: bill.requests(),
+    })
 }

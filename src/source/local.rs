@@ -7,15 +7,17 @@
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::spawn_blocking;
 use tracing::{debug, warn};
 use walkdir::{DirEntry, WalkDir};
 
-use super::{Pages, Source, SourceError};
+use super::{Found, Source, SourceError, Step};
+use crate::layout::{Choice, Place, Selection};
 use crate::object::{Location, ObjectRef};
 
 /// As many as an S3 page has, so that the stages behind see one size.
@@ -59,13 +61,12 @@ impl LocalSource {
 
 #[async_trait]
 impl Source for LocalSource {
-    fn pages(&self) -> Box<dyn Pages> {
-        Box::new(LocalPages {
+    fn listing(&self, selection: &Arc<Selection>) -> Box<dyn Step> {
+        Box::new(LocalStep {
             root: self.root.clone(),
             is_named: self.is_named,
-            stage: Stage::Between(Box::new(
-                WalkDir::new(&self.root).follow_links(true).into_iter(),
-            )),
+            selection: Arc::clone(selection),
+            walk: WalkDir::new(&self.root).follow_links(true).into_iter(),
         })
     }
 
@@ -75,86 +76,85 @@ impl Source for LocalSource {
     }
 }
 
-/// A walk, one page at a time on a blocking thread. A dropped call loses nothing: the next one
-/// waits for the same thread.
-struct LocalPages {
+/// One page of a walk, on a blocking thread.
+#[derive(Debug)]
+struct LocalStep {
     root: PathBuf,
     is_named: bool,
-    stage: Stage,
-}
-
-type Page = Result<Vec<ObjectRef>, SourceError>;
-
-enum Stage {
-    Between(Box<walkdir::IntoIter>),
-    Walking(JoinHandle<(Box<walkdir::IntoIter>, Page)>),
-    Ended,
+    selection: Arc<Selection>,
+    walk: walkdir::IntoIter,
 }
 
 #[async_trait]
-impl Pages for LocalPages {
-    async fn next_page(&mut self) -> Result<Option<Vec<ObjectRef>>, SourceError> {
-        if let Stage::Between(_) = self.stage
-            && let Stage::Between(mut walk) = std::mem::replace(&mut self.stage, Stage::Ended)
-        {
-            let (root, is_named) = (self.root.clone(), self.is_named);
-            self.stage = Stage::Walking(spawn_blocking(move || {
-                let page = walk_page(&mut walk, &root, is_named);
-                (walk, page)
-            }));
-        }
-        let Stage::Walking(walking) = &mut self.stage else { return Ok(None) };
-        let (walk, page) = walking.await.expect("walking a folder does not panic");
-        let page = match page {
-            Ok(page) if !page.is_empty() => page,
-            last => {
-                self.stage = Stage::Ended;
-                return last.map(|_| None);
+impl Step for LocalStep {
+    async fn take(mut self: Box<Self>, _wants_more: bool) -> Result<Found, SourceError> {
+        let taken = spawn_blocking(move || {
+            let mut found = Found::default();
+            if self.walk_page(&mut found)? {
+                found.keep_chosen(&Arc::clone(&self.selection));
+                found.steps.push(self);
+            } else {
+                found.keep_chosen(&self.selection);
             }
-        };
-        self.stage = Stage::Between(walk);
-        Ok(Some(page))
+            Ok(found)
+        });
+        taken.await.expect("walking a folder does not panic")
     }
 }
 
-/// Returns the next files of `walk`; none means that it is at its end.
-fn walk_page(walk: &mut walkdir::IntoIter, root: &Path, is_named: bool) -> Page {
-    let mut page = Vec::new();
-    while page.len() < PAGE_OBJECTS_MAX
-        && let Some(entry) = walk.next()
-    {
-        match entry {
-            Ok(entry) if is_seen_without_link(&entry, root) => {
-                debug!(path = %entry.path().display(), "skipped: a link to what is listed anyway");
-                if entry.file_type().is_dir() {
-                    walk.skip_current_dir();
+impl LocalStep {
+    /// Adds the next files of the walk; returns whether there may be more.
+    fn walk_page(&mut self, found: &mut Found) -> Result<bool, SourceError> {
+        while found.objects.len() < PAGE_OBJECTS_MAX {
+            let Some(entry) = self.walk.next() else { return Ok(false) };
+            match entry {
+                Ok(entry) if is_seen_without_link(&entry, &self.root) => {
+                    let path = entry.path().display();
+                    debug!(%path, "skipped: a link to what is listed anyway");
+                    if entry.file_type().is_dir() {
+                        self.walk.skip_current_dir();
+                    }
                 }
-            }
-            Ok(entry) if entry.file_type().is_dir() => {}
-            Ok(entry) if !entry.file_type().is_file() => {
-                warn!(path = %entry.path().display(), "skipped: neither a file nor a folder");
-            }
-            Ok(entry) => {
-                let seen = entry.metadata().ok();
-                page.push(listed(entry.into_path(), seen.as_ref(), is_named));
-            }
-            Err(error) if error.loop_ancestor().is_some() => {
-                warn!(%error, "skipped: a link to a folder above it, which is listed anyway");
-            }
-            Err(error) => match error.path() {
-                Some(path) if error.depth() > 0 || is_named => {
-                    warn!(%error, "cannot be read");
-                    page.push(listed(path.to_owned(), None, is_named));
+                Ok(entry) if entry.file_type().is_dir() => self.enter(&entry, found),
+                Ok(entry) if !entry.file_type().is_file() => {
+                    warn!(path = %entry.path().display(), "skipped: neither a file nor a folder");
                 }
-                // Without a path nothing can stand in for what is missing: stop, do not guess.
-                _ => {
-                    let path = error.path().unwrap_or(root).to_owned();
-                    return Err(SourceError::Path { path, cause: error.into() });
+                Ok(entry) => {
+                    let seen = entry.metadata().ok();
+                    found.objects.push(listed(entry.into_path(), seen.as_ref(), self.is_named));
                 }
-            },
+                Err(error) if error.loop_ancestor().is_some() => {
+                    warn!(%error, "skipped: a link to a folder above it, which is listed anyway");
+                }
+                Err(error) => match error.path() {
+                    Some(path) if error.depth() > 0 || self.is_named => {
+                        warn!(%error, "cannot be read");
+                        found.objects.push(listed(path.to_owned(), None, self.is_named));
+                    }
+                    // Without a path nothing can stand in for what is missing: stop, do not guess.
+                    _ => {
+                        let path = error.path().unwrap_or(&self.root).to_owned();
+                        return Err(SourceError::Path { path, cause: error.into() });
+                    }
+                },
+            }
         }
+        Ok(true)
     }
-    Ok(page)
+
+    /// Leaves a folder out if its place says that it holds nothing chosen.
+    fn enter(&mut self, entry: &DirEntry, found: &mut Found) {
+        let path = entry.path().to_string_lossy();
+        let Some((above, name)) = path.rsplit_once('/').filter(|_| entry.depth() > 0) else {
+            return;
+        };
+        match Place::of(above).choose(name, &self.selection) {
+            Choice::Descend(_) => return,
+            Choice::NoLogs => *found.without_logs.entry(name.to_owned()).or_default() += 1,
+            Choice::NotChosen => found.not_chosen += 1,
+        }
+        self.walk.skip_current_dir();
+    }
 }
 
 /// Returns whether `entry` is a link to something below `root`, whose rows would come twice.

@@ -6,20 +6,23 @@
 pub mod local;
 pub mod s3;
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use crate::layout::Selection;
 use crate::object::ObjectRef;
 
 /// A place that holds objects: one file, a folder, an S3 object or an S3 prefix.
 #[async_trait]
 pub trait Source: Send + Sync + std::fmt::Debug {
-    /// Starts a listing from the beginning.
-    fn pages(&self) -> Box<dyn Pages>;
+    /// Returns the first step of a listing of what is chosen.
+    fn listing(&self, selection: &Arc<Selection>) -> Box<dyn Step>;
 
     /// Returns an object's stored bytes, whole: as many as its listing said, unchanged since.
     ///
@@ -30,14 +33,44 @@ pub trait Source: Send + Sync + std::fmt::Debug {
     async fn fetch(&self, object: &ObjectRef) -> Result<Bytes, SourceError>;
 }
 
-/// A listing under way.
+/// One step of a listing: one request to S3, or one page of a folder.
+///
+/// Each step says which steps follow. They are independent of each other, so that several can be
+/// taken side by side; taken depth first, they never pile up: what waits is bounded by the width
+/// of the tree, not by the number of objects.
 #[async_trait]
-pub trait Pages: Send {
-    /// Returns the next objects, at most 1,000 of them, or `None` at the end.
+pub trait Step: Send + std::fmt::Debug {
+    /// Takes the step. With `wants_more`, it makes more steps of what is left, where it can.
     ///
     /// # Errors
-    /// The listing cannot go on; what was returned before stays valid.
-    async fn next_page(&mut self) -> Result<Option<Vec<ObjectRef>>, SourceError>;
+    /// The listing cannot go on; what was found before stays valid.
+    async fn take(self: Box<Self>, wants_more: bool) -> Result<Found, SourceError>;
+}
+
+/// What one step of a listing found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Objects, at most 1,000.
+    pub objects: Vec<ObjectRef>,
+    /// The steps that follow, the first one first.
+    pub steps: Vec<Box<dyn Step>>,
+    /// Requests that were sent.
+    pub requests: u64,
+    /// Folders that were not looked into, because they hold no logs: how many of each name.
+    pub without_logs: BTreeMap<String, u64>,
+    /// Folders and objects that were found and not chosen.
+    pub not_chosen: u64,
+}
+
+impl Found {
+    /// Drops the objects that are not chosen.
+    fn keep_chosen(&mut self, selection: &Selection) {
+        let found = self.objects.len();
+        if !selection.is_all() {
+            self.objects.retain(|object| selection.has(&object.location.uri()));
+        }
+        self.not_chosen += (found - self.objects.len()) as u64;
+    }
 }
 
 /// What went wrong, as the layer below tells it.

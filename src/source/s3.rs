@@ -3,7 +3,7 @@
 //! The only place that knows the AWS SDK. It reads and lists; it never writes.
 //!
 //! ```text
-//! S3Options ─▶ S3Connector ───open(key)───▶ S3Source ─▶ listing: pages of ≤ 1,000 keys
+//! S3Options ─▶ S3Connector ───open(key)───▶ S3Source ─▶ listing: steps of ≤ 1,000 keys
 //!              credentials, connections,    one bucket,   │
 //!              shared by a run's sources    its region    └▶ fetch: If-Match, checked, again if cut
 //! ```
@@ -33,8 +33,9 @@ use bytes::Bytes;
 
 use self::client::Bucket;
 pub use self::client::{Patience, S3Connector, S3Options};
-use self::listing::S3Pages;
-use super::{Pages, Source, SourceError};
+use self::listing::S3Step;
+use super::{Source, SourceError, Step};
+use crate::layout::Selection;
 use crate::object::{Location, ObjectRef};
 
 /// A bucket's objects below a prefix, or one object. Opened by [`S3Connector::open`].
@@ -87,13 +88,12 @@ impl S3Source {
 
 #[async_trait]
 impl Source for S3Source {
-    fn pages(&self) -> Box<dyn Pages> {
-        match &self.scope {
-            Scope::Prefix(prefix) => {
-                Box::new(S3Pages::new(Arc::clone(&self.bucket), prefix.clone()))
-            }
-            Scope::Object(object) => Box::new(OneObject(Some(object.clone()))),
-        }
+    fn listing(&self, selection: &Arc<Selection>) -> Box<dyn Step> {
+        let bucket = Arc::clone(&self.bucket);
+        Box::new(match &self.scope {
+            Scope::Prefix(prefix) => S3Step::below(bucket, selection, prefix.clone()),
+            Scope::Object(object) => S3Step::only(bucket, object.clone()),
+        })
     }
 
     async fn fetch(&self, object: &ObjectRef) -> Result<Bytes, SourceError> {
@@ -101,15 +101,5 @@ impl Source for S3Source {
             unreachable!("a bucket lists only S3 objects");
         };
         self.bucket.fetch(key, object).await
-    }
-}
-
-/// The listing of one named object.
-struct OneObject(Option<ObjectRef>);
-
-#[async_trait]
-impl Pages for OneObject {
-    async fn next_page(&mut self) -> Result<Option<Vec<ObjectRef>>, SourceError> {
-        Ok(self.0.take().map(|object| vec![object]))
     }
 }

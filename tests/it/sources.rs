@@ -2,13 +2,16 @@
 
 mod environment;
 mod local;
+mod plan;
 mod s3;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use cloudtrail2sql::layout::Selection;
 use cloudtrail2sql::object::ObjectRef;
-use cloudtrail2sql::source::{Source, SourceError};
+use cloudtrail2sql::source::{Found, Source, SourceError};
 
 /// A place to put objects in, and a source that reads them.
 #[async_trait]
@@ -24,16 +27,27 @@ trait Fixture: Sync {
     fn name_of(&self, object: &ObjectRef) -> String;
 }
 
-/// Lists `source` to its end, and checks its pages.
+/// Lists all of `source`, one step after another.
 async fn list(source: &dyn Source) -> Vec<ObjectRef> {
-    let mut pages = source.pages();
-    let mut objects = Vec::new();
-    while let Some(page) = pages.next_page().await.unwrap() {
-        assert!((1..=1_000).contains(&page.len()), "a page of {} objects", page.len());
-        objects.extend(page);
+    list_chosen(source, Selection::default(), false).await.objects
+}
+
+/// Lists what is chosen of `source`, and sums up what its steps found.
+async fn list_chosen(source: &dyn Source, selection: Selection, wants_more: bool) -> Found {
+    let mut steps = vec![source.listing(&Arc::new(selection))];
+    let mut all = Found::default();
+    while let Some(step) = steps.pop() {
+        let found = step.take(wants_more).await.unwrap();
+        assert!(found.objects.len() <= 1_000, "a step found {} objects", found.objects.len());
+        all.objects.extend(found.objects);
+        all.requests += found.requests;
+        all.not_chosen += found.not_chosen;
+        for (name, folders) in found.without_logs {
+            *all.without_logs.entry(name).or_default() += folders;
+        }
+        steps.extend(found.steps.into_iter().rev());
     }
-    assert!(pages.next_page().await.unwrap().is_none(), "a listing that ended goes on");
-    objects
+    all
 }
 
 /// Returns the only object of `source`.

@@ -167,23 +167,3 @@ async fn names_that_are_not_utf8_are_read() {
         assert_eq!(source.fetch(object).await.unwrap(), name);
     }
 }
-
-#[tokio::test]
-async fn a_page_dropped_while_it_is_read_is_not_lost() {
-    let folder = Folder::new();
-    (0..1_041).for_each(|n| folder.put(&n.to_string(), b""));
-    let source = folder.source();
-    let mut pages = source.pages();
-    let mut objects = 0;
-    loop {
-        // Polled once and dropped, again and again, until a page is there.
-        match tokio::time::timeout(std::time::Duration::ZERO, pages.next_page()).await {
-            Err(_) => tokio::task::yield_now().await,
-            Ok(page) => match page.unwrap() {
-                Some(page) => objects += page.len(),
-                None => break,
-            },
-        }
-    }
-    assert_eq!(objects, 1_041);
-}

@@ -1,12 +1,13 @@
 //! S3 over the wire.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use cloudtrail2sql::object::{Location, ObjectRef};
 use cloudtrail2sql::source::s3::{Patience, S3Connector, S3Options, S3Source};
-use cloudtrail2sql::source::{Source, SourceError};
+use cloudtrail2sql::source::{Found, Source, SourceError};
 
 use super::{Fixture, contract, list, only};
 use crate::s3_server::{ACCESS_KEY, ALWAYS, Fault, Op, REGION, S3Server, SECRET_KEY};
@@ -70,7 +71,7 @@ async fn connect(options: S3Options) -> S3Connector {
     S3Connector::with_keys(options, ACCESS_KEY, SECRET_KEY).await.unwrap()
 }
 
-async fn open(server: &S3Server, key: &str) -> Result<S3Source, SourceError> {
+pub(super) async fn open(server: &S3Server, key: &str) -> Result<S3Source, SourceError> {
     connect(options(server)).await.open(BUCKET, key).await
 }
 
@@ -87,8 +88,12 @@ fn content() -> Vec<u8> {
     (0..40_009_u32).flat_map(u32::to_le_bytes).collect()
 }
 
+async fn first_step(source: &S3Source) -> Result<Found, SourceError> {
+    source.listing(&Arc::default()).take(false).await
+}
+
 async fn list_error(server: &S3Server) -> SourceError {
-    open(server, "AWSLogs/").await.unwrap().pages().next_page().await.unwrap_err()
+    first_step(&open(server, "AWSLogs/").await.unwrap()).await.unwrap_err()
 }
 
 #[tokio::test]
@@ -97,27 +102,12 @@ async fn a_listing_takes_one_request_for_a_thousand_keys() {
     (0..2_541).for_each(|n| server.put(BUCKET, &format!("{n:04}"), ""));
     let source = open(&server, "").await.unwrap();
     assert_eq!(server.calls(Op::ListObjectsV2), 0);
-    let mut pages = source.pages();
-    assert_eq!(pages.next_page().await.unwrap().unwrap().len(), 1_000);
-    assert_eq!(server.calls(Op::ListObjectsV2), 1);
     assert_eq!(list(&source).await.len(), 2_541);
+    // One request shows that there are no folders.
     assert_eq!(server.calls(Op::ListObjectsV2), 1 + 3);
     let calls = server.all_calls();
     let mut lists = calls.iter().filter(|call| call.op == Op::ListObjectsV2);
     assert!(lists.all(|call| call.query.contains("max-keys=1000")));
-}
-
-#[tokio::test]
-async fn a_listing_that_failed_goes_on_where_it_was() {
-    let server = S3Server::start();
-    (0..1_541).for_each(|n| server.put(BUCKET, &format!("{n:04}"), ""));
-    let source = open(&server, "").await.unwrap();
-    let mut pages = source.pages();
-    assert_eq!(pages.next_page().await.unwrap().unwrap().len(), 1_000);
-    server.fail_next(Op::ListObjectsV2, Fault::Denied, 1);
-    assert!(pages.next_page().await.is_err());
-    assert_eq!(pages.next_page().await.unwrap().unwrap().len(), 541);
-    assert!(pages.next_page().await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -274,7 +264,7 @@ async fn wrong_keys_end_the_run() {
     server.make_bucket(BUCKET);
     let connector = S3Connector::with_keys(options(&server), ACCESS_KEY, "wrong").await.unwrap();
     let source = connector.open(BUCKET, "").await.unwrap();
-    let error = source.pages().next_page().await.unwrap_err();
+    let error = first_step(&source).await.unwrap_err();
     assert!(matches!(error, SourceError::Refused { .. }), "{error:?}");
     assert!(!format!("{error:?}{connector:?}{source:?}").contains("wrong"));
 }
