@@ -97,7 +97,11 @@ impl SinkError {
         match self {
             Self::Fatal { hint, .. } => hint.as_deref(),
             Self::Unfit { hint, .. } => Some(hint),
-            Self::Transient { .. } | Self::Conflict | Self::Refused { .. } => None,
+            Self::Transient { .. } => Some(
+                "check that the server is up, and the host and port of the database URL, then \
+                 run the same command: what is loaded stays",
+            ),
+            Self::Conflict | Self::Refused { .. } => None,
         }
     }
 }

@@ -44,6 +44,11 @@ impl MysqlDriver {
     fn database_name(&self) -> &str {
         self.options.get_database().unwrap_or("cloudtrail")
     }
+
+    fn create_database_sql(&self) -> String {
+        let name = quoted(self.database_name(), '`');
+        format!("CREATE DATABASE IF NOT EXISTS {name} {TEXT}")
+    }
 }
 
 #[async_trait]
@@ -110,9 +115,8 @@ impl Driver for MysqlDriver {
         connection.close().await
     }
 
-    fn create_database_sql(&self) -> String {
-        let name = quoted(self.database_name(), '`');
-        format!("CREATE DATABASE IF NOT EXISTS {name} {TEXT}")
+    fn create_database_hint(&self) -> String {
+        format!("let an account that may create it run: {};", self.create_database_sql())
     }
 
     async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {

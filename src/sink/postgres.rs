@@ -3,9 +3,11 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection};
+use sqlx::error::DatabaseError;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgDatabaseError};
 use sqlx::{ConnectOptions, Connection as _};
 
+use super::BoxError;
 use super::connection::{Cell, CellType, Connection, connection_over_sqlx, quoted, sql};
 use super::schema::{Dialect, Index, other_columns};
 use super::sql::{Driver, Meaning, Misfit, OpenOptions};
@@ -46,6 +48,11 @@ impl PostgresDriver {
 
     fn database_name(&self) -> &str {
         self.options.get_database().unwrap_or_else(|| self.options.get_username())
+    }
+
+    fn create_database_sql(&self) -> String {
+        let name = quoted(self.database_name(), '"');
+        format!("CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0")
     }
 }
 
@@ -106,9 +113,10 @@ impl Driver for PostgresDriver {
         connection.close().await
     }
 
-    fn create_database_sql(&self) -> String {
-        let name = quoted(self.database_name(), '"');
-        format!("CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0")
+    fn create_database_hint(&self) -> String {
+        let owner = quoted(self.options.get_username(), '"');
+        let sql = self.create_database_sql();
+        format!("let an account that may create it run: {sql} OWNER {owner};")
     }
 
     async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
@@ -182,6 +190,13 @@ impl Driver for PostgresDriver {
     fn has_ledger_sql(&self) -> &'static str {
         "SELECT COUNT(to_regclass('import_objects'))"
     }
+}
+
+/// Returns what the server says, if it is PostgreSQL. sqlx adds the line of the server's own
+/// source code, which tells people nothing.
+pub(super) fn words(error: &dyn DatabaseError) -> Option<BoxError> {
+    let error = error.try_downcast_ref::<PgDatabaseError>()?;
+    Some(error.message().into())
 }
 
 struct PostgresLink {

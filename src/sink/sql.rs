@@ -100,8 +100,8 @@ pub(super) trait Driver: Send + Sync + fmt::Debug {
     /// Creates the database itself; one that exists by now is fine.
     async fn create_database(&self) -> Result<(), sqlx::Error>;
 
-    /// Returns the SQL that creates the database, for a user who may.
-    fn create_database_sql(&self) -> String;
+    /// Returns what the user can do where we cannot create the database.
+    fn create_database_hint(&self) -> String;
 
     async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError>;
 
@@ -200,12 +200,10 @@ impl Database {
             Err(error) => return Err(self.error("connect to the database", error)),
         }
         self.driver.create_database().await.map_err(|error| {
-            let sql = self.driver.create_database_sql();
             match self.error("create the database", error) {
-                SinkError::Fatal { doing, source, hint } => {
-                    let hint = hint
-                        .unwrap_or_else(|| format!("let an account that may create it run: {sql}"));
-                    SinkError::Fatal { doing, source, hint: Some(hint) }
+                SinkError::Fatal { doing, source, .. } => {
+                    let hint = Some(self.driver.create_database_hint());
+                    SinkError::Fatal { doing, source, hint }
                 }
                 other => other,
             }
@@ -364,10 +362,7 @@ impl Database {
             Meaning::Conflict => SinkError::Conflict,
             Meaning::Refused => SinkError::Refused { source },
             Meaning::NoDatabase => {
-                let hint = format!(
-                    "`cloudtrail2sql import` creates it, or: {}",
-                    self.driver.create_database_sql()
-                );
+                let hint = "`cloudtrail2sql import` creates the database".to_owned();
                 SinkError::Fatal { doing, source, hint: Some(hint) }
             }
             Meaning::Fatal(hint) => SinkError::Fatal { doing, source, hint },
@@ -382,7 +377,9 @@ fn into_dyn<D: Driver + 'static>(driver: D) -> Box<dyn Driver> {
 /// Returns the cause itself, without sqlx's words around it.
 fn unwrapped(error: sqlx::Error) -> BoxError {
     match error {
-        sqlx::Error::Database(error) => error.into_error(),
+        sqlx::Error::Database(error) => {
+            postgres::words(&*error).unwrap_or_else(|| error.into_error())
+        }
         sqlx::Error::Io(error) => error.into(),
         sqlx::Error::Tls(error)
         | sqlx::Error::Configuration(error)

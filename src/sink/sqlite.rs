@@ -5,6 +5,7 @@
 //! deleted: new pages are not journalled at all, so a bulk load writes every page once, where
 //! write-ahead logging writes it twice. `synchronous` stays FULL: what is committed is on disk.
 
+use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -92,8 +93,11 @@ impl Driver for SqliteDriver {
         created.close().await
     }
 
-    fn create_database_sql(&self) -> String {
-        format!("make the folder of `{}`", self.options.get_filename().display())
+    fn create_database_hint(&self) -> String {
+        let file = self.options.get_filename();
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        format!("the folder `{}` must be there and writable", folder.display())
     }
 
     async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
