@@ -92,8 +92,8 @@ impl Driver for MysqlDriver {
             }
             1045 | 1698 | 3118 => Meaning::Fatal(Some("check user name and password".into())),
             1044 | 1142 | 1143 | 1227 => Meaning::Fatal(Some(format!(
-                "let an administrator run: GRANT CREATE, ALTER, INDEX, SELECT, INSERT, UPDATE, \
-                 DELETE ON {}.* TO the account",
+                "let an administrator run: GRANT CREATE, ALTER, SELECT, INSERT, UPDATE, DELETE \
+                 ON {}.* TO the account",
                 quoted(self.database_name(), '`')
             ))),
             1021 | 1114 => {

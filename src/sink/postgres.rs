@@ -87,8 +87,9 @@ impl Driver for PostgresDriver {
             ("08" | "40" | "53" | "55" | "57" | "58", _) => Meaning::Transient,
             ("28", _) => Meaning::Fatal(Some("check user name and password".into())),
             (_, "42501") => Meaning::Fatal(Some(
-                "the account needs `CREATE` on the schema, and `SELECT`, `INSERT`, `UPDATE`, \
-                 `DELETE` on the tables"
+                "the account needs `CREATE` on the schema, or tables that another account made and \
+                 `SELECT`, `INSERT`, `UPDATE`, `DELETE` on them; only the owner of `logs` builds \
+                 indexes, for others there is `--no-index`"
                     .into(),
             )),
             (_, "25006") => {

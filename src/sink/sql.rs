@@ -36,6 +36,9 @@ const MIGRATE_ATTEMPTS_MAX: u32 = 20;
 /// How long to wait between two of them.
 const MIGRATE_WAIT: Duration = Duration::from_millis(100);
 
+/// How many files each folder in `migrations/` has.
+const MIGRATIONS: i64 = 1;
+
 /// What to do with a `logs` table that is too narrow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UpgradePolicy {
@@ -213,29 +216,46 @@ impl Database {
 
     /// Creates the tables. Two imports that start at once may get in each other's way, where the
     /// database has no lock for that; the second try then finds the first one's work.
+    ///
+    /// An account that may only load is refused even the creation of what exists; it does with
+    /// tables that another account made.
     async fn migrate(&self) -> Result<(), SinkError> {
-        let _permit = self.permit().await;
+        let permit = self.permit().await;
         let mut attempt = 1;
         loop {
             let Err(error) = self.driver.migrate().await else { return Ok(()) };
-            let (may_pass, source) = match error {
+            let (meaning, source) = match error {
                 sqlx::migrate::MigrateError::Execute(error)
                 | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => {
-                    let meaning = self.meaning(&error);
-                    let may_pass = matches!(meaning, Meaning::Transient | Meaning::Conflict);
-                    (may_pass, unwrapped(error))
+                    (Some(self.meaning(&error)), unwrapped(error))
                 }
-                other => (false, other.into()),
+                other => (None, other.into()),
             };
+            let may_pass = matches!(meaning, Some(Meaning::Transient | Meaning::Conflict));
             if !may_pass || attempt == MIGRATE_ATTEMPTS_MAX {
-                let hint = "the account needs the right to create tables, or tables made by one \
-                            that has it";
-                let hint = Some(hint.to_owned());
+                let hint = match meaning {
+                    Some(Meaning::Fatal(hint)) => {
+                        drop(permit);
+                        if self.has_all_migrations().await {
+                            return Ok(());
+                        }
+                        hint
+                    }
+                    _ => None,
+                };
                 return Err(SinkError::Fatal { doing: "create the tables", source, hint });
             }
             attempt += 1;
             tokio::time::sleep(MIGRATE_WAIT).await;
         }
+    }
+
+    /// Returns whether every migration is done.
+    async fn has_all_migrations(&self) -> bool {
+        let query = sql("SELECT COUNT(*) FROM import_migrations WHERE success");
+        let rows = self.query("look for migrations", query, &[], &[CellType::Int]).await;
+        let done = rows.ok().and_then(|rows| rows.into_iter().flatten().next());
+        done.is_some_and(|done| done.into_int() >= MIGRATIONS)
     }
 
     /// Returns whether the database and its ledger exist; creates nothing.
@@ -402,4 +422,20 @@ fn unfit(misfit: &Misfit) -> SinkError {
         format!("run the command again with `--upgrade-table`, or run:\n      {statements};")
     };
     SinkError::Unfit { what: misfit.what.clone(), hint }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_migration_is_counted() {
+        for migrator in [
+            sqlx::migrate!("migrations/sqlite"),
+            sqlx::migrate!("migrations/postgres"),
+            sqlx::migrate!("migrations/mysql"),
+        ] {
+            assert_eq!(i64::try_from(migrator.iter().count()), Ok(MIGRATIONS));
+        }
+    }
 }
