@@ -405,10 +405,15 @@ impl Database {
         self.insert(connection, &OBJECTS, &mut lines).await?;
         let mut rejects = objects.iter().flat_map(|object| reject_lines(object));
         self.insert(connection, &REJECTS, &mut rejects).await?;
-        if batch.rows() > 0 && !connection.copy_rows(batch).await? {
-            let logs = batch.objects.iter().filter_map(ParsedObject::log);
-            let mut rows = logs.flat_map(|log| &log.rows).map(|cells| cells.map(Value::Text));
-            self.insert(connection, &LOGS, &mut rows).await?;
+        if batch.rows() > 0 {
+            self.write_rows(connection, batch).await.map_err(|error| {
+                if self.meaning(&error) == Meaning::Conflict {
+                    // `logs` has no unique index of ours: no other import is in the way, but the
+                    // user has one, and the data breaks it.
+                    return sqlx::Error::Encode(unwrapped(error));
+                }
+                error
+            })?;
         }
         connection.run(sql("COMMIT")).await
     }
@@ -423,6 +428,19 @@ impl Database {
     ) -> Result<(), sqlx::Error> {
         assert_eq!(N, table.columns.len(), "a value for each column of {}", table.name);
         let rows_max = self.driver.dialect().statement_rows_max();
+    async fn write_rows(
+        &self,
+        connection: &mut dyn Connection,
+        batch: &Batch,
+    ) -> Result<(), sqlx::Error> {
+        if connection.copy_rows(batch).await? {
+            return Ok(());
+        }
+        let logs = batch.objects.iter().filter_map(ParsedObject::log);
+        let mut rows = logs.flat_map(|log| &log.rows).map(|cells| cells.map(Value::Text));
+        self.insert(connection, &LOGS, &mut rows).await
+    }
+
         let bytes_max = connection.statement_bytes_max();
         let mut values: Vec<Value<'v>> = Vec::with_capacity(rows_max * N);
         let mut bytes = 0;
