@@ -391,9 +391,6 @@ impl Database {
         connection.run(sql(begin)).await?;
         let delete =
             dialect.placeholders("DELETE FROM import_objects WHERE id = ? AND outcome <> 'loaded'");
-        for object in batch.objects.iter().filter(|object| object.replaces_line) {
-            connection.execute(sql(&*delete), &[Value::Bytes(&object.id.0)]).await?;
-        }
         // In the order of their keys, so that two imports never wait for each other in a circle.
         let mut objects: Vec<&ParsedObject> = batch.objects.iter().collect();
         objects.sort_by_key(|object| object.id);
@@ -407,6 +404,9 @@ impl Database {
         self.insert(connection, &REJECTS, &mut rejects).await?;
         if batch.rows() > 0 {
             self.write_rows(connection, batch).await.map_err(|error| {
+        for object in objects.iter().filter(|object| object.replaces_line) {
+            connection.execute(sql(&*delete), &[Value::Bytes(&object.id.0)]).await?;
+        }
                 if self.meaning(&error) == Meaning::Conflict {
                     // `logs` has no unique index of ours: no other import is in the way, but the
                     // user has one, and the data breaks it.
