@@ -1,6 +1,7 @@
 //! What only MySQL and MariaDB need.
 
 use std::fmt::{self, Write as _};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
@@ -8,7 +9,7 @@ use sqlx::{ConnectOptions, Connection as _};
 
 use super::connection::{CellType, Connection, Value, connection_over_sqlx, quoted, sql};
 use super::schema::{Dialect, INDEXES, Index, MYSQL_TYPES, other_columns};
-use super::sql::{Driver, Meaning, Misfit};
+use super::sql::{Driver, Meaning, Misfit, timed_out};
 use crate::record::COLUMNS;
 
 /// Most of what one statement may carry; larger ones gain nothing and cost memory twice.
@@ -19,6 +20,9 @@ const PACKET_OVERHEAD_BYTES: usize = 64 << 10;
 
 /// The most connections at once: 64 writers, triage.
 const CONNECTIONS_MAX: usize = 72;
+
+/// How long one try to create the tables waits for another import that does the same.
+const MIGRATE_LOCK_WAIT: Duration = Duration::from_secs(10);
 
 /// The text that every column of ours is.
 const TEXT: &str = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
@@ -129,6 +133,15 @@ impl Driver for MysqlDriver {
                 .execute(&mut connection)
                 .await?;
             outcome = migrator.run_direct(None, &mut connection, false).await;
+        // sqlx waits for its lock without end, which MariaDB does not know: it goes on without.
+        // Ours ends with the connection.
+        let lock = "SELECT GET_LOCK(CONCAT('cloudtrail2sql.', LEFT(SHA2(DATABASE(), 256), 32)), ?)";
+        let wait_s = i64::try_from(MIGRATE_LOCK_WAIT.as_secs()).expect("it is short");
+        let is_locked: Option<i64> =
+            sqlx::query_scalar(lock).bind(wait_s).fetch_one(&mut connection).await?;
+        if is_locked != Some(1) {
+            return Err(timed_out("no turn to create the tables", MIGRATE_LOCK_WAIT).into());
+        }
         }
         outcome?;
         Ok(connection.close().await?)

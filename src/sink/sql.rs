@@ -545,7 +545,7 @@ fn unwrapped(error: sqlx::Error) -> BoxError {
     }
 }
 
-fn timed_out(what: &str, after: Duration) -> sqlx::Error {
+pub(super) fn timed_out(what: &str, after: Duration) -> sqlx::Error {
     let text = format!("{what} within {} s", after.as_secs());
     sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, text))
 }
