@@ -85,10 +85,19 @@ impl Driver for MysqlDriver {
         match error.number() {
             1049 => Meaning::NoDatabase,
             1062 => Meaning::Conflict,
-            // Too many connections, shutdown, lock wait, deadlock, killed, aborted.
-            1040 | 1053 | 1152 | 1158..=1161 | 1180 | 1205 | 1213 | 1317 | 1927 | 2006 | 2013 => {
-                Meaning::Transient
-            }
+            // Too many connections, shutdown, lock wait, deadlock, killed, aborted, idle too long.
+            1040
+            | 1053
+            | 1152
+            | 1158..=1161
+            | 1180
+            | 1205
+            | 1213
+            | 1317
+            | 1927
+            | 2006
+            | 2013
+            | 4031 => Meaning::Transient,
             1045 | 1698 | 3118 => Meaning::Fatal(Some("check user name and password".into())),
             1044 | 1142 | 1143 | 1227 => Meaning::Fatal(Some(format!(
                 "let an administrator run: GRANT CREATE, ALTER, INDEX, SELECT, INSERT, UPDATE, \
