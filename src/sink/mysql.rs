@@ -189,7 +189,8 @@ impl Driver for MysqlDriver {
 
     fn indexed_columns_sql(&self) -> &'static str {
         "SELECT CAST(column_name AS CHAR) FROM information_schema.statistics \
-         WHERE table_schema = DATABASE() AND table_name = 'logs' AND seq_in_index = 1"
+         WHERE table_schema = DATABASE() AND table_name = 'logs' AND seq_in_index = 1 \
+         AND index_type = 'BTREE'"
     }
 
     /// All in one statement: five statements read the table five times and take three times as
