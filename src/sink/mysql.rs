@@ -177,12 +177,22 @@ impl Driver for MysqlDriver {
                 charset != "utf8mb4" || !holds(column_type, our_type(name))
             })
             .collect();
-        let Some((name, column_type, charset)) = narrow.first() else { return Ok(None) };
-        let what = format!(
-            "{} of the `logs` table's columns cannot hold everything; `{name}`, for one, is \
-             {column_type} with {charset} characters",
-            narrow.len()
-        );
+        let query = sql("SELECT CAST(engine AS CHAR) FROM information_schema.tables \
+             WHERE table_schema = DATABASE() AND table_name = 'logs'");
+        let rows = connection.query(query, &[], &[CellType::Text]).await?;
+        let engine = rows.into_iter().flatten().next().map(|cell| cell.into_text());
+        let what = match (narrow.first(), engine) {
+            // Its rows would stay when a batch is rolled back.
+            (_, Some(engine)) if engine != "InnoDB" => {
+                format!("the `logs` table's engine, {engine}, has no transactions")
+            }
+            (Some((name, column_type, charset)), _) => format!(
+                "{} of the `logs` table's columns cannot hold everything; `{name}`, for one, is \
+                 {column_type} with {charset} characters",
+                narrow.len()
+            ),
+            (None, _) => return Ok(None),
+        };
         let statements = vec![upgrade_sql(connection).await?];
         Ok(Some(Misfit { what, statements }))
     }
@@ -237,7 +247,8 @@ fn holds(found: &str, ours: &str) -> bool {
 /// Returns the one statement that turns a narrow `logs` table into ours. Full indexes on the two
 /// widest columns would exceed InnoDB's key limit; the post-load step builds prefix indexes.
 async fn upgrade_sql(connection: &mut dyn Connection) -> Result<String, sqlx::Error> {
-    let mut upgrade = format!("ALTER TABLE logs ROW_FORMAT = DYNAMIC, DEFAULT {TEXT}");
+    let mut upgrade =
+        format!("ALTER TABLE logs ENGINE = InnoDB, ROW_FORMAT = DYNAMIC, DEFAULT {TEXT}");
     for index in INDEXES.iter().filter(|index| index.mysql_prefix_chars.is_some()) {
         let query = sql("SELECT DISTINCT CAST(index_name AS CHAR) \
              FROM information_schema.statistics WHERE table_schema = DATABASE() \
