@@ -99,11 +99,7 @@ impl Driver for MysqlDriver {
             | 2013
             | 4031 => Meaning::Transient,
             1045 | 1698 | 3118 => Meaning::Fatal(Some("check user name and password".into())),
-            1044 | 1142 | 1143 | 1227 => Meaning::Fatal(Some(format!(
-                "let an administrator run: GRANT CREATE, ALTER, INDEX, SELECT, INSERT, UPDATE, \
-                 DELETE ON {}.* TO the account",
-                quoted(self.database_name(), '`')
-            ))),
+            1044 | 1142 | 1143 | 1227 => Meaning::Forbidden(self.create_database_hint()),
             1021 | 1114 => {
                 Meaning::Fatal(Some("make room on the server's disk, then run it again".into()))
             }
@@ -119,19 +115,33 @@ impl Driver for MysqlDriver {
         // The options cannot forget a database name, but the server's own always exists.
         let options = self.options.clone().database("information_schema");
         let mut connection = MySqlConnection::connect_with(&options).await?;
-        sqlx::raw_sql(sql(self.create_database_sql())).execute(&mut connection).await?;
+        let name = quoted(self.database_name(), '`');
+        let create = sql(format!("CREATE DATABASE IF NOT EXISTS {name} {TEXT}"));
+        sqlx::raw_sql(create).execute(&mut connection).await?;
         connection.close().await
     }
 
-    fn create_database_sql(&self) -> String {
-        let name = quoted(self.database_name(), '`');
-        format!("CREATE DATABASE IF NOT EXISTS {name} {TEXT}")
+    fn create_database_hint(&self) -> String {
+        format!(
+            "let an administrator run: GRANT CREATE, ALTER, INDEX, SELECT, INSERT, UPDATE, \
+             DELETE ON {}.* TO the account",
+            quoted(self.database_name(), '`')
+        )
     }
 
     async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
         let mut migrator = sqlx::migrate!("migrations/mysql");
         migrator.dangerous_set_table_name("import_migrations");
         let mut connection = MySqlConnection::connect_with(&self.options).await?;
+        // sqlx waits for its lock without end, which MariaDB does not know: it goes on without.
+        // Ours ends with the connection.
+        let lock = "SELECT GET_LOCK(CONCAT('cloudtrail2sql.', LEFT(SHA2(DATABASE(), 256), 32)), ?)";
+        let wait_s = i64::try_from(MIGRATE_LOCK_WAIT.as_secs()).expect("it is short");
+        let is_locked: Option<i64> =
+            sqlx::query_scalar(lock).bind(wait_s).fetch_one(&mut connection).await?;
+        if is_locked != Some(1) {
+            return Err(timed_out("no turn to create the tables", MIGRATE_LOCK_WAIT).into());
+        }
         let mut outcome = migrator.run_direct(None, &mut connection, false).await;
         if let Err(sqlx::migrate::MigrateError::Dirty(version)) = outcome {
             // DDL commits by itself here, so a run that was killed among the statements leaves
@@ -142,15 +152,6 @@ impl Driver for MysqlDriver {
                 .execute(&mut connection)
                 .await?;
             outcome = migrator.run_direct(None, &mut connection, false).await;
-        // sqlx waits for its lock without end, which MariaDB does not know: it goes on without.
-        // Ours ends with the connection.
-        let lock = "SELECT GET_LOCK(CONCAT('cloudtrail2sql.', LEFT(SHA2(DATABASE(), 256), 32)), ?)";
-        let wait_s = i64::try_from(MIGRATE_LOCK_WAIT.as_secs()).expect("it is short");
-        let is_locked: Option<i64> =
-            sqlx::query_scalar(lock).bind(wait_s).fetch_one(&mut connection).await?;
-        if is_locked != Some(1) {
-            return Err(timed_out("no turn to create the tables", MIGRATE_LOCK_WAIT).into());
-        }
         }
         outcome?;
         Ok(connection.close().await?)

@@ -47,6 +47,11 @@ impl PostgresDriver {
     fn database_name(&self) -> &str {
         self.options.get_database().unwrap_or_else(|| self.options.get_username())
     }
+
+    fn create_database_sql(&self) -> String {
+        let name = quoted(self.database_name(), '"');
+        format!("CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0")
+    }
 }
 
 #[async_trait]
@@ -79,11 +84,11 @@ impl Driver for PostgresDriver {
             }
             ("08" | "40" | "53" | "55" | "57" | "58", _) => Meaning::Transient,
             ("28", _) => Meaning::Fatal(Some("check user name and password".into())),
-            (_, "42501") => Meaning::Fatal(Some(
+            (_, "42501") => Meaning::Forbidden(
                 "the account needs `CREATE` on the schema, and `SELECT`, `INSERT`, `UPDATE`, \
                  `DELETE` on the tables"
                     .into(),
-            )),
+            ),
             (_, "25006") => {
                 Meaning::Fatal(Some("the server is read-only: name the primary".into()))
             }
@@ -105,9 +110,11 @@ impl Driver for PostgresDriver {
         connection.close().await
     }
 
-    fn create_database_sql(&self) -> String {
-        let name = quoted(self.database_name(), '"');
-        format!("CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0")
+    fn create_database_hint(&self) -> String {
+        // Its owner may create the tables; since PostgreSQL 15, nobody else may.
+        let (create, owner) =
+            (self.create_database_sql(), quoted(self.options.get_username(), '"'));
+        format!("let an account that may create it run: {create} OWNER {owner}")
     }
 
     async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {

@@ -68,6 +68,8 @@ pub(super) enum Meaning {
     Refused,
     /// The database does not exist yet.
     NoDatabase,
+    /// The account may not; the hint says what it needs.
+    Forbidden(String),
     /// Nothing helps; the hint says what the user can do.
     Fatal(Option<String>),
 }
@@ -105,8 +107,8 @@ pub(super) trait Driver: Send + Sync + fmt::Debug {
     /// Creates the database itself; one that exists by now is fine.
     async fn create_database(&self) -> Result<(), sqlx::Error>;
 
-    /// Returns the SQL that creates the database, for a user who may.
-    fn create_database_sql(&self) -> String;
+    /// Returns what would make it possible to create the database.
+    fn create_database_hint(&self) -> String;
 
     async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError>;
 
@@ -196,26 +198,35 @@ impl Database {
 
     async fn create_if_missing(&self) -> Result<bool, SinkError> {
         let _permit = self.permit().await;
+        if self.is_there().await? {
+            return Ok(false);
+        }
+        let Err(error) = self.driver.create_database().await else { return Ok(true) };
+        let doing = "create the database";
+        if matches!(self.meaning(&error), Meaning::NoDatabase | Meaning::Forbidden(_)) {
+            let hint = Some(self.driver.create_database_hint());
+            return Err(SinkError::Fatal { doing, source: unwrapped(error), hint });
+        }
+        Err(self.error(doing, error))
+    }
+
+    /// Connects for the first time; returns whether the database exists.
+    ///
+    /// A server that cannot be reached is not waited for: it is more likely misnamed than late.
+    async fn is_there(&self) -> Result<bool, SinkError> {
+        let doing = "connect to the database";
         match self.connect().await {
             Ok(connection) => {
                 self.give_back(connection);
-                return Ok(false);
+                Ok(true)
             }
-            Err(error) if self.meaning(&error) == Meaning::NoDatabase => {}
-            Err(error) => return Err(self.error("connect to the database", error)),
+            Err(error) if self.meaning(&error) == Meaning::NoDatabase => Ok(false),
+            Err(error @ sqlx::Error::Io(_)) => {
+                let hint = Some("check host and port, and that the server runs".to_owned());
+                Err(SinkError::Fatal { doing, source: unwrapped(error), hint })
+            }
+            Err(error) => Err(self.error(doing, error).without_data(doing)),
         }
-        self.driver.create_database().await.map_err(|error| {
-            let sql = self.driver.create_database_sql();
-            match self.error("create the database", error) {
-                SinkError::Fatal { doing, source, hint } => {
-                    let hint = hint
-                        .unwrap_or_else(|| format!("let an account that may create it run: {sql}"));
-                    SinkError::Fatal { doing, source, hint: Some(hint) }
-                }
-                other => other,
-            }
-        })?;
-        Ok(true)
     }
 
     /// Creates the tables. Two imports that start at once may get in each other's way, where the
@@ -249,10 +260,8 @@ impl Database {
     pub async fn has_ledger(&self) -> Result<bool, SinkError> {
         {
             let _permit = self.permit().await;
-            match self.connect().await {
-                Ok(connection) => self.give_back(connection),
-                Err(error) if self.meaning(&error) == Meaning::NoDatabase => return Ok(false),
-                Err(error) => return Err(self.error("connect to the database", error)),
+            if !self.is_there().await? {
+                return Ok(false);
             }
         }
         let query = sql(self.driver.has_ledger_sql());
@@ -317,7 +326,10 @@ impl Database {
         let idle = self.lock_idle().pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => self.connect().await.map_err(|error| self.error(doing, error))?,
+            None => {
+                let connected = self.connect().await;
+                connected.map_err(|error| self.error(doing, error).without_data(doing))?
+            }
         };
         Ok(Lease { doing, connection, _permit: permit })
     }
@@ -336,7 +348,7 @@ impl Database {
     async fn run(&self, doing: &'static str, statement: SqlStr) -> Result<(), SinkError> {
         let mut lease = self.lease(doing).await?;
         let outcome = lease.connection.run(statement).await;
-        self.end(lease, outcome)
+        self.end(lease, outcome).map_err(|error| error.without_data(doing))
     }
 
     async fn query(
@@ -348,7 +360,7 @@ impl Database {
     ) -> Result<Vec<Cells>, SinkError> {
         let mut lease = self.lease(doing).await?;
         let outcome = lease.connection.query(query, values, types).await;
-        self.end(lease, outcome)
+        self.end(lease, outcome).map_err(|error| error.without_data(doing))
     }
 
     fn meaning(&self, error: &sqlx::Error) -> Meaning {
@@ -369,12 +381,10 @@ impl Database {
             Meaning::Conflict => SinkError::Conflict,
             Meaning::Refused => SinkError::Refused { source },
             Meaning::NoDatabase => {
-                let hint = format!(
-                    "`cloudtrail2sql import` creates it, or: {}",
-                    self.driver.create_database_sql()
-                );
-                SinkError::Fatal { doing, source, hint: Some(hint) }
+                let hint = Some("`cloudtrail2sql import` creates it".to_owned());
+                SinkError::Fatal { doing, source, hint }
             }
+            Meaning::Forbidden(hint) => SinkError::Fatal { doing, source, hint: Some(hint) },
             Meaning::Fatal(hint) => SinkError::Fatal { doing, source, hint },
         }
     }
@@ -394,6 +404,9 @@ impl Database {
         // In the order of their keys, so that two imports never wait for each other in a circle.
         let mut objects: Vec<&ParsedObject> = batch.objects.iter().collect();
         objects.sort_by_key(|object| object.id);
+        for object in objects.iter().filter(|object| object.replaces_line) {
+            connection.execute(sql(&*delete), &[Value::Bytes(&object.id.0)]).await?;
+        }
         let texts: Vec<LineTexts> = objects.iter().map(|object| LineTexts::of(object)).collect();
         let mut lines = objects
             .iter()
@@ -404,9 +417,6 @@ impl Database {
         self.insert(connection, &REJECTS, &mut rejects).await?;
         if batch.rows() > 0 {
             self.write_rows(connection, batch).await.map_err(|error| {
-        for object in objects.iter().filter(|object| object.replaces_line) {
-            connection.execute(sql(&*delete), &[Value::Bytes(&object.id.0)]).await?;
-        }
                 if self.meaning(&error) == Meaning::Conflict {
                     // `logs` has no unique index of ours: no other import is in the way, but the
                     // user has one, and the data breaks it.
@@ -418,16 +428,6 @@ impl Database {
         connection.run(sql("COMMIT")).await
     }
 
-    /// Inserts rows by as few prepared shapes as possible: full statements, then one for each
-    /// power of two in what is left.
-    async fn insert<'v, const N: usize>(
-        &self,
-        connection: &mut dyn Connection,
-        table: &Table,
-        rows: &mut (dyn Iterator<Item = [Value<'v>; N]> + Send),
-    ) -> Result<(), sqlx::Error> {
-        assert_eq!(N, table.columns.len(), "a value for each column of {}", table.name);
-        let rows_max = self.driver.dialect().statement_rows_max();
     async fn write_rows(
         &self,
         connection: &mut dyn Connection,
@@ -441,6 +441,16 @@ impl Database {
         self.insert(connection, &LOGS, &mut rows).await
     }
 
+    /// Inserts rows by as few prepared shapes as possible: full statements, then one for each
+    /// power of two in what is left.
+    async fn insert<'v, const N: usize>(
+        &self,
+        connection: &mut dyn Connection,
+        table: &Table,
+        rows: &mut (dyn Iterator<Item = [Value<'v>; N]> + Send),
+    ) -> Result<(), sqlx::Error> {
+        assert_eq!(N, table.columns.len(), "a value for each column of {}", table.name);
+        let rows_max = self.driver.dialect().statement_rows_max();
         let bytes_max = connection.statement_bytes_max();
         let mut values: Vec<Value<'v>> = Vec::with_capacity(rows_max * N);
         let mut bytes = 0;

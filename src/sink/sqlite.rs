@@ -92,8 +92,11 @@ impl Driver for SqliteDriver {
         created.close().await
     }
 
-    fn create_database_sql(&self) -> String {
-        format!("make the folder of `{}`", self.options.get_filename().display())
+    fn create_database_hint(&self) -> String {
+        let file = self.options.get_filename();
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(std::path::Path::new("."));
+        format!("make the folder `{}`, and let files be made in it", folder.display())
     }
 
     async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
@@ -142,9 +145,6 @@ impl Driver for SqliteDriver {
     }
 }
 
-struct SqliteLink {
-    inner: SqliteConnection,
-}
 /// Returns whether a column declared so stores text as it is, whatever its width.
 ///
 /// SQLite documentation, "Datatypes", section 3.1, "Determination Of Column Affinity".
@@ -156,6 +156,9 @@ fn keeps_text(column_type: &str) -> bool {
     !has("INT") && (is_text || is_blob)
 }
 
+struct SqliteLink {
+    inner: SqliteConnection,
+}
 
 connection_over_sqlx! { SqliteLink, SqliteArguments,
     fn statement_bytes_max(&self) -> usize {
