@@ -92,6 +92,14 @@ pub enum SinkError {
 }
 
 impl SinkError {
+    /// Returns the error of something that sent no data: nothing else would have passed.
+    fn without_data(self, doing: &'static str) -> Self {
+        match self {
+            Self::Refused { source } => Self::Fatal { doing, source, hint: None },
+            other => other,
+        }
+    }
+
     /// Returns what the user can do about it, if we know.
     pub fn hint(&self) -> Option<&str> {
         match self {

@@ -86,12 +86,12 @@ impl Driver for PostgresDriver {
             }
             ("08" | "40" | "53" | "55" | "57" | "58", _) => Meaning::Transient,
             ("28", _) => Meaning::Fatal(Some("check user name and password".into())),
-            (_, "42501") => Meaning::Fatal(Some(
+            (_, "42501") => Meaning::Forbidden(
                 "the account needs `CREATE` on the schema, or tables that another account made and \
                  `SELECT`, `INSERT`, `UPDATE`, `DELETE` on them; only the owner of `logs` builds \
                  indexes, for others there is `--no-index`"
                     .into(),
-            )),
+            ),
             (_, "25006") => {
                 Meaning::Fatal(Some("the server is read-only: name the primary".into()))
             }
@@ -115,9 +115,10 @@ impl Driver for PostgresDriver {
     }
 
     fn create_database_hint(&self) -> String {
-        let owner = quoted(self.options.get_username(), '"');
-        let sql = self.create_database_sql();
-        format!("let an account that may create it run: {sql} OWNER {owner};")
+        // Its owner may create the tables; since PostgreSQL 15, nobody else may.
+        let (create, owner) =
+            (self.create_database_sql(), quoted(self.options.get_username(), '"'));
+        format!("let an account that may create it run: {create} OWNER {owner}")
     }
 
     async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {

@@ -66,6 +66,8 @@ pub(super) enum Meaning {
     Refused,
     /// The database does not exist yet.
     NoDatabase,
+    /// The account may not; the hint says what it needs.
+    Forbidden(String),
     /// Nothing helps; the hint says what the user can do.
     Fatal(Option<String>),
 }
@@ -103,7 +105,7 @@ pub(super) trait Driver: Send + Sync + fmt::Debug {
     /// Creates the database itself; one that exists by now is fine.
     async fn create_database(&self) -> Result<(), sqlx::Error>;
 
-    /// Returns what the user can do where we cannot create the database.
+    /// Returns what would make it possible to create the database.
     fn create_database_hint(&self) -> String;
 
     async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError>;
@@ -194,24 +196,35 @@ impl Database {
 
     async fn create_if_missing(&self) -> Result<bool, SinkError> {
         let _permit = self.permit().await;
+        if self.is_there().await? {
+            return Ok(false);
+        }
+        let Err(error) = self.driver.create_database().await else { return Ok(true) };
+        let doing = "create the database";
+        if matches!(self.meaning(&error), Meaning::NoDatabase | Meaning::Forbidden(_)) {
+            let hint = Some(self.driver.create_database_hint());
+            return Err(SinkError::Fatal { doing, source: unwrapped(error), hint });
+        }
+        Err(self.error(doing, error))
+    }
+
+    /// Connects for the first time; returns whether the database exists.
+    ///
+    /// A server that cannot be reached is not waited for: it is more likely misnamed than late.
+    async fn is_there(&self) -> Result<bool, SinkError> {
+        let doing = "connect to the database";
         match self.connect().await {
             Ok(connection) => {
                 self.give_back(connection);
-                return Ok(false);
+                Ok(true)
             }
-            Err(error) if self.meaning(&error) == Meaning::NoDatabase => {}
-            Err(error) => return Err(self.error("connect to the database", error)),
+            Err(error) if self.meaning(&error) == Meaning::NoDatabase => Ok(false),
+            Err(error @ sqlx::Error::Io(_)) => {
+                let hint = Some("check host and port, and that the server runs".to_owned());
+                Err(SinkError::Fatal { doing, source: unwrapped(error), hint })
+            }
+            Err(error) => Err(self.error(doing, error).without_data(doing)),
         }
-        self.driver.create_database().await.map_err(|error| {
-            match self.error("create the database", error) {
-                SinkError::Fatal { doing, source, .. } => {
-                    let hint = Some(self.driver.create_database_hint());
-                    SinkError::Fatal { doing, source, hint }
-                }
-                other => other,
-            }
-        })?;
-        Ok(true)
     }
 
     /// Creates the tables. Two imports that start at once may get in each other's way, where the
@@ -234,13 +247,17 @@ impl Database {
             let may_pass = matches!(meaning, Some(Meaning::Transient | Meaning::Conflict));
             if !may_pass || attempt == MIGRATE_ATTEMPTS_MAX {
                 let hint = match meaning {
-                    Some(Meaning::Fatal(hint)) => {
+                    Some(Meaning::Forbidden(how)) => {
                         drop(permit);
                         if self.has_all_migrations().await {
                             return Ok(());
                         }
-                        hint
+                        Some(format!(
+                            "the account needs the right to create tables, or tables made by one \
+                             that has it: {how}"
+                        ))
                     }
+                    Some(Meaning::Fatal(hint)) => hint,
                     _ => None,
                 };
                 return Err(SinkError::Fatal { doing: "create the tables", source, hint });
@@ -262,10 +279,8 @@ impl Database {
     pub async fn has_ledger(&self) -> Result<bool, SinkError> {
         {
             let _permit = self.permit().await;
-            match self.connect().await {
-                Ok(connection) => self.give_back(connection),
-                Err(error) if self.meaning(&error) == Meaning::NoDatabase => return Ok(false),
-                Err(error) => return Err(self.error("connect to the database", error)),
+            if !self.is_there().await? {
+                return Ok(false);
             }
         }
         let query = sql(self.driver.has_ledger_sql());
@@ -328,9 +343,11 @@ impl Database {
     async fn lease(&self, doing: &'static str) -> Result<Lease<'_>, SinkError> {
         let permit = self.permit().await;
         let idle = self.lock_idle().pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => self.connect().await.map_err(|error| self.error(doing, error))?,
+        let connection = if let Some(connection) = idle {
+            connection
+        } else {
+            let connected = self.connect().await;
+            connected.map_err(|error| self.error(doing, error).without_data(doing))?
         };
         Ok(Lease { doing, connection, _permit: permit })
     }
@@ -349,7 +366,7 @@ impl Database {
     async fn run(&self, doing: &'static str, statement: SqlStr) -> Result<(), SinkError> {
         let mut lease = self.lease(doing).await?;
         let outcome = lease.connection.run(statement).await;
-        self.end(lease, outcome)
+        self.end(lease, outcome).map_err(|error| error.without_data(doing))
     }
 
     async fn query(
@@ -361,7 +378,7 @@ impl Database {
     ) -> Result<Vec<Cells>, SinkError> {
         let mut lease = self.lease(doing).await?;
         let outcome = lease.connection.query(query, values, types).await;
-        self.end(lease, outcome)
+        self.end(lease, outcome).map_err(|error| error.without_data(doing))
     }
 
     fn meaning(&self, error: &sqlx::Error) -> Meaning {
@@ -382,9 +399,10 @@ impl Database {
             Meaning::Conflict => SinkError::Conflict,
             Meaning::Refused => SinkError::Refused { source },
             Meaning::NoDatabase => {
-                let hint = "`cloudtrail2sql import` creates the database".to_owned();
-                SinkError::Fatal { doing, source, hint: Some(hint) }
+                let hint = Some("`cloudtrail2sql import` creates it".to_owned());
+                SinkError::Fatal { doing, source, hint }
             }
+            Meaning::Forbidden(hint) => SinkError::Fatal { doing, source, hint: Some(hint) },
             Meaning::Fatal(hint) => SinkError::Fatal { doing, source, hint },
         }
     }
@@ -409,7 +427,7 @@ fn unwrapped(error: sqlx::Error) -> BoxError {
     }
 }
 
-fn timed_out(what: &str, after: Duration) -> sqlx::Error {
+pub(super) fn timed_out(what: &str, after: Duration) -> sqlx::Error {
     let text = format!("{what} within {} s", after.as_secs());
     sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, text))
 }
