@@ -53,9 +53,17 @@ fn totals_text(totals: &RunTotals, last_run: Option<&RunLine>) -> String {
         text.push_str(&format!("altered: {} characters became U+FFFD\n", count(totals.altered)));
     }
     if let Some(run) = last_run {
-        text.push_str(&format!("\nlast run: {}, {}\n", run.started_at, outcome_text(run)));
+        text.push_str(&format!("\nlast run: {}, {}\n", started_text(run), outcome_text(run)));
     }
     text
+}
+
+/// Returns the start to the second; JSON has all of it.
+fn started_text(run: &RunLine) -> String {
+    match run.started_at.split_once('.') {
+        Some((seconds, _)) => format!("{seconds}Z"),
+        None => run.started_at.clone(),
+    }
 }
 
 fn outcome_text(run: &RunLine) -> &str {
@@ -75,8 +83,7 @@ fn runs_text(runs: &[RunLine]) -> String {
         let it = &run.totals;
         let counts =
             [it.listed, it.loaded, it.already_loaded, it.skipped, it.failed, it.rows, it.rejects];
-        let started = run.started_at.split('.').next().unwrap_or_default();
-        table.row(started, outcome_text(run), counts.map(|it| Some(count(it))));
+        table.row(&started_text(run), outcome_text(run), counts.map(|it| Some(count(it))));
     }
     table.to_string()
 }

@@ -3,4 +3,5 @@
 #![expect(clippy::unwrap_used, clippy::clone_on_ref_ptr, unreachable_pub, reason = "tests")]
 
 mod s3_server;
+mod sinks;
 mod sources;
