@@ -2,5 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::clone_on_ref_ptr, unreachable_pub, reason = "tests")]
 
+mod binary;
+mod cli;
+mod databases;
+mod logs;
 mod s3_server;
 mod sources;
