@@ -66,8 +66,11 @@ struct LineWriter<'w> {
 }
 
 impl Write for LineWriter<'_> {
+    /// A line that nobody reads is lost, as in `… 2>&1 | head -1`. The load goes on: an error
+    /// here would make the subscriber panic.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.bars.suspend(|| io::stderr().write(line))
+        let written = self.bars.suspend(|| io::stderr().write(line));
+        Ok(written.unwrap_or(line.len()))
     }
 
     fn flush(&mut self) -> io::Result<()> {
