@@ -2,5 +2,6 @@
 
 #![expect(clippy::unwrap_used, clippy::clone_on_ref_ptr, unreachable_pub, reason = "tests")]
 
+mod readme;
 mod s3_server;
 mod sources;
