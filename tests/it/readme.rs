@@ -147,7 +147,7 @@ async fn outputs_and_answers_are_what_the_program_says() {
             question = None;
         } else if line == "```text" {
             let said: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
-            let said: String = said.iter().map(|line| format!("{line}\n")).collect();
+            let said: String = said.iter().flat_map(|line| [*line, "\n"]).collect();
             let answer = match question.take() {
                 Some(Question::Sql(sql)) => answer(&mut database, sql).await,
                 Some(Question::Output(name)) => match &*name {
@@ -169,7 +169,10 @@ async fn outputs_and_answers_are_what_the_program_says() {
     if std::env::var_os("README_BLESS").is_some() {
         std::fs::write(root().join("README.md"), honest).unwrap();
     } else {
-        assert_eq!(readme, honest);
+        for (n, (said, actual)) in readme.lines().zip(honest.lines()).enumerate() {
+            assert_eq!(said, actual, "line {} of README.md", n + 1);
+        }
+        assert_eq!(readme.len(), honest.len());
     }
 }
 
