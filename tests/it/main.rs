@@ -6,6 +6,7 @@ mod binary;
 mod cli;
 mod databases;
 mod logs;
+mod readme;
 mod s3_server;
 mod sinks;
 mod sources;
