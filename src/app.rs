@@ -1,6 +1,6 @@
 //! Wiring of one command: from what was typed to an exit code.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -85,7 +85,7 @@ pub async fn run(cli: Cli, environment: &Environment) -> Result<Exit, RunError> 
             Ok(Exit::Complete)
         }
         Command::Completions { shell } => {
-            write_completions(shell, &mut std::io::stdout()).map_err(RunError::Output)?;
+            unless_unread(write_completions(shell, &mut std::io::stdout()))?;
             Ok(Exit::Complete)
         }
     }
@@ -223,13 +223,14 @@ async fn import(
         index_took,
         missing: missing.unwrap_or_default(),
     };
-    print(&match global.output {
+    let printed = print(&match global.output {
         Form::Text => report::summary_text(&summary),
         Form::Json => report::summary_json(&summary),
-    })?;
+    });
     if let Some(error) = failure {
         return Err(error);
     }
+    printed?;
     finished?;
     Ok(exit)
 }
@@ -300,7 +301,16 @@ fn stop_on_signals() -> Result<watch::Receiver<bool>, RunError> {
 
 fn print(text: &str) -> Result<(), RunError> {
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(RunError::Output)
+    unless_unread(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// Takes it for printed if the reader has had enough, as in `… | head -1`: how the run ended is
+/// still to be told, by the exit code.
+fn unless_unread(printed: io::Result<()>) -> Result<(), RunError> {
+    match printed {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.map_err(RunError::Output),
+    }
 }
 
 /// How long the process may take to end after its work: a blocking read that hangs is left.

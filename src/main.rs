@@ -1,13 +1,13 @@
 //! The program: parse, run, tell the error, exit.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use cloudtrail2sql::app;
 use cloudtrail2sql::cli::Cli;
 use cloudtrail2sql::config::Environment;
-use cloudtrail2sql::error::{RunError, told};
+use cloudtrail2sql::error::told;
 
-#[expect(clippy::print_stderr, reason = "errors are told here")]
 fn main() -> ExitCode {
     let cli = match Cli::from_args(std::env::args_os()) {
         Ok(cli) => cli,
@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: cannot start\n  caused by: {error}");
+            tell(&format!("error: cannot start\n  caused by: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -25,13 +25,15 @@ fn main() -> ExitCode {
     runtime.shutdown_timeout(app::SHUTDOWN_TIMEOUT);
     match outcome {
         Ok(exit) => ExitCode::from(exit.code()),
-        // Who reads our output has had enough, as in `… | head -1`.
-        Err(RunError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
-            ExitCode::SUCCESS
-        }
         Err(error) => {
-            eprintln!("{}", told(&error));
+            tell(&told(&error));
             ExitCode::from(error.exit().code())
         }
     }
+}
+
+/// Writes to standard error. If nobody reads it, the exit code still tells; `eprintln!` would
+/// panic.
+fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -1,0 +1,127 @@
+//! Ctrl-C and SIGTERM in the middle of a load.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::binary::{Place, Run, Running};
+use crate::databases::{Engine, OwnDatabase, promises};
+use crate::logs::log_gz;
+use crate::s3_server::{ACCESS_KEY, Fault, Op, S3Server, SECRET_KEY};
+
+const OBJECTS: usize = 41;
+
+promises! {
+    a_stopped_run_loads_what_is_in_flight_and_the_same_command_goes_on
+}
+
+/// Returns a server with 41 logs of two records, which takes its time.
+fn slow_server() -> S3Server {
+    let server = S3Server::start();
+    for n in 0..OBJECTS {
+        let ids = [format!("{n}a"), format!("{n}b")];
+        server.put("trail", &format!("{n:02}.json.gz"), log_gz(&ids.each_ref().map(|id| &**id)));
+    }
+    server.set_latency(Duration::from_millis(10));
+    server
+}
+
+fn place_for(database: &OwnDatabase) -> Place {
+    let mut place = Place::with_database(&database.url);
+    place.set("AWS_ACCESS_KEY_ID", ACCESS_KEY);
+    place.set("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
+    place
+}
+
+fn start(place: &Place, server: &S3Server) -> Running {
+    let endpoint_url = server.endpoint_url();
+    place.start(&[
+        "-v",
+        "--output=json",
+        "import",
+        "--fetchers=2",
+        "--batch-rows=3",
+        "--endpoint-url",
+        &endpoint_url,
+        "s3://trail",
+    ])
+}
+
+fn objects(summary: &Value, fate: &str) -> u64 {
+    summary[fate]["objects"].as_u64().unwrap()
+}
+
+#[track_caller]
+fn assert_balanced(run: &Run) {
+    let summary = run.json();
+    let fates = ["loaded", "already_loaded", "failed", "not_reached"];
+    let sum: u64 = fates.iter().map(|fate| objects(&summary, fate)).sum();
+    assert_eq!(objects(&summary, "listed"), sum, "{}", run.shown());
+    assert_eq!(summary["rows"], summary["records"], "{}", run.shown());
+    assert_eq!(summary["balanced"], true);
+}
+
+fn a_stopped_run_loads_what_is_in_flight_and_the_same_command_goes_on(engine: Engine) {
+    let (server, database) = (slow_server(), OwnDatabase::new(engine));
+    let place = place_for(&database);
+    let mut loaded = 0;
+    for signal in ["INT", "TERM"] {
+        let mut running = start(&place, &server);
+        assert!(running.reaches("debug: loaded s3://"), "{}", running.end().shown());
+        running.signal(signal);
+        let run = running.end().expect(130);
+        assert!(run.stderr.contains("warning: stopping: "), "{}", run.shown());
+        assert_balanced(&run);
+        let summary = run.json();
+        assert_eq!(summary["outcome"], "interrupted");
+        assert!(objects(&summary, "not_reached") > 0, "it was not in the middle: {}", run.shown());
+        assert_eq!(objects(&summary, "already_loaded"), loaded);
+        loaded += objects(&summary, "loaded");
+        // What it counted is in, no more and no less.
+        assert_eq!(database.number("SELECT COUNT(*) FROM logs"), 2 * loaded);
+    }
+    let run = start(&place, &server).end().expect(0);
+    assert_balanced(&run);
+    assert_eq!(objects(&run.json(), "loaded"), OBJECTS as u64 - loaded);
+    let ids = database.number("SELECT COUNT(DISTINCT eventID) FROM logs");
+    assert_eq!((ids, database.number("SELECT COUNT(*) FROM logs")), (82, 82));
+}
+
+#[test]
+fn the_summary_of_a_stopped_run_says_what_now() {
+    let (server, database) = (slow_server(), OwnDatabase::new(Engine::Sqlite));
+    let place = place_for(&database);
+    let endpoint_url = server.endpoint_url();
+    let args = ["-v", "import", "--batch-rows=3", "--endpoint-url", &endpoint_url, "s3://trail"];
+    server.set_latency(Duration::from_millis(50));
+    let mut running = place.start(&[&args[..], &["--fetchers=1"]].concat());
+    assert!(running.reaches("debug: loaded s3://"), "{}", running.end().shown());
+    running.signal("INT");
+    let run = running.end().expect(130);
+    for part in [" not reached\n", "interrupted: ", "the same command goes on", "missing indexes: "]
+    {
+        assert!(run.stdout.contains(part), "{part} is not in {}", run.shown());
+    }
+    let status = place.run(&["status", "--runs", "--output=json"]).expect(0).json();
+    assert_eq!(status[0]["outcome"], "interrupted");
+}
+
+#[test]
+fn a_second_signal_ends_the_program_at_once() {
+    let (server, database) = (slow_server(), OwnDatabase::new(Engine::Sqlite));
+    let place = place_for(&database);
+    // One object never comes, so that what is in flight never ends.
+    server.fail_on(Op::GetObject, "20.json.gz", Fault::Hang);
+    let mut running = start(&place, &server);
+    assert!(running.reaches("debug: loaded s3://trail/17.json.gz"), "{}", running.end().shown());
+    running.signal("INT");
+    assert!(running.reaches("warning: stopping: "), "{}", running.end().shown());
+    running.signal("INT");
+    let run = running.end().expect(130);
+    assert!(run.stderr.contains("error: stopped at once: "), "{}", run.shown());
+    assert_eq!(run.stdout, "");
+    server.heal();
+    start(&place, &server).end().expect(0);
+    let ids = database.number("SELECT COUNT(DISTINCT eventID) FROM logs");
+    assert_eq!((ids, database.number("SELECT COUNT(*) FROM logs")), (82, 82));
+}

@@ -1,0 +1,182 @@
+//! A database of one test's own, and a look into it that is not the program's.
+//!
+//! Everything here blocks: these tests wait for processes, not for futures.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sqlx::{AssertSqlSafe, Connection, MySqlConnection, PgConnection, Row, SqliteConnection};
+use tempfile::TempDir;
+
+/// What a query returned, every value as text.
+pub type Table = Vec<Vec<Option<String>>>;
+
+/// Which database a test runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+    Mysql,
+    Mariadb,
+}
+
+/// A database that goes with the test; it is not made here.
+#[derive(Debug)]
+pub struct OwnDatabase {
+    pub engine: Engine,
+    pub name: String,
+    /// With the password of an administrator.
+    pub url: String,
+    folder: TempDir,
+}
+
+/// All that an import leaves, without what differs from run to run.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Contents {
+    pub rows: Table,
+    pub ledger: Table,
+    pub rejects: Table,
+}
+
+impl Engine {
+    /// Returns the administrator's URL of a server, to which a database name is added.
+    pub fn admin_url(self) -> String {
+        let variable = match self {
+            Self::Sqlite => unreachable!("SQLite has no server"),
+            Self::Postgres => "TEST_POSTGRES_URL",
+            Self::Mysql => "TEST_MYSQL_URL",
+            Self::Mariadb => "TEST_MARIADB_URL",
+        };
+        std::env::var(variable).unwrap_or_else(|_| {
+            panic!("`{variable}` is not set: run the tests with `tests/run`, which starts servers")
+        })
+    }
+
+    /// Returns `HOST:PORT` of the server.
+    pub fn address(self) -> String {
+        let url = self.admin_url();
+        let (_, rest) = url.rsplit_once('@').unwrap();
+        rest.trim_end_matches('/').to_owned()
+    }
+
+    /// Runs SQL as the administrator, outside any database of a test.
+    pub fn administer(self, sql: &str) {
+        let database = if self == Self::Postgres { "postgres" } else { "information_schema" };
+        query(self, &format!("{}{database}", self.admin_url()), sql).unwrap();
+    }
+}
+
+impl OwnDatabase {
+    pub fn new(engine: Engine) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("t{}_{count}", std::process::id());
+        let folder = tempfile::tempdir().unwrap();
+        let url = match engine {
+            Engine::Sqlite => format!("sqlite://{}", folder.path().join("own.db").display()),
+            _ => format!("{}{name}", engine.admin_url()),
+        };
+        if engine != Engine::Sqlite {
+            // An earlier test process of the same number may have been killed.
+            engine.administer(&format!("DROP DATABASE IF EXISTS {name}"));
+        }
+        Self { engine, name, url, folder }
+    }
+
+    /// Runs SQL and returns its rows.
+    pub fn query(&self, sql: &str) -> Table {
+        query(self.engine, &self.url, sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// Returns the one number that a query answers.
+    pub fn number(&self, sql: &str) -> u64 {
+        self.query(sql)[0][0].as_deref().unwrap().parse().unwrap()
+    }
+
+    /// Reads everything that an import leaves.
+    pub fn contents(&self) -> Contents {
+        let sorted = |sql: &str| {
+            let mut table = self.query(sql);
+            table.sort();
+            table
+        };
+        Contents {
+            rows: sorted(
+                "SELECT eventID, eventName, eventSource, eventTime, userIdentity, \
+                 requestParameters, requestID, recipientAccountId FROM logs",
+            ),
+            ledger: sorted(
+                "SELECT uri, version, size_bytes, digest, outcome, kind, record_count, row_count, \
+                 reject_count, altered_count, reason FROM import_objects",
+            ),
+            rejects: sorted(
+                "SELECT o.uri, r.record_index, r.offset_bytes, r.reason, r.record \
+                 FROM import_rejects r LEFT JOIN import_objects o ON o.id = r.object_id",
+            ),
+        }
+    }
+}
+
+impl Drop for OwnDatabase {
+    fn drop(&mut self) {
+        if self.engine == Engine::Sqlite {
+            return;
+        }
+        let force = if self.engine == Engine::Postgres { " WITH (FORCE)" } else { "" };
+        self.engine.administer(&format!("DROP DATABASE IF EXISTS {}{force}", self.name));
+    }
+}
+
+/// Runs SQL on a connection of its own.
+fn query(engine: Engine, url: &str, sql: &str) -> Result<Table, sqlx::Error> {
+    macro_rules! query_over {
+        ($connection:ty) => {
+            async {
+                let mut connection = <$connection>::connect(url).await?;
+                let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(&mut connection).await?;
+                connection.close().await?;
+                let read =
+                    |row: &<<$connection as Connection>::Database as sqlx::Database>::Row| {
+                        let value = |column| match row.try_get::<Option<String>, _>(column) {
+                            Ok(text) => text,
+                            Err(_) => row.get::<Option<i64>, _>(column).map(|int| int.to_string()),
+                        };
+                        (0..row.len()).map(value).collect()
+                    };
+                Ok(rows.iter().map(read).collect())
+            }
+        };
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    match engine {
+        Engine::Sqlite => runtime.block_on(query_over!(SqliteConnection)),
+        Engine::Postgres => runtime.block_on(query_over!(PgConnection)),
+        Engine::Mysql | Engine::Mariadb => runtime.block_on(query_over!(MySqlConnection)),
+    }
+}
+
+/// Makes a test of each promise on each database: `promises! { every_object_is_in … }`, where
+/// each name is a function of an [`Engine`].
+macro_rules! promises {
+    ($($promise:ident)+) => {
+        $(mod $promise {
+            use $crate::databases::Engine;
+            #[test]
+            fn sqlite() {
+                super::$promise(Engine::Sqlite);
+            }
+            #[test]
+            fn postgres() {
+                super::$promise(Engine::Postgres);
+            }
+            #[test]
+            fn mysql() {
+                super::$promise(Engine::Mysql);
+            }
+            #[test]
+            fn mariadb() {
+                super::$promise(Engine::Mariadb);
+            }
+        })+
+    };
+}
+pub(crate) use promises;
