@@ -80,8 +80,8 @@ impl fmt::Debug for ObjectId {
 impl ObjectId {
     /// Returns whether the object belongs to one of several machines that share a prefix.
     pub fn is_in(self, shard: Shard) -> bool {
-        let [a, b, c, d, e, f, g, h, ..] = self.0;
-        u64::from_be_bytes([a, b, c, d, e, f, g, h]) % shard.count == shard.index - 1
+        let head = self.0.iter().take(8).fold(0, |head, byte| head << 8 | u64::from(*byte));
+        head % shard.count == shard.index - 1
     }
 }
 

@@ -10,3 +10,4 @@ mod readme;
 mod s3_server;
 mod sinks;
 mod sources;
+mod trail;

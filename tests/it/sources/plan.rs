@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use cloudtrail2sql::layout::Selection;
 use cloudtrail2sql::object::ObjectRef;
-use cloudtrail2sql::source::local::LocalSource;
 use cloudtrail2sql::source::Found;
+use cloudtrail2sql::source::local::LocalSource;
 use jiff::civil::date;
 
 use super::{list_chosen, s3};
