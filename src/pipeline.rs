@@ -18,7 +18,7 @@ mod prepare;
 mod triage;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex as AsyncMutex, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
@@ -153,6 +153,7 @@ pub async fn survey(
     progress: Arc<Progress>,
     stop: watch::Receiver<bool>,
 ) -> Result<(Survey, End), RunError> {
+    let started = Instant::now();
     let signals = Arc::new(Signals::new(stop));
     let triage = Arc::new(Triage {
         frontier: Frontier::new(sources, &plan.selection, plan.listers),
@@ -170,8 +171,13 @@ pub async fn survey(
     join_all(tasks).await?;
     let end = signals.end()?;
     let mut survey = std::mem::take(&mut *survey.lock().unwrap_or_else(PoisonError::into_inner));
+    survey.listing_took = started.elapsed();
+    let mut samples = JoinSet::new();
     for (source, object) in survey.take_sample() {
-        sample(&*source, &object, plan.object_bytes_max, &mut survey.sampled).await;
+        samples.spawn(sample(source, object, plan.object_bytes_max));
+    }
+    for sampled in samples.join_all().await {
+        survey.sampled.add(sampled);
     }
     Ok((survey, end))
 }

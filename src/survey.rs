@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::layout::Layout;
 use crate::ledger::Verdict;
@@ -22,6 +23,8 @@ pub struct Survey {
     sample: BTreeMap<ObjectId, (Arc<dyn Source>, ObjectRef)>,
     /// What reading the sample showed.
     pub sampled: Sampled,
+    /// How long listing and triage took.
+    pub listing_took: Duration,
 }
 
 /// What some objects hold.
@@ -33,6 +36,16 @@ pub struct Sampled {
     pub rows: u64,
     /// Bytes of these rows.
     pub row_bytes: u64,
+}
+
+impl Sampled {
+    /// Adds what some more objects hold.
+    pub fn add(&mut self, more: Self) {
+        self.read.objects += more.read.objects;
+        self.read.bytes += more.read.bytes;
+        self.rows += more.rows;
+        self.row_bytes += more.row_bytes;
+    }
 }
 
 /// What objects are counted by.

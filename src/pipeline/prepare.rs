@@ -103,21 +103,22 @@ async fn read_off_thread(
 
 /// Reads one object for an estimate; what cannot be read tells nothing.
 pub(super) async fn sample(
-    source: &dyn Source,
-    object: &ObjectRef,
+    source: Arc<dyn Source>,
+    object: ObjectRef,
     limit_bytes: u64,
-    sampled: &mut Sampled,
-) {
-    let Ok(stored) = source.fetch(object).await else { return };
-    let (object_bytes, object) = (object.size_bytes, object.clone());
+) -> Sampled {
+    let mut sampled = Sampled::default();
+    let Ok(stored) = source.fetch(&object).await else { return sampled };
+    let object_bytes = object.size_bytes;
     let content =
         tokio::task::spawn_blocking(move || read(&stored, &object, limit_bytes, &CellRules::ANY));
-    let Ok(Ok(content)) = content.await else { return };
+    let Ok(Ok(content)) = content.await else { return sampled };
     sampled.read.add(object_bytes);
     if let ParsedContent::Log(log) = content {
         sampled.rows += log.rows.len() as u64;
         sampled.row_bytes += log.rows.as_copy_bytes().len() as u64;
     }
+    sampled
 }
 
 /// Returns what an object will probably need while it is read: stored, decoded, packed.

@@ -124,7 +124,8 @@ pub fn survey_text(bill: &Bill<'_>) -> String {
             requests.usd_per_1000_get
         ));
     }
-    lines.push("dry run: nothing was written".to_owned());
+    let listing_took = duration(bill.survey.listing_took);
+    lines.push(format!("dry run: listed in {listing_took}; nothing was written"));
     let mut text = lines.join("\n");
     text.push('\n');
     text
@@ -156,6 +157,7 @@ pub fn survey_json(bill: &Bill<'_>) -> String {
         folders_without_logs: &'s BTreeMap<String, u64>,
         estimate: Option<Estimate>,
         requests: Option<Requests>,
+        listing_seconds: f64,
     }
     let found = |it: &Found| FoundJson { new: it.new, again: it.again, known: it.known };
     let groups = bill.survey.groups.iter().map(|(group, it)| GroupJson {
@@ -173,5 +175,6 @@ pub fn survey_json(bill: &Bill<'_>) -> String {
         folders_without_logs: &bill.tally.without_logs,
         estimate: bill.estimate(),
         requests: bill.requests(),
+        listing_seconds: bill.survey.listing_took.as_secs_f64(),
     })
 }

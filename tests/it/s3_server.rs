@@ -8,7 +8,9 @@
 //! connection ─▶ record the call ─▶ latency ─▶ region ─▶ fault to order? ─▶ s3s ─▶ Shelf
 //! ```
 
+#[path = "s3_server/fault.rs"]
 mod fault;
+#[path = "s3_server/shelf.rs"]
 mod shelf;
 
 use std::convert::Infallible;
