@@ -524,3 +524,6 @@ impl Notices {
         told < NOTICES_MAX
     }
 }
+
+#[cfg(test)]
+mod tests;
