@@ -434,3 +434,6 @@ async fn write_all(
         loaded?;
     }
 }
+
+#[cfg(test)]
+mod tests;
