@@ -20,6 +20,9 @@ const PACKET_OVERHEAD_BYTES: usize = 64 << 10;
 /// The most connections at once: 64 writers, triage.
 const CONNECTIONS_MAX: usize = 72;
 
+/// How long one try to create the tables waits for another import that does.
+const MIGRATION_LOCK_SECONDS: u32 = 10;
+
 /// The text that every column of ours is.
 const TEXT: &str = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
 
@@ -118,7 +121,11 @@ impl Driver for MysqlDriver {
     async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
         let mut migrator = sqlx::migrate!("migrations/mysql");
         migrator.dangerous_set_table_name("import_migrations");
+        // sqlx's own lock waits for "-1 seconds", which MySQL takes for ever and MariaDB for
+        // nonsense: it answers NULL at once, and two imports create the tables side by side.
+        migrator.set_locking(false);
         let mut connection = MySqlConnection::connect_with(&self.options).await?;
+        lock(&mut connection).await?;
         let mut outcome = migrator.run_direct(None, &mut connection, false).await;
         if let Err(sqlx::migrate::MigrateError::Dirty(version)) = outcome {
             // DDL commits by itself here, so a run that was killed among the statements leaves
@@ -184,6 +191,19 @@ impl Driver for MysqlDriver {
         "SELECT COUNT(*) FROM information_schema.tables \
          WHERE table_schema = DATABASE() AND table_name = 'import_objects'"
     }
+}
+
+/// Waits until no other import creates the tables of this database. The lock goes with the
+/// connection.
+async fn lock(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
+    let lock = "SELECT GET_LOCK(CONCAT('cloudtrail2sql ', LEFT(SHA2(DATABASE(), 256), 40)), ?)";
+    let query = sqlx::query_scalar(lock).bind(MIGRATION_LOCK_SECONDS);
+    let is_locked: Option<i64> = query.fetch_one(connection).await?;
+    if is_locked == Some(1) {
+        return Ok(());
+    }
+    let text = "another import is creating the tables";
+    Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, text)))
 }
 
 /// Returns the type that our migration gives the column.
