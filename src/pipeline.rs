@@ -122,8 +122,12 @@ pub async fn run(
     drop(batches);
 
     while let Some(joined) = tasks.join_next().await {
-        // Dropping the set ends the other tasks at their next await.
-        joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
+        let ended = joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        if let Err(error) = ended {
+            // The others end at their next await; when this returns, nothing counts any more.
+            tasks.shutdown().await;
+            return Err(error.into());
+        }
     }
     let error = shared.source_error.lock().unwrap_or_else(PoisonError::into_inner).take();
     match error {
