@@ -122,8 +122,12 @@ pub async fn run(
     drop(batches);
 
     while let Some(joined) = tasks.join_next().await {
-        // Dropping the set ends the other tasks at their next await.
-        joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
+        let ended = joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        if let Err(error) = ended {
+            // The others end at their next await; when this returns, nothing counts any more.
+            tasks.shutdown().await;
+            return Err(error.into());
+        }
     }
     let error = shared.source_error.lock().unwrap_or_else(PoisonError::into_inner).take();
     match error {
@@ -337,7 +341,7 @@ async fn prepare(shared: &Shared, job: Job) -> Option<ParsedObject> {
             other => break other,
         }
     };
-    let content = content.unwrap_or_else(|error| ParsedContent::Failed(chain(&error)));
+    let content = content.unwrap_or_else(|error| ParsedContent::Failed(error.reason()));
     let row_bytes = match &content {
         ParsedContent::Log(log) => log.rows.as_copy_bytes().len() as u64,
         ParsedContent::Foreign(_) | ParsedContent::Failed(_) => 0,
@@ -359,6 +363,19 @@ enum ReadError {
     Decode(#[from] DecodeError),
     #[error(transparent)]
     Parse(#[from] ParseError),
+}
+
+impl ReadError {
+    /// Returns what the ledger and people are told.
+    fn reason(&self) -> String {
+        let reason = chain(self);
+        match self {
+            Self::Decode(DecodeError::TooLarge { .. }) => {
+                format!("{reason} (`--max-object-size` allows more)")
+            }
+            Self::Decode(_) | Self::Parse(_) => reason,
+        }
+    }
 }
 
 /// Decodes and parses stored bytes: the CPU's share of the work.
