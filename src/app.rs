@@ -184,7 +184,10 @@ async fn import(
     drop(live);
     let load_took = started.elapsed();
 
-    let tally = progress.tally();
+    let mut tally = progress.tally();
+    if loaded.is_err() {
+        tally.leave_unsettled();
+    }
     let mut exit = match &loaded {
         Ok(End::Stopped) => Exit::Interrupted,
         Ok(End::Complete) if tally.has_losses() => Exit::LeftOut,

@@ -184,8 +184,12 @@ pub async fn survey(
 
 async fn join_all(mut tasks: JoinSet<Result<(), SinkError>>) -> Result<(), SinkError> {
     while let Some(joined) = tasks.join_next().await {
-        // Dropping the set ends the other tasks at their next await.
-        joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
+        let ended = joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        if let Err(error) = ended {
+            // The others end at their next await; when this returns, nothing counts any more.
+            tasks.shutdown().await;
+            return Err(error);
+        }
     }
     Ok(())
 }
@@ -316,3 +320,6 @@ async fn write_all(
         loaded?;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,7 +30,7 @@ pub struct Tally {
     pub skipped: BTreeMap<Kind, Count>,
     /// Objects of which nothing is in.
     pub failed: Count,
-    /// Objects that were listed and not taken up because the run was stopped.
+    /// Objects that were listed and met no fate, because the run was stopped or failed.
     pub not_reached: Count,
     /// Records read from the loaded objects.
     pub records: u64,
@@ -139,6 +139,17 @@ impl Tally {
         }
     }
 
+    /// Counts as not reached what was listed and met no fate: a run that fails drops what is in
+    /// flight.
+    pub fn leave_unsettled(&mut self) {
+        let fates = [self.loaded, self.already_loaded, self.failed, self.not_reached];
+        let settled = fates.iter().chain(self.skipped.values());
+        let (objects, bytes) =
+            settled.fold((0, 0), |(objects, bytes), it| (objects + it.objects, bytes + it.bytes));
+        self.not_reached.objects += self.listed.objects - objects;
+        self.not_reached.bytes += self.listed.bytes - bytes;
+    }
+
     /// Returns how many objects are no log files.
     pub fn skipped_objects(&self) -> u64 {
         self.skipped.values().map(|count| count.objects).sum()
@@ -176,5 +187,24 @@ impl Tally {
             rejects: self.rejects,
             altered: self.altered,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_met_no_fate_is_not_reached() {
+        let progress = Progress::default();
+        (1..=5).for_each(|size_bytes| progress.listed(size_bytes));
+        progress.settled_unread(1, &Fate::AlreadyLoaded);
+        progress.settled_unread(2, &Fate::Skipped(Kind::Digest));
+        progress.not_reached(3);
+        let mut tally = progress.tally();
+        assert!(!tally.is_balanced());
+        tally.leave_unsettled();
+        assert_eq!(tally.not_reached, Count { objects: 3, bytes: 12 });
+        assert!(tally.is_balanced());
     }
 }

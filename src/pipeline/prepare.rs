@@ -73,7 +73,7 @@ pub(super) async fn prepare(shared: &Shared, job: Job) -> Option<ParsedObject> {
             other => break other,
         }
     };
-    let content = content.unwrap_or_else(|error| ParsedContent::Failed(chain(&error)));
+    let content = content.unwrap_or_else(|error| ParsedContent::Failed(error.reason()));
     let row_bytes = match &content {
         ParsedContent::Log(log) => log.rows.as_copy_bytes().len() as u64,
         ParsedContent::Foreign(_) | ParsedContent::Failed(_) => 0,
@@ -134,6 +134,19 @@ enum ReadError {
     Decode(#[from] DecodeError),
     #[error(transparent)]
     Parse(#[from] ParseError),
+}
+
+impl ReadError {
+    /// Returns what the ledger and people are told.
+    fn reason(&self) -> String {
+        let reason = chain(self);
+        match self {
+            Self::Decode(DecodeError::TooLarge { .. }) => {
+                format!("{reason} (`--max-object-size` allows more)")
+            }
+            Self::Decode(_) | Self::Parse(_) => reason,
+        }
+    }
 }
 
 /// Decodes and parses stored bytes: the CPU's share of the work.

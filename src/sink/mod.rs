@@ -7,6 +7,8 @@
 //! answer to the commit was lost; then only [`Sink::seen`] can tell.
 
 mod connection;
+#[cfg(test)]
+pub(crate) mod memory;
 mod mysql;
 mod postgres;
 mod schema;

@@ -137,8 +137,10 @@ impl Driver for MysqlDriver {
     async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
         let mut migrator = sqlx::migrate!("migrations/mysql");
         migrator.dangerous_set_table_name("import_migrations");
+        // sqlx's own lock waits for "-1 seconds", which MySQL takes for ever and MariaDB for
+        // nonsense: it answers NULL at once, and two imports create the tables side by side.
+        migrator.set_locking(false);
         let mut connection = MySqlConnection::connect_with(&self.options).await?;
-        // sqlx waits for its lock without end, which MariaDB does not know: it goes on without.
         // Ours ends with the connection.
         let lock = "SELECT GET_LOCK(CONCAT('cloudtrail2sql.', LEFT(SHA2(DATABASE(), 256), 32)), ?)";
         let wait_s = i64::try_from(MIGRATE_LOCK_WAIT.as_secs()).expect("it is short");

@@ -4,8 +4,8 @@
 //! then rows. The ledger comes first because its primary key decides between two imports of the
 //! same object: the loser learns it before it has sent its rows.
 //!
-//! A connection that fails in any way but by the database's own word is dropped, which rolls
-//! back; no connection is ever given back inside a transaction.
+//! A connection that fails is dropped, which rolls back. Only the loser of a conflict rolls back
+//! itself and keeps its connection. None is ever given back inside a transaction.
 
 use std::collections::HashMap;
 use std::fmt;

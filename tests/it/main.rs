@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, clippy::clone_on_ref_ptr, unreachable_pub, reason = "tests")]
 
+mod bad_input;
 mod binary;
 mod cli;
 mod databases;
+mod exactly_once;
 mod logs;
+mod proxy;
 mod readme;
 mod s3_server;
 mod sinks;

@@ -56,6 +56,13 @@ impl Sink for Database {
         let outcome = tokio::time::timeout(WRITE_TIMEOUT, writing)
             .await
             .unwrap_or_else(|_| Err(timed_out("no answer", WRITE_TIMEOUT)));
+        // Two imports of one folder conflict at every batch: they need not log in again each time.
+        let is_conflict =
+            outcome.as_ref().is_err_and(|error| self.meaning(error) == Meaning::Conflict);
+        if is_conflict && lease.connection.run(sql("ROLLBACK")).await.is_ok() {
+            self.give_back(lease.connection);
+            return Err(SinkError::Conflict);
+        }
         self.end(lease, outcome)
     }
 }

@@ -1,0 +1,50 @@
+//! Several imports of one folder into one database at the same time.
+
+use super::Tree;
+use crate::binary::Run;
+use crate::databases::{Engine, OwnDatabase, promises};
+
+/// Enough that one import is still at it when the others begin.
+const OBJECTS: u64 = 141;
+
+/// How often they are started before they must have met. On SQLite the first one holds the lock
+/// most of the time, and a round may end without another's turn.
+const ROUNDS_MAX: u32 = 8;
+
+promises! {
+    two_imports_at_once_load_each_object_once
+}
+
+fn two_imports_at_once_load_each_object_once(engine: Engine) {
+    imports_at_once(engine, 2);
+}
+
+#[test]
+fn three_imports_at_once_load_each_object_once() {
+    imports_at_once(Engine::Sqlite, 3);
+}
+
+fn imports_at_once(engine: Engine, imports: usize) {
+    let tree = Tree::of(engine, OBJECTS);
+    for _ in 0..ROUNDS_MAX {
+        // Into a database that none of them finds: they create it, and its tables, at once.
+        let database = OwnDatabase::new(engine);
+        let args = [&tree.import(&database.url)[..], &["--fetchers=1"]];
+        let running: Vec<_> = (0..imports).map(|_| tree.place.start(&args.concat())).collect();
+        let runs: Vec<Run> = running.into_iter().map(|running| running.end().expect(3)).collect();
+        tree.assert_imported(&database);
+        let sum = |count: fn(&serde_json::Value) -> u64| -> u64 {
+            runs.iter().map(|run| count(&run.json())).sum()
+        };
+        let loaded = sum(|summary| summary["loaded"]["objects"].as_u64().unwrap());
+        let already = sum(|summary| summary["already_loaded"]["objects"].as_u64().unwrap());
+        let rows = sum(|summary| summary["rows"].as_u64().unwrap());
+        assert_eq!((loaded, rows), (tree.logs, tree.rows), "an object was counted twice");
+        assert_eq!(loaded + already, tree.logs * imports as u64, "an object was not counted");
+        let loaders = runs.iter().filter(|run| run.json()["loaded"]["objects"] != 0).count();
+        if loaders > 1 {
+            return;
+        }
+    }
+    panic!("never did two of them load at the same time");
+}

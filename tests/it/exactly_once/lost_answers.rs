@@ -1,0 +1,139 @@
+//! Connections that break, between the program and a server.
+
+use std::time::Duration;
+
+use super::Tree;
+use crate::databases::Engine;
+use crate::proxy::{CommitFault, Proxy};
+
+/// Makes a test of each promise on each server.
+macro_rules! promises_of_servers {
+    ($($promise:ident)+) => {
+        $(mod $promise {
+            use crate::databases::Engine;
+            #[test]
+            fn postgres() {
+                super::$promise(Engine::Postgres);
+            }
+            #[test]
+            fn mysql() {
+                super::$promise(Engine::Mysql);
+            }
+            #[test]
+            fn mariadb() {
+                super::$promise(Engine::Mariadb);
+            }
+        })+
+    };
+}
+
+promises_of_servers! {
+    a_lost_answer_to_a_commit_neither_loses_nor_doubles_rows
+    connections_cut_anywhere_neither_lose_nor_double_rows
+    a_server_that_comes_back_is_waited_for
+    a_slow_server_is_waited_for
+}
+
+fn a_lost_answer_to_a_commit_neither_loses_nor_doubles_rows(engine: Engine) {
+    use CommitFault::{AnswerLost, CutAtOnce, NeverSent};
+    let tree = Tree::new(engine);
+    // Alone, and in turn: every fault meets first and later batches, and several writers.
+    for (every_commits, faults, writers) in [
+        (2, &[AnswerLost][..], "--writers=1"),
+        (2, &[CutAtOnce], "--writers=1"),
+        (3, &[AnswerLost, NeverSent, CutAtOnce], "--writers=3"),
+    ] {
+        let (database, proxy) = (tree.empty_database(), Proxy::start(engine));
+        proxy.spoil_commits(every_commits, faults);
+        let url = proxy.url(&database);
+        let args = [&tree.import(&url)[..], &[writers]].concat();
+        let run = tree.place.run(&args).expect(3);
+        assert!(proxy.commits() > 10 && proxy.faults_done() > 4, "{proxy:?}");
+        tree.assert_imported(&database);
+        // The run knows whose rows they are: nobody else's.
+        let summary = run.json();
+        assert_eq!(summary["loaded"]["objects"], tree.logs, "{}", run.shown());
+        assert_eq!(summary["already_loaded"]["objects"], 0, "{}", run.shown());
+        assert_eq!(summary["rows"], tree.rows);
+        assert!(run.stderr.contains("warning: could not write a batch; "), "{}", run.shown());
+    }
+}
+
+fn connections_cut_anywhere_neither_lose_nor_double_rows(engine: Engine) {
+    let tree = Tree::new(engine);
+    let (database, proxy) = (tree.empty_database(), Proxy::start(engine));
+    // From the middle of a login to the middle of a later batch.
+    proxy.cut_after(|connection| 150 + 631 * (connection % 23));
+    let url = proxy.url(&database);
+    let mut failed = 0;
+    loop {
+        let run = tree.place.run(&tree.import(&url));
+        if run.code() == 3 {
+            break;
+        }
+        // Where nothing can be retried, it ends as an error that says what to do.
+        let run = run.expect(1);
+        assert!(run.stderr.contains("error: cannot "), "{}", run.shown());
+        failed += 1;
+        assert!(failed < 41, "it gets nowhere: {}", run.shown());
+    }
+    assert!(proxy.faults_done() > 4, "{proxy:?}");
+    tree.assert_imported(&database);
+}
+
+fn a_server_that_comes_back_is_waited_for(engine: Engine) {
+    let tree = Tree::new(engine);
+    let (database, proxy) = (tree.empty_database(), Proxy::start(engine));
+    proxy.set_delay(Duration::from_millis(2));
+    let url = proxy.url(&database);
+    let mut running = tree.place.start(&tree.import(&url));
+    assert!(running.reaches("debug: loaded "), "{}", running.end().shown());
+    proxy.set_down(true);
+    assert!(running.reaches("trying again"), "it was not noticed: {}", running.end().shown());
+    proxy.heal();
+    running.end().expect(3);
+    tree.assert_imported(&database);
+}
+
+fn a_slow_server_is_waited_for(engine: Engine) {
+    let tree = Tree::new(engine);
+    let (database, proxy) = (tree.empty_database(), Proxy::start(engine));
+    proxy.set_delay(Duration::from_millis(20));
+    tree.place.run(&tree.import(&proxy.url(&database))).expect(3);
+    tree.assert_imported(&database);
+}
+
+#[test]
+fn a_server_that_stays_away_ends_the_run_and_the_same_command_goes_on() {
+    // Side by side, because each waits half a minute for its server.
+    std::thread::scope(|scope| {
+        for engine in [Engine::Postgres, Engine::Mysql, Engine::Mariadb] {
+            scope.spawn(move || a_server_stays_away(engine));
+        }
+    });
+}
+
+fn a_server_stays_away(engine: Engine) {
+    let tree = Tree::new(engine);
+    let (database, proxy) = (tree.empty_database(), Proxy::start(engine));
+    proxy.set_delay(Duration::from_millis(2));
+    let url = proxy.url(&database);
+    let mut running = tree.place.start(&tree.import(&url));
+    assert!(running.reaches("debug: loaded "), "{}", running.end().shown());
+    proxy.set_down(true);
+    let run = running.end().expect(1);
+    assert!(run.stderr.contains("\nerror: cannot "), "{}", run.shown());
+    let summary = run.json();
+    assert_eq!(summary["outcome"], "failed");
+    let fates = ["loaded", "already_loaded", "failed", "not_reached"];
+    let objects = |fate: &str| summary[fate]["objects"].as_u64().unwrap();
+    let sum: u64 = fates.iter().map(|fate| objects(fate)).sum();
+    let skipped = summary["skipped"].as_array().unwrap().len() as u64;
+    assert_eq!(objects("listed"), sum + skipped, "{}", run.shown());
+    // What it counted is in; a batch whose answer was lost may be, too.
+    let rows = database.number("SELECT COUNT(*) FROM logs");
+    assert!(summary["rows"].as_u64().unwrap() <= rows, "{}", run.shown());
+    proxy.heal();
+    tree.place.run(&tree.import(&url)).expect(3);
+    tree.assert_imported(&database);
+}

@@ -1,0 +1,131 @@
+//! From S3, through the program, into SQLite.
+
+use crate::binary::{Place, Run};
+use crate::databases::{Engine, OwnDatabase};
+use crate::logs::log_gz;
+use crate::s3_server::{ACCESS_KEY, Fault, Op, S3Server, SECRET_KEY};
+
+/// More than a page has, which is 1,000.
+const OBJECTS: u64 = 2_041;
+
+struct Bucket {
+    server: S3Server,
+    place: Place,
+    database: OwnDatabase,
+    objects: u64,
+}
+
+impl Bucket {
+    fn with(objects: u64) -> Self {
+        let server = S3Server::start();
+        for n in 0..objects {
+            server.put("trail", &key(n), log_gz(&[&format!("record {n}")]));
+        }
+        let database = OwnDatabase::new(Engine::Sqlite);
+        let mut place = Place::with_database(&database.url);
+        place.set("AWS_ACCESS_KEY_ID", ACCESS_KEY);
+        place.set("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
+        Self { server, place, database, objects }
+    }
+
+    fn import(&self) -> Run {
+        let endpoint_url = self.server.endpoint_url();
+        let args = ["--output=json", "import", "--endpoint-url", &endpoint_url, "s3://trail/logs/"];
+        self.place.run(&args)
+    }
+
+    fn assert_imported(&self) {
+        let rows = self.database.number("SELECT COUNT(*) FROM logs");
+        let ids = self.database.number("SELECT COUNT(DISTINCT eventID) FROM logs");
+        assert_eq!((rows, ids), (self.objects, self.objects));
+    }
+}
+
+fn key(n: u64) -> String {
+    format!("logs/{n:04}.json.gz")
+}
+
+#[test]
+fn every_page_of_a_bucket_is_imported_once() {
+    let bucket = Bucket::with(OBJECTS);
+    let run = bucket.import().expect(0);
+    assert_eq!(run.json()["loaded"]["objects"], OBJECTS, "{}", run.shown());
+    assert_eq!(bucket.server.calls(Op::ListObjectsV2), 3);
+    bucket.assert_imported();
+    let fetched = bucket.server.calls(Op::GetObject);
+    bucket.server.put("trail", &key(7_000), log_gz(&["record 7000"]));
+    let run = bucket.import().expect(0);
+    assert_eq!(run.json()["already_loaded"]["objects"], OBJECTS, "{}", run.shown());
+    assert_eq!(run.json()["loaded"]["objects"], 1);
+    assert_eq!(bucket.server.calls(Op::GetObject), fetched + 1, "it read what it knew");
+}
+
+#[test]
+fn faults_that_pass_cost_nothing() {
+    let bucket = Bucket::with(41);
+    bucket.server.fail_next(Op::ListObjectsV2, Fault::SlowDown, 1);
+    bucket.server.fail_next(Op::GetObject, Fault::SlowDown, 2);
+    bucket.server.fail_next(Op::GetObject, Fault::Cut(50), 2);
+    bucket.server.fail_next(Op::GetObject, Fault::Drop, 1);
+    let run = bucket.import().expect(0);
+    assert_eq!(bucket.server.calls(Op::GetObject), 41 + 5, "{}", run.shown());
+    bucket.assert_imported();
+}
+
+#[test]
+fn an_object_that_may_not_be_read_costs_only_itself() {
+    let bucket = Bucket::with(41);
+    bucket.server.fail_on(Op::GetObject, &key(20), Fault::Denied);
+    let run = bucket.import().expect(3);
+    assert_eq!(run.json()["failed"]["objects"], 1, "{}", run.shown());
+    assert_eq!(run.json()["loaded"]["objects"], 40);
+    for part in
+        ["cannot load s3://trail/logs/0020.json.gz", "`AccessDenied` (status 403", "s3:GetObject"]
+    {
+        assert!(run.stderr.contains(part), "{part} is not in {}", run.shown());
+    }
+    let status = bucket.place.run(&["status", "--failed"]).expect(0);
+    assert!(status.stdout.contains("s3://trail/logs/0020.json.gz\n"), "{}", status.shown());
+    bucket.server.heal();
+    assert_eq!(bucket.import().expect(0).json()["loaded"]["objects"], 1);
+    bucket.assert_imported();
+}
+
+#[test]
+fn credentials_that_expire_end_the_run_and_the_same_command_goes_on() {
+    let bucket = Bucket::with(OBJECTS);
+    bucket.server.fail_on(Op::GetObject, &key(500), Fault::Expired);
+    let run = bucket.import().expect(1);
+    let summary = run.json();
+    assert_eq!(summary["outcome"], "failed", "{}", run.shown());
+    assert_eq!(summary["failed"]["objects"], 0, "an object was blamed: {}", run.shown());
+    assert!(run.stderr.contains("\nerror: the AWS credentials have expired\n"), "{}", run.shown());
+    assert!(run.stderr.contains("\nhint: sign in again"), "{}", run.shown());
+    assert!(!run.stderr.contains(SECRET_KEY), "a secret is told");
+    // What was in flight is in, and counted; what was left is, too.
+    let objects = |fate: &str| summary[fate]["objects"].as_u64().unwrap();
+    assert_eq!(objects("listed"), objects("loaded") + objects("not_reached"), "{}", run.shown());
+    assert_eq!(bucket.database.number("SELECT COUNT(*) FROM logs"), objects("loaded"));
+    assert!(objects("loaded") > 0 && objects("not_reached") > 0, "{}", run.shown());
+    bucket.server.heal();
+    let run = bucket.import().expect(0);
+    assert_eq!(run.json()["already_loaded"]["objects"], objects("loaded"), "{}", run.shown());
+    bucket.assert_imported();
+}
+
+#[test]
+fn a_bucket_that_may_not_be_listed_or_is_not_there_ends_the_run() {
+    for (fault, told, hint) in [
+        (
+            Fault::Denied,
+            "error: cannot list `s3://trail/logs/`",
+            "hint: the role needs `s3:ListBucket`",
+        ),
+        (Fault::Gone, "error: there is no bucket `trail`", "hint: check the spelling"),
+    ] {
+        let bucket = Bucket::with(1);
+        bucket.server.fail_next(Op::ListObjectsV2, fault, crate::s3_server::ALWAYS);
+        let run = bucket.import().expect(1);
+        assert!(run.stderr.contains(told) && run.stderr.contains(hint), "{}", run.shown());
+    }
+}

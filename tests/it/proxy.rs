@@ -1,0 +1,244 @@
+//! A TCP proxy between the program and a database server, with faults to order.
+//!
+//! It looks at what passes only so far as to see a `COMMIT`, which the program sends alone, as
+//! text, and unencrypted.
+//!
+//! ```text
+//! program ─▶ [count bytes, look for COMMIT] ─▶ server
+//! program ◀─ [swallow? delay?]              ◀─ server
+//! ```
+
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+use crate::databases::{Engine, OwnDatabase};
+
+/// What happens to a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommitFault {
+    /// The server never sees it; the connection is cut.
+    NeverSent,
+    /// The server gets it, and the connection is cut at once: nobody knows whether it committed.
+    CutAtOnce,
+    /// The server commits; its answer is swallowed, and the connection cut.
+    AnswerLost,
+}
+
+/// How connections are treated.
+#[derive(Debug, Default)]
+struct Orders {
+    /// Every so many commits, counted over all connections, the next of `faults` happens.
+    every_commits: u64,
+    faults: Vec<CommitFault>,
+    /// For the n-th connection: cut it after so many bytes from the program.
+    cut_after_bytes: Option<fn(u64) -> u64>,
+    /// Wait before each answer.
+    delay: Duration,
+    /// Close what is open, and open nothing.
+    is_down: bool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    orders: Mutex<Orders>,
+    connections: AtomicU64,
+    commits: AtomicU64,
+    faults_done: AtomicU64,
+}
+
+/// The proxy; it stops when dropped.
+#[derive(Debug)]
+pub struct Proxy {
+    port: u16,
+    state: Arc<State>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Proxy {
+    /// Starts a proxy to the server of `engine`.
+    pub fn start(engine: Engine) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let state = Arc::new(State::default());
+        let (stop, stopped) = oneshot::channel();
+        let (server, shared) = (engine.address(), state.clone());
+        let thread = std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                tokio::select! {
+                    () = accept(listener, server, shared) => {}
+                    _ = stopped => {}
+                }
+            });
+        });
+        Self { port, state, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// Returns the URL of `database` by way of the proxy, without encryption.
+    pub fn url(&self, database: &OwnDatabase) -> String {
+        let here = format!("127.0.0.1:{}", self.port);
+        let url = database.url.replace(&database.engine.address(), &here);
+        assert_ne!(url, database.url, "this URL does not lead to the proxy");
+        match database.engine {
+            Engine::Postgres => format!("{url}?sslmode=disable"),
+            _ => format!("{url}?ssl-mode=DISABLED"),
+        }
+    }
+
+    /// Spoils every so many commits, by each of the faults in turn.
+    pub fn spoil_commits(&self, every_commits: u64, faults: &[CommitFault]) {
+        let mut orders = self.orders();
+        orders.every_commits = every_commits;
+        orders.faults = faults.to_vec();
+    }
+
+    /// Cuts the n-th connection after so many bytes from the program.
+    pub fn cut_after(&self, bytes_of: fn(u64) -> u64) {
+        self.orders().cut_after_bytes = Some(bytes_of);
+    }
+
+    pub fn set_delay(&self, delay: Duration) {
+        self.orders().delay = delay;
+    }
+
+    /// Makes the server unreachable, or reachable again.
+    pub fn set_down(&self, is_down: bool) {
+        self.orders().is_down = is_down;
+    }
+
+    /// Does what was asked no longer.
+    pub fn heal(&self) {
+        *self.orders() = Orders::default();
+    }
+
+    /// Returns how many commits came by.
+    pub fn commits(&self) -> u64 {
+        self.state.commits.load(Ordering::Relaxed)
+    }
+
+    /// Returns how often a connection was cut.
+    pub fn faults_done(&self) -> u64 {
+        self.state.faults_done.load(Ordering::Relaxed)
+    }
+
+    fn orders(&self) -> MutexGuard<'_, Orders> {
+        self.state.orders.lock().unwrap()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// How often a connection looks whether the server is to be down.
+const DOWN_INTERVAL: Duration = Duration::from_millis(5);
+
+async fn accept(listener: TcpListener, server: String, state: Arc<State>) {
+    let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok((program, _)) = listener.accept().await else { continue };
+        if state.orders.lock().unwrap().is_down {
+            continue;
+        }
+        let number = state.connections.fetch_add(1, Ordering::Relaxed);
+        let (server, state) = (server.clone(), state.clone());
+        connections.spawn(async move {
+            let server = TcpStream::connect(server).await.unwrap();
+            program.set_nodelay(true).unwrap();
+            server.set_nodelay(true).unwrap();
+            tokio::select! {
+                // A broken pipe here is a program that was killed, or a server that went away.
+                _ = pass(program, server, &state, number) => {}
+                () = down(&state) => {}
+            }
+        });
+    }
+}
+
+async fn down(state: &State) {
+    while !state.orders.lock().unwrap().is_down {
+        tokio::time::sleep(DOWN_INTERVAL).await;
+    }
+}
+
+/// Passes bytes until one side ends or a fault cuts the connection.
+async fn pass(
+    mut program: TcpStream,
+    mut server: TcpStream,
+    state: &State,
+    number: u64,
+) -> std::io::Result<()> {
+    let cut_after_bytes = state.orders.lock().unwrap().cut_after_bytes;
+    let mut bytes_left = cut_after_bytes.map_or(u64::MAX, |bytes_of| bytes_of(number));
+    let (mut asked, mut answered) = (vec![0; 64 << 10], vec![0; 64 << 10]);
+    loop {
+        tokio::select! {
+            read = program.read(&mut asked) => {
+                let count = read?;
+                if count == 0 {
+                    return Ok(());
+                }
+                let passed = usize::try_from(bytes_left).unwrap_or(usize::MAX).min(count);
+                let fault = state.fault_of(&asked[..passed]);
+                if fault == Some(CommitFault::NeverSent) {
+                    return Ok(());
+                }
+                server.write_all(&asked[..passed]).await?;
+                if fault == Some(CommitFault::AnswerLost) {
+                    let _ = server.read(&mut answered).await?;
+                }
+                bytes_left -= passed as u64;
+                if bytes_left == 0 {
+                    state.faults_done.fetch_add(1, Ordering::Relaxed);
+                }
+                if fault.is_some() || bytes_left == 0 {
+                    return Ok(());
+                }
+            }
+            read = server.read(&mut answered) => {
+                let count = read?;
+                if count == 0 {
+                    return Ok(());
+                }
+                let delay = state.orders.lock().unwrap().delay;
+                tokio::time::sleep(delay).await;
+                program.write_all(&answered[..count]).await?;
+            }
+        }
+    }
+}
+
+impl State {
+    /// Returns what is to happen to what the program sends.
+    fn fault_of(&self, asked: &[u8]) -> Option<CommitFault> {
+        let word = b"COMMIT";
+        if !asked.windows(word.len()).any(|bytes| bytes == word) {
+            return None;
+        }
+        let commits = 1 + self.commits.fetch_add(1, Ordering::Relaxed);
+        let orders = self.orders.lock().unwrap();
+        if orders.faults.is_empty() || !commits.is_multiple_of(orders.every_commits) {
+            return None;
+        }
+        let done = self.faults_done.fetch_add(1, Ordering::Relaxed);
+        let turn = usize::try_from(done).unwrap() % orders.faults.len();
+        Some(orders.faults[turn])
+    }
+}
