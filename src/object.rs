@@ -80,8 +80,9 @@ impl fmt::Debug for ObjectId {
 impl ObjectId {
     /// Returns whether the object belongs to one of several machines that share a prefix.
     pub fn is_in(self, shard: Shard) -> bool {
-        let [a, b, c, d, e, f, g, h, ..] = self.0;
-        u64::from_be_bytes([a, b, c, d, e, f, g, h]) % shard.count == shard.index - 1
+        let mut start = [0; 8];
+        start.copy_from_slice(&self.0[..8]);
+        u64::from_be_bytes(start) % shard.count == shard.index - 1
     }
 }
 
