@@ -154,8 +154,8 @@ async fn connect(options: S3Options) -> S3Connector {
 #[tokio::test]
 async fn ranges_and_pages_together_are_every_key_once() {
     let bucket = Bucket::new().await;
-    // More than three pages, of names that an encoded listing must not put in another order.
-    let put: BTreeSet<String> = (0..3_541_u32)
+    // Three pages, of names that an encoded listing must not put in another order.
+    let put: BTreeSet<String> = (0..2_541_u32)
         .map(|n| match n % 4 {
             0 => format!("flat/{n:05}"),
             1 => format!("flat/a b+c%2B/{n}"),
