@@ -1,6 +1,7 @@
 //! What every source promises, on each of them; and what only one of them can get wrong.
 
 mod environment;
+mod independent;
 mod local;
 mod plan;
 mod s3;
@@ -16,9 +17,9 @@ use cloudtrail2sql::source::{Found, Source, SourceError};
 /// A place to put objects in, and a source that reads them.
 #[async_trait]
 trait Fixture: Sync {
-    fn new() -> Self;
-    fn put(&self, name: &str, bytes: &[u8]);
-    fn remove(&self, name: &str);
+    async fn new() -> Self;
+    async fn put(&self, name: &str, bytes: &[u8]);
+    async fn remove(&self, name: &str);
     /// Names that are hard to get right here.
     fn odd_names() -> Vec<String>;
     /// Opens the object or folder of that name; all there is, if empty.
@@ -71,10 +72,10 @@ async fn read(fixture: &impl Fixture, source: &dyn Source) -> BTreeMap<String, V
 
 async fn every_object_is_listed_exactly_once<F: Fixture>() {
     const OBJECTS: usize = 2_541;
-    let fixture = F::new();
+    let fixture = F::new().await;
     let mut put = (0..OBJECTS).map(|n| format!("{}/{}/{n}.gz", n % 3, n % 7)).collect::<Vec<_>>();
     for name in &put {
-        fixture.put(name, b"");
+        fixture.put(name, b"").await;
     }
     let source = fixture.open("").await.unwrap();
     for _ in 0..2 {
@@ -87,7 +88,7 @@ async fn every_object_is_listed_exactly_once<F: Fixture>() {
 }
 
 async fn every_object_is_read_byte_for_byte<F: Fixture>() {
-    let fixture = F::new();
+    let fixture = F::new().await;
     let large = (0..3_000_017_u32).map(|n| n.to_le_bytes()[(n % 3) as usize]).collect::<Vec<_>>();
     let put = BTreeMap::from([
         ("empty".to_owned(), Vec::new()),
@@ -96,14 +97,14 @@ async fn every_object_is_read_byte_for_byte<F: Fixture>() {
         ("deep/gzip".to_owned(), b"\x1f\x8b\x08 not decoded \xff\x00".to_vec()),
     ]);
     for (name, bytes) in &put {
-        fixture.put(name, bytes);
+        fixture.put(name, bytes).await;
     }
     let source = fixture.open("").await.unwrap();
     assert!(read(&fixture, &*source).await == put);
 }
 
 async fn odd_names_are_listed_and_read<F: Fixture>() {
-    let fixture = F::new();
+    let fixture = F::new().await;
     let mut names = F::odd_names();
     names.extend(
         ["a b", "a+b", "a%20b", "a%2Fb", "100%", "q'\"<&>", "ü/日本/🦀", "#?=;:@$,![]", "..a/~.b"]
@@ -114,7 +115,7 @@ async fn odd_names_are_listed_and_read<F: Fixture>() {
         .map(|name| (name.clone(), name.as_bytes().to_vec()))
         .collect::<BTreeMap<_, _>>();
     for (name, bytes) in &put {
-        fixture.put(name, bytes);
+        fixture.put(name, bytes).await;
     }
     let source = fixture.open("").await.unwrap();
     assert_eq!(read(&fixture, &*source).await, put);
@@ -130,15 +131,15 @@ async fn odd_names_are_listed_and_read<F: Fixture>() {
 }
 
 async fn a_folder_with_nothing_in_it_is_an_empty_listing<F: Fixture>() {
-    let fixture = F::new();
+    let fixture = F::new().await;
     let source = fixture.open("").await.unwrap();
     assert!(list(&*source).await.is_empty());
 }
 
 async fn only_what_is_below_the_folder_is_listed<F: Fixture>() {
-    let fixture = F::new();
+    let fixture = F::new().await;
     for name in ["logs/a", "logs/b/c", "logs2/d", "log", "other/logs/e"] {
-        fixture.put(name, b"x");
+        fixture.put(name, b"x").await;
     }
     let source = fixture.open("logs").await.unwrap();
     let objects = list(&*source).await;
@@ -149,8 +150,8 @@ async fn only_what_is_below_the_folder_is_listed<F: Fixture>() {
 }
 
 async fn what_is_not_there_cannot_be_opened<F: Fixture>() {
-    let fixture = F::new();
-    fixture.put("logs/a", b"x");
+    let fixture = F::new().await;
+    fixture.put("logs/a", b"x").await;
     let error = fixture.open("lgos").await.unwrap_err();
     assert!(error.is_fatal());
     assert!(error.to_string().contains("lgos"), "{error}");
@@ -158,11 +159,11 @@ async fn what_is_not_there_cannot_be_opened<F: Fixture>() {
 }
 
 async fn an_object_gone_since_listed_costs_only_itself<F: Fixture>() {
-    let fixture = F::new();
-    fixture.put("a", b"x");
+    let fixture = F::new().await;
+    fixture.put("a", b"x").await;
     let source = fixture.open("").await.unwrap();
     let object = only(&*source).await;
-    fixture.remove("a");
+    fixture.remove("a").await;
     let error = source.fetch(&object).await.unwrap_err();
     assert!(matches!(error, SourceError::Missing { .. }), "{error:?}");
     assert!(!error.is_fatal());
@@ -170,11 +171,11 @@ async fn an_object_gone_since_listed_costs_only_itself<F: Fixture>() {
 
 async fn an_object_changed_since_listed_is_not_read<F: Fixture>() {
     for now in ["as long, but not that", "longer than it was when it was listed", "short", ""] {
-        let fixture = F::new();
-        fixture.put("a", b"what it was when seen");
+        let fixture = F::new().await;
+        fixture.put("a", b"what it was when seen").await;
         let source = fixture.open("").await.unwrap();
         let object = only(&*source).await;
-        fixture.put("a", now.as_bytes());
+        fixture.put("a", now.as_bytes()).await;
         let error = source.fetch(&object).await.unwrap_err();
         assert!(matches!(error, SourceError::Changed { .. }), "{now}: {error:?}");
         assert!(!error.is_fatal());

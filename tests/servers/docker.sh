@@ -17,7 +17,9 @@ start_containers() {
   shift
   COMPOSE_PROJECT=cloudtrail2sql-tests-$$
   note "starting $* with docker compose"
-  POSTGRES_PORT=${PORTS[postgres]:-} MYSQL_PORT=${PORTS[mysql]:-} MARIADB_PORT=${PORTS[mariadb]:-} \
+  # The service `s3` is for trying; its server wants keys of its own form.
+  set -- "${@/#%s3/moto}"
+  POSTGRES_PORT=${PORTS[postgres]:-} MYSQL_PORT=${PORTS[mysql]:-} MARIADB_PORT=${PORTS[mariadb]:-} MOTO_PORT=${PORTS[s3]:-} \
     POSTGRES_PASSWORD=$password MYSQL_ROOT_PASSWORD=$password MARIADB_ROOT_PASSWORD=$password \
     compose up --detach --wait --quiet-pull "$@" >&2 ||
     fail "docker compose could not start $*" "$(compose logs --tail 20 2>&1)"

@@ -25,8 +25,8 @@ CACHE=$(cache_folder)
 check_distribution() {
   local tool
   for tool in apt-get dpkg dpkg-deb setpriv flock; do
-    command -v "$tool" >/dev/null || fail "cannot get the database servers: no \`$tool\` on this machine" \
-      "without a Docker engine they come from Debian's or Ubuntu's packages; on other systems start Docker, or set TEST_POSTGRES_URL, TEST_MYSQL_URL and TEST_MARIADB_URL to admin URLs of your own servers"
+    command -v "$tool" >/dev/null || fail "cannot get the servers: no \`$tool\` on this machine" \
+      "without a Docker engine they come from Debian's or Ubuntu's packages; on other systems start Docker, or set TEST_POSTGRES_URL, TEST_MYSQL_URL and TEST_MARIADB_URL to admin URLs of your own servers, and TEST_S3_URL to that of a moto server"
   done
   # shellcheck source=/dev/null
   OS_ID=$(. /etc/os-release && echo "$ID")
@@ -101,7 +101,7 @@ unpack_packages() {
     fail "cannot find the packages $* for $OS_ID $OS_RELEASE" "$(cat "$state/update.log" "$state/resolve.log")"
   # Left out are the tools of the maintainer scripts, which we do not run.
   # LLVM serves PostgreSQL's JIT compiler only, which we turn off.
-  names=$(grep -E '^(lib.*|postgresql-[0-9]+|(mariadb|mysql)-(server|client)-core.*)$' <<<"$names" |
+  names=$(grep -E '^(lib.*|postgresql-[0-9]+|(mariadb|mysql)-(server|client)-core.*|python3\.[0-9]+(-minimal)?|python3-pip-whl)$' <<<"$names" |
     grep -Ev "^(lib(perl|gdbm|db5|llvm|z3).*|$unwanted)\$")
   mkdir -p "$state/debs" "$dest"
   # shellcheck disable=SC2086 # one word per package

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# Starts the database servers the tests need and stops them again.
+# Starts the servers the tests need and stops them again.
 #
-# A server whose variable (`TEST_POSTGRES_URL`, `TEST_MYSQL_URL`, `TEST_MARIADB_URL`)
-# is set already is the user's own: it is used as it is. The others come from
+# A server whose variable (`TEST_POSTGRES_URL`, `TEST_MYSQL_URL`, `TEST_MARIADB_URL`,
+# `TEST_S3_URL`) is set already is the user's own: it is used as it is. The others come from
 # Docker where an engine runs, else from the distribution's packages. All data is
 # in a temporary folder; only processes started here are ever ended.
 
@@ -12,7 +12,8 @@ if ((BASH_VERSINFO[0] < 4)); then
 fi
 
 HERE=$(dirname "${BASH_SOURCE[0]}")
-for part in packages postgres mysql mariadb docker; do
+readonly SERVERS=(postgres mysql mariadb s3)
+for part in packages "${SERVERS[@]}" docker; do
   # shellcheck source=/dev/null
   source "$HERE/$part.sh"
 done
@@ -35,10 +36,10 @@ fail() {
 
 url_variable() { echo "TEST_${1^^}_URL"; }
 
-# Starts every server that is not given, and exports all three URLs.
+# Starts every server that is not given, and exports all URLs.
 start_servers() {
   local name variable wanted=() password
-  for name in postgres mysql mariadb; do
+  for name in "${SERVERS[@]}"; do
     variable=$(url_variable "$name")
     if [ -z "${!variable:-}" ]; then wanted+=("$name"); fi
   done

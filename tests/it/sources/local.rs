@@ -28,17 +28,17 @@ impl Folder {
 
 #[async_trait]
 impl Fixture for Folder {
-    fn new() -> Self {
+    async fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn put(&self, name: &str, bytes: &[u8]) {
+    async fn put(&self, name: &str, bytes: &[u8]) {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();
     }
 
-    fn remove(&self, name: &str) {
+    async fn remove(&self, name: &str) {
         fs::remove_file(self.path(name)).unwrap();
     }
 
@@ -77,8 +77,8 @@ fn a_path_becomes_absolute() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_link_that_leads_nowhere_is_counted_as_an_object() {
-    let folder = Folder::new();
-    folder.put("a", b"x");
+    let folder = Folder::new().await;
+    folder.put("a", b"x").await;
     std::os::unix::fs::symlink("nowhere", folder.path("dangling")).unwrap();
     let source = folder.source();
     let objects = list(&source).await;
@@ -93,9 +93,9 @@ async fn a_link_that_leads_nowhere_is_counted_as_an_object() {
 #[tokio::test]
 async fn links_are_followed_and_a_loop_of_them_ends() {
     use std::os::unix::fs::symlink;
-    let (folder, elsewhere) = (Folder::new(), Folder::new());
-    folder.put("a/b", b"x");
-    elsewhere.put("c", b"y");
+    let (folder, elsewhere) = (Folder::new().await, Folder::new().await);
+    folder.put("a/b", b"x").await;
+    elsewhere.put("c", b"y").await;
     symlink(elsewhere.0.path(), folder.path("elsewhere")).unwrap();
     symlink(folder.0.path(), folder.path("a/up")).unwrap();
     assert_eq!(names(&folder, &folder.source()).await, ["a/b", "elsewhere/c"]);
@@ -105,8 +105,8 @@ async fn links_are_followed_and_a_loop_of_them_ends() {
 #[tokio::test]
 async fn what_links_in_the_folder_lead_to_is_listed_once() {
     use std::os::unix::fs::symlink;
-    let folder = Folder::new();
-    folder.put("m/real/a", b"x");
+    let folder = Folder::new().await;
+    folder.put("m/real/a", b"x").await;
     for link in ["aaa", "m/link", "zzz"] {
         symlink(folder.path("m/real"), folder.path(link)).unwrap();
     }
@@ -121,8 +121,8 @@ async fn what_links_in_the_folder_lead_to_is_listed_once() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_pipe_is_left_out_and_waited_for_by_nobody() {
-    let folder = Folder::new();
-    folder.put("a", b"x");
+    let folder = Folder::new().await;
+    folder.put("a", b"x").await;
     pipe(&folder.path("pipe"));
     let source = folder.source();
     assert_eq!(names(&folder, &source).await, ["a"]);
@@ -130,7 +130,7 @@ async fn a_pipe_is_left_out_and_waited_for_by_nobody() {
     assert!(error.is_fatal(), "{error:?}");
 
     let object = only(&source).await;
-    folder.remove("a");
+    folder.remove("a").await;
     pipe(&folder.path("a"));
     let error = source.fetch(&object).await.unwrap_err();
     assert!(matches!(error, SourceError::Fetch { .. }), "{error:?}");
@@ -138,12 +138,12 @@ async fn a_pipe_is_left_out_and_waited_for_by_nobody() {
 
 #[tokio::test]
 async fn a_file_that_became_a_folder_costs_only_itself() {
-    let folder = Folder::new();
-    folder.put("a", b"x");
+    let folder = Folder::new().await;
+    folder.put("a", b"x").await;
     let source = folder.source();
     let object = only(&source).await;
-    folder.remove("a");
-    folder.put("a/b", b"x");
+    folder.remove("a").await;
+    folder.put("a/b", b"x").await;
     let error = source.fetch(&object).await.unwrap_err();
     assert!(matches!(error, SourceError::Fetch { .. }), "{error:?}");
 }
@@ -153,7 +153,7 @@ async fn a_file_that_became_a_folder_costs_only_itself() {
 async fn names_that_are_not_utf8_are_read() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
-    let folder = Folder::new();
+    let folder = Folder::new().await;
     for byte in [b"\xff", b"\xfe"] {
         fs::write(folder.0.path().join(OsStr::from_bytes(byte)), byte).unwrap();
     }

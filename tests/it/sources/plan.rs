@@ -12,12 +12,12 @@ use super::{list_chosen, s3};
 use crate::s3_server::{Op, S3Server};
 
 const BUCKET: &str = "trail";
-const ACCOUNTS: [&str; 3] = ["111122223333", "444455556666", "777788889999"];
-const REGIONS: [&str; 2] = ["eu-central-1", "us-east-1"];
+pub(super) const ACCOUNTS: [&str; 3] = ["111122223333", "444455556666", "777788889999"];
+pub(super) const REGIONS: [&str; 2] = ["eu-central-1", "us-east-1"];
 
 /// Keys of an organization's trail: three accounts, two regions, four days of two months, three
 /// files each, with digests, another service's files, and folders that have nothing to do with it.
-fn organization() -> Vec<String> {
+pub(super) fn organization() -> Vec<String> {
     let mut keys = Vec::new();
     for account in ACCOUNTS {
         for region in REGIONS {
@@ -79,14 +79,14 @@ impl Trees {
     }
 }
 
-fn names(objects: &[ObjectRef], above: &str) -> BTreeSet<String> {
+pub(super) fn names(objects: &[ObjectRef], above: &str) -> BTreeSet<String> {
     let name = |object: &ObjectRef| object.location.uri().strip_prefix(above).unwrap().to_owned();
     let names: BTreeSet<String> = objects.iter().map(name).collect();
     assert_eq!(names.len(), objects.len(), "an object was listed twice");
     names
 }
 
-fn days(from: Option<(i8, i8)>, to: Option<(i8, i8)>) -> Selection {
+pub(super) fn days(from: Option<(i8, i8)>, to: Option<(i8, i8)>) -> Selection {
     let day = |(month, day)| date(2026, month, day);
     Selection { from: from.map(day), to: to.map(day), ..Selection::default() }
 }

@@ -20,17 +20,17 @@ pub(super) struct Wire(S3Server);
 
 #[async_trait]
 impl Fixture for Wire {
-    fn new() -> Self {
+    async fn new() -> Self {
         let server = S3Server::start();
         server.make_bucket(BUCKET);
         Self(server)
     }
 
-    fn put(&self, name: &str, bytes: &[u8]) {
+    async fn put(&self, name: &str, bytes: &[u8]) {
         self.0.put(BUCKET, name, bytes);
     }
 
-    fn remove(&self, name: &str) {
+    async fn remove(&self, name: &str) {
         self.0.remove(BUCKET, name);
     }
 
