@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use tokio::time::Instant;
 
-use self::memory_source::{Cue, MemorySource, gz, log_gz, name};
+use self::memory_source::{Cue, MemorySource, gz, id, log_gz, name};
 use super::*;
 use crate::decode::is_gzip;
 use crate::ledger::Outcome;
@@ -29,7 +29,7 @@ fn plan() -> Plan {
         writers: 2,
         batch: BatchLimits { rows_max: 10, bytes_max: 1 << 20, objects_max: 100 },
         memory_bytes: 1 << 20,
-        object_bytes_max: 1 << 20,
+        object_bytes_max: 200_000,
         backoff: Backoff { first, longest, attempts_max: 6 },
     }
 }
@@ -188,15 +188,17 @@ async fn a_run_that_is_dropped_in_a_hanging_write_can_be_done_again() {
 #[tokio::test(start_paused = true)]
 async fn one_refused_object_costs_one_object() {
     let (source, sink) = (logs(), new_sink());
-    sink.state().bad.insert(source.id(&name(17)));
+    sink.state().bad.insert(id(&name(17)));
     let tally = complete(&source, &sink).await;
     assert_eq!((tally.loaded.objects, tally.failed.objects), (40, 1));
     assert_eq!((tally.rows, sink.rows(), sink.lines(&Outcome::Failed)), (120, 120, 1));
     assert!(tally.has_losses());
     // It is tried again, and by now it passes.
     sink.state().bad.clear();
+    let before = sink.calls().0;
     let tally = complete(&source, &sink).await;
     assert_eq!((tally.loaded.objects, tally.already_loaded.objects), (1, 40));
+    assert_eq!(sink.calls().0 - before, 1, "its line was not replaced at once");
     assert_eq!((sink.rows(), sink.lines(&Outcome::Failed)), (123, 0));
 }
 

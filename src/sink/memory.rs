@@ -201,6 +201,7 @@ impl Sink for MemorySink {
         let (fault, call) = {
             let mut state = self.state();
             state.writes += 1;
+            assert!(state.writes < 10_000, "it is written without end");
             (state.write_faults.pop_front().unwrap_or(Fault::Pass), state.writes)
         };
         match fault {

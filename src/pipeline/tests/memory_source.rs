@@ -61,6 +61,11 @@ pub(super) fn log_json(ids: &[impl AsRef<str>]) -> String {
     format!(r#"{{"Records":[{}]}}"#, records.join(","))
 }
 
+/// Returns the ledger's key of the object of that name.
+pub(super) fn id(name: &str) -> ObjectId {
+    location(name).id()
+}
+
 fn location(name: &str) -> Location {
     Location::S3 { bucket: "b".into(), key: name.into() }
 }
@@ -130,10 +135,6 @@ impl MemorySource {
     /// Returns how many objects were fetched.
     pub(super) fn fetches(&self) -> usize {
         self.state().fetches
-    }
-
-    pub(super) fn id(&self, name: &str) -> ObjectId {
-        location(name).id()
     }
 }
 

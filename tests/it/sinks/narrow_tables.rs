@@ -12,6 +12,7 @@ promises! { on servers:
     an_upgrade_keeps_the_rows_and_then_everything_fits
 }
 promises! { on [mysql mariadb]:
+    a_narrow_table_of_all_characters_is_refused_too
     a_table_without_transactions_is_refused_or_upgraded
 }
 
@@ -116,6 +117,16 @@ async fn a_narrow_table_is_refused_and_left_alone(server: Server) {
     }
     assert!(!sink.has_ledger().await.unwrap(), "the refused database was written to");
     assert_old_rows(&scratch).await;
+}
+
+async fn a_narrow_table_of_all_characters_is_refused_too(server: Server) {
+    let scratch = tutorial_table(server, "DEFAULT CHARSET = utf8mb4").await;
+    let sink = scratch.sink();
+    let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
+    let SinkError::Unfit { what, .. } = &error else { panic!("{error:?}") };
+    assert!(what.starts_with("15 of") && what.contains("varchar(10)"), "{what}");
+    sink.prepare(UpgradePolicy::Upgrade).await.unwrap();
+    assert_everything_fits(&scratch, &sink).await;
 }
 
 async fn the_statements_of_the_hint_widen_it(server: Server) {

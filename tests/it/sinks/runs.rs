@@ -61,8 +61,8 @@ async fn what_failed_and_was_rejected_is_told(server: Server) {
     let reason = format!("a long reason: {}", "é😀".repeat(50_000));
     let mut log = numbered("b", 1);
     let ParsedContent::Log(content) = &mut log.content else { unreachable!() };
-    let wide = format!("\"{}\"", "x".repeat(200_000));
-    content.rejects = vec![reject(3, "null"), reject(5, &wide)];
+    let text = format!("\"{}\"", "x".repeat(200_000));
+    content.rejects = vec![reject(3, "null"), reject(5, &text)];
     let objects = [failed("a 'quoted' \\ name", &reason), log, failed("c", "")];
     sink.write(RUN, &batch(1, objects)).await.unwrap();
 
@@ -79,7 +79,7 @@ async fn what_failed_and_was_rejected_is_told(server: Server) {
         found.iter().map(|record| (record.record_index, record.offset_bytes)).collect();
     assert_eq!(places, [(3, 300), (5, 500)]);
     assert_eq!((&*found[0].reason, &*found[0].record), ("reason 3", "null"));
-    assert!(found[1].record == wide && found[1].uri == "s3://trail/b");
+    assert!(found[1].record == text && found[1].uri == "s3://trail/b");
     assert_eq!(sink.rejected_records(1).await.unwrap().len(), 1);
 }
 

@@ -80,12 +80,12 @@ async fn many_large_rows_go_in_several_statements(server: Server) {
     for &way in ways(server) {
         let (scratch, _) = Scratch::prepared(server).await;
         let sink = scratch.sink_by(way);
-        // 18 MB: more than a statement's limit on any of the databases, and than the packet of a
-        // MariaDB server as it is delivered.
+        // 64 of them, 19 MB, are more than a statement's limit on each of the databases, and than
+        // the packet of a MariaDB server as it is delivered.
         let row = cells(&[("requestParameters", &text)]);
-        sink.write(RUN, &batch(1, [log_of("a", [row; 60])])).await.unwrap();
+        sink.write(RUN, &batch(1, [log_of("a", [row; 65])])).await.unwrap();
         let whole = "(SELECT 1 AS one FROM logs WHERE length(requestParameters) = 300000) AS whole";
-        assert_eq!(scratch.count(whole).await, 60, "{way:?}");
+        assert_eq!(scratch.count(whole).await, 65, "{way:?}");
     }
 }
 
@@ -100,7 +100,8 @@ async fn a_row_that_no_packet_holds_is_refused_and_the_connection_kept(server: S
     let objects = [log_of("large", [cells(&[("requestParameters", &text)])]), numbered("a", 3)];
     let error = sink.write(RUN, &batch(1, objects)).await.unwrap_err();
     let SinkError::Refused { source } = &error else { panic!("{error:?}") };
-    assert!(source.to_string().contains("bytes"), "{source}");
+    // Said before it was sent: some servers cut the connection instead.
+    assert!(source.to_string().contains("what the server takes at once"), "{source}");
     assert_eq!(scratch.counts().await, [0; 3]);
     for n in 2..5 {
         sink.write(RUN, &batch(n, [numbered(&n.to_string(), 3)])).await.unwrap();
