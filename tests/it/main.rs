@@ -11,3 +11,4 @@ mod logs;
 mod proxy;
 mod s3_server;
 mod sources;
+mod structure;
