@@ -59,3 +59,24 @@ impl Share {
         self.permit
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_share_gives_back_what_it_does_not_keep() {
+        let budget = Budget::new(10 << 10);
+        let share = budget.reserve(8 << 10).await;
+        assert_eq!(budget.semaphore.available_permits(), 2);
+        let kept = share.keep(3 << 10);
+        assert_eq!(budget.semaphore.available_permits(), 7);
+        drop(kept);
+        assert_eq!(budget.semaphore.available_permits(), 10);
+        // More than there is: all of it, and no more than that comes back.
+        let all = budget.reserve(1 << 40).await;
+        assert_eq!((all.bytes(), budget.semaphore.available_permits()), (1 << 40, 0));
+        drop(all.keep(1 << 40));
+        assert_eq!(budget.semaphore.available_permits(), 10);
+    }
+}

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
-use tracing::info;
+use tracing::{debug, info};
 
 use crate::sink::{Database, Index, SinkError};
 
@@ -26,6 +26,9 @@ pub struct Built {
 /// Dropped in the middle, it leaves whole indexes or none: the next call builds the rest.
 pub async fn build_missing(database: &Arc<Database>) -> Result<Vec<Built>, SinkError> {
     let missing = database.missing_indexes().await?;
+    if !missing.is_empty() {
+        info!("building {} indexes", missing.len());
+    }
     let mut waiting = database.index_statements(&missing).into_iter();
     let mut running = JoinSet::new();
     let mut built = Vec::new();
@@ -39,7 +42,11 @@ pub async fn build_missing(database: &Arc<Database>) -> Result<Vec<Built>, SinkE
                 (Built { indexes, took: started.elapsed() }, outcome)
             });
         }
-        let Some(joined) = running.join_next().await else { return Ok(built) };
+        let Some(joined) = running.join_next().await else {
+            // In the order of the list, whichever was ready first.
+            built.sort_by_key(|done: &Built| missing.iter().position(|it| *it == done.indexes[0]));
+            return Ok(built);
+        };
         let (done, outcome) =
             joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
         if let Err(error) = outcome {
@@ -51,7 +58,7 @@ pub async fn build_missing(database: &Arc<Database>) -> Result<Vec<Built>, SinkE
             continue;
         }
         for index in &done.indexes {
-            info!("built index {} in {:.1} s", index.name, done.took.as_secs_f64());
+            debug!("built index {} in {:.1} s", index.name, done.took.as_secs_f64());
         }
         built.push(done);
     }

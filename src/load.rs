@@ -189,3 +189,6 @@ fn split(mut batch: Batch) -> Vec<Batch> {
     let later = batch.objects.split_off(batch.objects.len() / 2);
     vec![Batch { id: batch.id, objects: later }, batch]
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,10 +31,11 @@ pub struct LogOptions {
 /// # Panics
 /// If logging was started before.
 pub fn start(options: LogOptions, bars: MultiProgress) {
+    // What aws_config warns of, it also returns as an error, and we tell that.
     let filter = match (options.is_quiet, options.verbosity) {
         (true, _) => "error",
-        (_, 0) => "warn,cloudtrail2sql=info",
-        (_, 1) => "warn,cloudtrail2sql=debug",
+        (_, 0) => "warn,aws_config=error,cloudtrail2sql=info",
+        (_, 1) => "warn,aws_config=error,cloudtrail2sql=debug",
         _ => "debug",
     };
     let log = tracing_subscriber::fmt()

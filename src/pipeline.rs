@@ -451,3 +451,6 @@ async fn write_all(
         loaded?;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -126,6 +126,9 @@ fn closing(summary: &Summary) -> Vec<String> {
     if summary.exit == Exit::Complete && nothing_new {
         lines.push(match tally.listed.objects {
             0 => "nothing to load: no objects found".to_owned(),
+            _ if tally.already_loaded.objects == 0 => {
+                "nothing to load: none of the objects is a CloudTrail log".to_owned()
+            }
             _ => "nothing to load: all of it is in".to_owned(),
         });
     }

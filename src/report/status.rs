@@ -16,9 +16,9 @@ pub fn status_text(status: &Status) -> String {
         Status::Totals { totals, last_run } => totals_text(totals, last_run.as_deref()),
         Status::Runs(runs) => runs_text(runs),
         Status::Failed(failed) => {
-            let told = failed
-                .iter()
-                .map(|it| format!("{}\n  {} ({})\n", it.uri, it.reason, it.finished_at));
+            let told = failed.iter().map(|it| {
+                format!("{}\n  {} ({})\n", it.uri, it.reason, to_second(&it.finished_at))
+            });
             or_none(told.collect(), "no object has failed\n")
         }
         Status::Rejected(rejected) => {
@@ -53,9 +53,21 @@ fn totals_text(totals: &RunTotals, last_run: Option<&RunLine>) -> String {
         text.push_str(&format!("altered: {} characters became U+FFFD\n", count(totals.altered)));
     }
     if let Some(run) = last_run {
-        text.push_str(&format!("\nlast run: {}, {}\n", run.started_at, outcome_text(run)));
+        text.push_str(&format!(
+            "\nlast run: {}, {}\n",
+            to_second(&run.started_at),
+            outcome_text(run)
+        ));
     }
     text
+}
+
+/// Returns a time to the second; JSON has all of it.
+fn to_second(time: &str) -> String {
+    match time.split_once('.') {
+        Some((seconds, _)) => format!("{seconds}Z"),
+        None => time.to_owned(),
+    }
 }
 
 fn outcome_text(run: &RunLine) -> &str {
@@ -75,8 +87,7 @@ fn runs_text(runs: &[RunLine]) -> String {
         let it = &run.totals;
         let counts =
             [it.listed, it.loaded, it.already_loaded, it.skipped, it.failed, it.rows, it.rejects];
-        let started = run.started_at.split('.').next().unwrap_or_default();
-        table.row(started, outcome_text(run), counts.map(|it| Some(count(it))));
+        table.row(&to_second(&run.started_at), outcome_text(run), counts.map(|it| Some(count(it))));
     }
     table.to_string()
 }

@@ -7,6 +7,8 @@
 //! answer to the commit was lost; then only [`Sink::seen`] can tell.
 
 mod connection;
+#[cfg(test)]
+pub(crate) mod memory;
 mod mysql;
 mod postgres;
 mod schema;
@@ -92,12 +94,24 @@ pub enum SinkError {
 }
 
 impl SinkError {
+    /// Returns the error of something that sent no data: nothing else would have passed.
+    fn without_data(self, doing: &'static str) -> Self {
+        match self {
+            Self::Refused { source } => Self::Fatal { doing, source, hint: None },
+            other => other,
+        }
+    }
+
     /// Returns what the user can do about it, if we know.
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Fatal { hint, .. } => hint.as_deref(),
             Self::Unfit { hint, .. } => Some(hint),
-            Self::Transient { .. } | Self::Conflict | Self::Refused { .. } => None,
+            Self::Transient { .. } => Some(
+                "check that the server is up, and the host and port of the database URL, then \
+                 run the same command: what is loaded stays",
+            ),
+            Self::Conflict | Self::Refused { .. } => None,
         }
     }
 }

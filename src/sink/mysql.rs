@@ -1,6 +1,7 @@
 //! What only MySQL and MariaDB need.
 
 use std::fmt::{self, Write as _};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
@@ -8,7 +9,7 @@ use sqlx::{ConnectOptions, Connection as _};
 
 use super::connection::{Cell, CellType, Connection, Value, connection_over_sqlx, quoted, sql};
 use super::schema::{Dialect, INDEXES, Index, MYSQL_TYPES, other_columns};
-use super::sql::{Driver, Meaning, Misfit};
+use super::sql::{Driver, Meaning, Misfit, timed_out};
 use crate::record::COLUMNS;
 
 /// Most of what one statement may carry; larger ones gain nothing and cost memory twice.
@@ -20,8 +21,8 @@ const PACKET_OVERHEAD_BYTES: usize = 64 << 10;
 /// The most connections at once: 64 writers, triage.
 const CONNECTIONS_MAX: usize = 72;
 
-/// How long one try to create the tables waits for another import that does.
-const MIGRATION_LOCK_SECONDS: u32 = 10;
+/// How long one try to create the tables waits for another import that does the same.
+const MIGRATE_LOCK_WAIT: Duration = Duration::from_secs(10);
 
 /// The text that every column of ours is.
 const TEXT: &str = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
@@ -46,6 +47,11 @@ impl MysqlDriver {
 
     fn database_name(&self) -> &str {
         self.options.get_database().unwrap_or("cloudtrail")
+    }
+
+    fn create_database_sql(&self) -> String {
+        let name = quoted(self.database_name(), '`');
+        format!("CREATE DATABASE IF NOT EXISTS {name} {TEXT}")
     }
 }
 
@@ -84,16 +90,21 @@ impl Driver for MysqlDriver {
         match error.number() {
             1049 => Meaning::NoDatabase,
             1062 => Meaning::Conflict,
-            // Too many connections, shutdown, lock wait, deadlock, killed, aborted.
-            1040 | 1053 | 1152 | 1158..=1161 | 1180 | 1205 | 1213 | 1317 | 1927 | 2006 | 2013 => {
-                Meaning::Transient
-            }
+            // Too many connections, shutdown, lock wait, deadlock, killed, aborted, idle too long.
+            1040
+            | 1053
+            | 1152
+            | 1158..=1161
+            | 1180
+            | 1205
+            | 1213
+            | 1317
+            | 1927
+            | 2006
+            | 2013
+            | 4031 => Meaning::Transient,
             1045 | 1698 | 3118 => Meaning::Fatal(Some("check user name and password".into())),
-            1044 | 1142 | 1143 | 1227 => Meaning::Fatal(Some(format!(
-                "let an administrator run: GRANT CREATE, ALTER, INDEX, SELECT, INSERT, UPDATE, \
-                 DELETE ON {}.* TO the account",
-                quoted(self.database_name(), '`')
-            ))),
+            1044 | 1142 | 1143 | 1227 => Meaning::Forbidden(self.create_database_hint()),
             1021 | 1114 => {
                 Meaning::Fatal(Some("make room on the server's disk, then run it again".into()))
             }
@@ -109,13 +120,18 @@ impl Driver for MysqlDriver {
         // The options cannot forget a database name, but the server's own always exists.
         let options = self.options.clone().database("information_schema");
         let mut connection = MySqlConnection::connect_with(&options).await?;
-        sqlx::raw_sql(sql(self.create_database_sql())).execute(&mut connection).await?;
+        let create = sql(self.create_database_sql());
+        sqlx::raw_sql(create).execute(&mut connection).await?;
         connection.close().await
     }
 
-    fn create_database_sql(&self) -> String {
-        let name = quoted(self.database_name(), '`');
-        format!("CREATE DATABASE IF NOT EXISTS {name} {TEXT}")
+    fn create_database_hint(&self) -> String {
+        format!(
+            "let an administrator run: {}; GRANT CREATE, ALTER, SELECT, INSERT, UPDATE, DELETE \
+             ON {}.* TO the account",
+            self.create_database_sql(),
+            quoted(self.database_name(), '`')
+        )
     }
 
     async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
@@ -125,7 +141,14 @@ impl Driver for MysqlDriver {
         // nonsense: it answers NULL at once, and two imports create the tables side by side.
         migrator.set_locking(false);
         let mut connection = MySqlConnection::connect_with(&self.options).await?;
-        lock(&mut connection).await?;
+        // Ours ends with the connection.
+        let lock = "SELECT GET_LOCK(CONCAT('cloudtrail2sql.', LEFT(SHA2(DATABASE(), 256), 32)), ?)";
+        let wait_s = i64::try_from(MIGRATE_LOCK_WAIT.as_secs()).expect("it is short");
+        let is_locked: Option<i64> =
+            sqlx::query_scalar(lock).bind(wait_s).fetch_one(&mut connection).await?;
+        if is_locked != Some(1) {
+            return Err(timed_out("no turn to create the tables", MIGRATE_LOCK_WAIT).into());
+        }
         let mut outcome = migrator.run_direct(None, &mut connection, false).await;
         if let Err(sqlx::migrate::MigrateError::Dirty(version)) = outcome {
             // DDL commits by itself here, so a run that was killed among the statements leaves
@@ -162,19 +185,30 @@ impl Driver for MysqlDriver {
                 charset != "utf8mb4" || !holds(column_type, our_type(name))
             })
             .collect();
-        let Some((name, column_type, charset)) = narrow.first() else { return Ok(None) };
-        let what = format!(
-            "{} of the `logs` table's columns cannot hold everything; `{name}`, for one, is \
-             {column_type} with {charset} characters",
-            narrow.len()
-        );
+        let query = sql("SELECT CAST(engine AS CHAR) FROM information_schema.tables \
+             WHERE table_schema = DATABASE() AND table_name = 'logs'");
+        let rows = connection.query(query, &[], &[CellType::Text]).await?;
+        let engine = rows.into_iter().flatten().next().map(super::connection::Cell::into_text);
+        let what = match (narrow.first(), engine) {
+            // Its rows would stay when a batch is rolled back.
+            (_, Some(engine)) if engine != "InnoDB" => {
+                format!("the `logs` table's engine, {engine}, has no transactions")
+            }
+            (Some((name, column_type, charset)), _) => format!(
+                "{} of the `logs` table's columns cannot hold everything; `{name}`, for one, is \
+                 {column_type} with {charset} characters",
+                narrow.len()
+            ),
+            (None, _) => return Ok(None),
+        };
         let statements = vec![upgrade_sql(connection).await?];
         Ok(Some(Misfit { what, statements }))
     }
 
     fn indexed_columns_sql(&self) -> &'static str {
         "SELECT CAST(column_name AS CHAR) FROM information_schema.statistics \
-         WHERE table_schema = DATABASE() AND table_name = 'logs' AND seq_in_index = 1"
+         WHERE table_schema = DATABASE() AND table_name = 'logs' AND seq_in_index = 1 \
+         AND index_type = 'BTREE'"
     }
 
     /// All in one statement: five statements read the table five times and take three times as
@@ -191,19 +225,6 @@ impl Driver for MysqlDriver {
         "SELECT COUNT(*) FROM information_schema.tables \
          WHERE table_schema = DATABASE() AND table_name = 'import_objects'"
     }
-}
-
-/// Waits until no other import creates the tables of this database. The lock goes with the
-/// connection.
-async fn lock(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
-    let lock = "SELECT GET_LOCK(CONCAT('cloudtrail2sql ', LEFT(SHA2(DATABASE(), 256), 40)), ?)";
-    let query = sqlx::query_scalar(lock).bind(MIGRATION_LOCK_SECONDS);
-    let is_locked: Option<i64> = query.fetch_one(connection).await?;
-    if is_locked == Some(1) {
-        return Ok(());
-    }
-    let text = "another import is creating the tables";
-    Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, text)))
 }
 
 /// Returns the type that our migration gives the column.
@@ -234,7 +255,8 @@ fn holds(found: &str, ours: &str) -> bool {
 /// Returns the one statement that turns a narrow `logs` table into ours. Full indexes on the two
 /// widest columns would exceed `InnoDB`'s key limit; the post-load step builds prefix indexes.
 async fn upgrade_sql(connection: &mut dyn Connection) -> Result<String, sqlx::Error> {
-    let mut upgrade = format!("ALTER TABLE logs ROW_FORMAT = DYNAMIC, DEFAULT {TEXT}");
+    let mut upgrade =
+        format!("ALTER TABLE logs ENGINE = InnoDB, ROW_FORMAT = DYNAMIC, DEFAULT {TEXT}");
     for index in INDEXES.iter().filter(|index| index.mysql_prefix_chars.is_some()) {
         let query = sql("SELECT DISTINCT CAST(index_name AS CHAR) \
              FROM information_schema.statistics WHERE table_schema = DATABASE() \

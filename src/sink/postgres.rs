@@ -3,9 +3,11 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection};
+use sqlx::error::DatabaseError;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgDatabaseError};
 use sqlx::{ConnectOptions, Connection as _};
 
+use super::BoxError;
 use super::connection::{Cell, CellType, Connection, connection_over_sqlx, quoted, sql};
 use super::schema::{Dialect, Index, other_columns};
 use super::sql::{Driver, Meaning, Misfit, OpenOptions};
@@ -47,6 +49,11 @@ impl PostgresDriver {
     fn database_name(&self) -> &str {
         self.options.get_database().unwrap_or_else(|| self.options.get_username())
     }
+
+    fn create_database_sql(&self) -> String {
+        let name = quoted(self.database_name(), '"');
+        format!("CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0")
+    }
 }
 
 #[async_trait]
@@ -79,11 +86,12 @@ impl Driver for PostgresDriver {
             }
             ("08" | "40" | "53" | "55" | "57" | "58", _) => Meaning::Transient,
             ("28", _) => Meaning::Fatal(Some("check user name and password".into())),
-            (_, "42501") => Meaning::Fatal(Some(
-                "the account needs `CREATE` on the schema, and `SELECT`, `INSERT`, `UPDATE`, \
-                 `DELETE` on the tables"
+            (_, "42501") => Meaning::Forbidden(
+                "the account needs `CREATE` on the schema, or tables that another account made and \
+                 `SELECT`, `INSERT`, `UPDATE`, `DELETE` on them; only the owner of `logs` builds \
+                 indexes, for others there is `--no-index`"
                     .into(),
-            )),
+            ),
             (_, "25006") => {
                 Meaning::Fatal(Some("the server is read-only: name the primary".into()))
             }
@@ -106,9 +114,11 @@ impl Driver for PostgresDriver {
         connection.close().await
     }
 
-    fn create_database_sql(&self) -> String {
-        let name = quoted(self.database_name(), '"');
-        format!("CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0")
+    fn create_database_hint(&self) -> String {
+        // Its owner may create the tables; since PostgreSQL 15, nobody else may.
+        let (create, owner) =
+            (self.create_database_sql(), quoted(self.options.get_username(), '"'));
+        format!("let an account that may create it run: {create} OWNER {owner}")
     }
 
     async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
@@ -182,6 +192,13 @@ impl Driver for PostgresDriver {
     fn has_ledger_sql(&self) -> &'static str {
         "SELECT COUNT(to_regclass('import_objects'))"
     }
+}
+
+/// Returns what the server says, if it is PostgreSQL. sqlx adds the line of the server's own
+/// source code, which tells people nothing.
+pub(super) fn words(error: &dyn DatabaseError) -> Option<BoxError> {
+    let error = error.try_downcast_ref::<PgDatabaseError>()?;
+    Some(error.message().into())
 }
 
 struct PostgresLink {

@@ -36,6 +36,9 @@ const MIGRATE_ATTEMPTS_MAX: u32 = 20;
 /// How long to wait between two of them.
 const MIGRATE_WAIT: Duration = Duration::from_millis(100);
 
+/// How many files each folder in `migrations/` has.
+const MIGRATIONS: i64 = 1;
+
 /// What to do with a `logs` table that is too narrow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UpgradePolicy {
@@ -63,6 +66,8 @@ pub(super) enum Meaning {
     Refused,
     /// The database does not exist yet.
     NoDatabase,
+    /// The account may not; the hint says what it needs.
+    Forbidden(String),
     /// Nothing helps; the hint says what the user can do.
     Fatal(Option<String>),
 }
@@ -100,8 +105,8 @@ pub(super) trait Driver: Send + Sync + fmt::Debug {
     /// Creates the database itself; one that exists by now is fine.
     async fn create_database(&self) -> Result<(), sqlx::Error>;
 
-    /// Returns the SQL that creates the database, for a user who may.
-    fn create_database_sql(&self) -> String;
+    /// Returns what would make it possible to create the database.
+    fn create_database_hint(&self) -> String;
 
     async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError>;
 
@@ -191,48 +196,70 @@ impl Database {
 
     async fn create_if_missing(&self) -> Result<bool, SinkError> {
         let _permit = self.permit().await;
+        if self.is_there().await? {
+            return Ok(false);
+        }
+        let Err(error) = self.driver.create_database().await else { return Ok(true) };
+        let doing = "create the database";
+        if matches!(self.meaning(&error), Meaning::NoDatabase | Meaning::Forbidden(_)) {
+            let hint = Some(self.driver.create_database_hint());
+            return Err(SinkError::Fatal { doing, source: unwrapped(error), hint });
+        }
+        Err(self.error(doing, error))
+    }
+
+    /// Connects for the first time; returns whether the database exists.
+    ///
+    /// A server that cannot be reached is not waited for: it is more likely misnamed than late.
+    async fn is_there(&self) -> Result<bool, SinkError> {
+        let doing = "connect to the database";
         match self.connect().await {
             Ok(connection) => {
                 self.give_back(connection);
-                return Ok(false);
+                Ok(true)
             }
-            Err(error) if self.meaning(&error) == Meaning::NoDatabase => {}
-            Err(error) => return Err(self.error("connect to the database", error)),
+            Err(error) if self.meaning(&error) == Meaning::NoDatabase => Ok(false),
+            Err(error @ sqlx::Error::Io(_)) => {
+                let hint = Some("check host and port, and that the server runs".to_owned());
+                Err(SinkError::Fatal { doing, source: unwrapped(error), hint })
+            }
+            Err(error) => Err(self.error(doing, error).without_data(doing)),
         }
-        self.driver.create_database().await.map_err(|error| {
-            let sql = self.driver.create_database_sql();
-            match self.error("create the database", error) {
-                SinkError::Fatal { doing, source, hint } => {
-                    let hint = hint
-                        .unwrap_or_else(|| format!("let an account that may create it run: {sql}"));
-                    SinkError::Fatal { doing, source, hint: Some(hint) }
-                }
-                other => other,
-            }
-        })?;
-        Ok(true)
     }
 
     /// Creates the tables. Two imports that start at once may get in each other's way, where the
     /// database has no lock for that; the second try then finds the first one's work.
+    ///
+    /// An account that may only load is refused even the creation of what exists; it does with
+    /// tables that another account made.
     async fn migrate(&self) -> Result<(), SinkError> {
-        let _permit = self.permit().await;
+        let permit = self.permit().await;
         let mut attempt = 1;
         loop {
             let Err(error) = self.driver.migrate().await else { return Ok(()) };
-            let (may_pass, source) = match error {
+            let (meaning, source) = match error {
                 sqlx::migrate::MigrateError::Execute(error)
                 | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => {
-                    let meaning = self.meaning(&error);
-                    let may_pass = matches!(meaning, Meaning::Transient | Meaning::Conflict);
-                    (may_pass, unwrapped(error))
+                    (Some(self.meaning(&error)), unwrapped(error))
                 }
-                other => (false, other.into()),
+                other => (None, other.into()),
             };
+            let may_pass = matches!(meaning, Some(Meaning::Transient | Meaning::Conflict));
             if !may_pass || attempt == MIGRATE_ATTEMPTS_MAX {
-                let hint = "the account needs the right to create tables, or tables made by one \
-                            that has it";
-                let hint = Some(hint.to_owned());
+                let hint = match meaning {
+                    Some(Meaning::Forbidden(how)) => {
+                        drop(permit);
+                        if self.has_all_migrations().await {
+                            return Ok(());
+                        }
+                        Some(format!(
+                            "the account needs the right to create tables, or tables made by one \
+                             that has it: {how}"
+                        ))
+                    }
+                    Some(Meaning::Fatal(hint)) => hint,
+                    _ => None,
+                };
                 return Err(SinkError::Fatal { doing: "create the tables", source, hint });
             }
             attempt += 1;
@@ -240,14 +267,20 @@ impl Database {
         }
     }
 
+    /// Returns whether every migration is done.
+    async fn has_all_migrations(&self) -> bool {
+        let query = sql("SELECT COUNT(*) FROM import_migrations WHERE success");
+        let rows = self.query("look for migrations", query, &[], &[CellType::Int]).await;
+        let done = rows.ok().and_then(|rows| rows.into_iter().flatten().next());
+        done.is_some_and(|done| done.into_int() >= MIGRATIONS)
+    }
+
     /// Returns whether the database and its ledger exist; creates nothing.
     pub async fn has_ledger(&self) -> Result<bool, SinkError> {
         {
             let _permit = self.permit().await;
-            match self.connect().await {
-                Ok(connection) => self.give_back(connection),
-                Err(error) if self.meaning(&error) == Meaning::NoDatabase => return Ok(false),
-                Err(error) => return Err(self.error("connect to the database", error)),
+            if !self.is_there().await? {
+                return Ok(false);
             }
         }
         let query = sql(self.driver.has_ledger_sql());
@@ -310,9 +343,11 @@ impl Database {
     async fn lease(&self, doing: &'static str) -> Result<Lease<'_>, SinkError> {
         let permit = self.permit().await;
         let idle = self.lock_idle().pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => self.connect().await.map_err(|error| self.error(doing, error))?,
+        let connection = if let Some(connection) = idle {
+            connection
+        } else {
+            let connected = self.connect().await;
+            connected.map_err(|error| self.error(doing, error).without_data(doing))?
         };
         Ok(Lease { doing, connection, _permit: permit })
     }
@@ -331,7 +366,7 @@ impl Database {
     async fn run(&self, doing: &'static str, statement: SqlStr) -> Result<(), SinkError> {
         let mut lease = self.lease(doing).await?;
         let outcome = lease.connection.run(statement).await;
-        self.end(lease, outcome)
+        self.end(lease, outcome).map_err(|error| error.without_data(doing))
     }
 
     async fn query(
@@ -343,7 +378,7 @@ impl Database {
     ) -> Result<Vec<Cells>, SinkError> {
         let mut lease = self.lease(doing).await?;
         let outcome = lease.connection.query(query, values, types).await;
-        self.end(lease, outcome)
+        self.end(lease, outcome).map_err(|error| error.without_data(doing))
     }
 
     fn meaning(&self, error: &sqlx::Error) -> Meaning {
@@ -364,12 +399,10 @@ impl Database {
             Meaning::Conflict => SinkError::Conflict,
             Meaning::Refused => SinkError::Refused { source },
             Meaning::NoDatabase => {
-                let hint = format!(
-                    "`cloudtrail2sql import` creates it, or: {}",
-                    self.driver.create_database_sql()
-                );
-                SinkError::Fatal { doing, source, hint: Some(hint) }
+                let hint = Some("`cloudtrail2sql import` creates it".to_owned());
+                SinkError::Fatal { doing, source, hint }
             }
+            Meaning::Forbidden(hint) => SinkError::Fatal { doing, source, hint: Some(hint) },
             Meaning::Fatal(hint) => SinkError::Fatal { doing, source, hint },
         }
     }
@@ -382,7 +415,9 @@ fn into_dyn<D: Driver + 'static>(driver: D) -> Box<dyn Driver> {
 /// Returns the cause itself, without sqlx's words around it.
 fn unwrapped(error: sqlx::Error) -> BoxError {
     match error {
-        sqlx::Error::Database(error) => error.into_error(),
+        sqlx::Error::Database(error) => {
+            postgres::words(&*error).unwrap_or_else(|| error.into_error())
+        }
         sqlx::Error::Io(error) => error.into(),
         sqlx::Error::Tls(error)
         | sqlx::Error::Configuration(error)
@@ -392,7 +427,7 @@ fn unwrapped(error: sqlx::Error) -> BoxError {
     }
 }
 
-fn timed_out(what: &str, after: Duration) -> sqlx::Error {
+pub(super) fn timed_out(what: &str, after: Duration) -> sqlx::Error {
     let text = format!("{what} within {} s", after.as_secs());
     sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, text))
 }
@@ -405,4 +440,20 @@ fn unfit(misfit: &Misfit) -> SinkError {
         format!("run the command again with `--upgrade-table`, or run:\n      {statements};")
     };
     SinkError::Unfit { what: misfit.what.clone(), hint }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_migration_is_counted() {
+        for migrator in [
+            sqlx::migrate!("migrations/sqlite"),
+            sqlx::migrate!("migrations/postgres"),
+            sqlx::migrate!("migrations/mysql"),
+        ] {
+            assert_eq!(i64::try_from(migrator.iter().count()), Ok(MIGRATIONS));
+        }
+    }
 }

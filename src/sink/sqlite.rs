@@ -5,14 +5,15 @@
 //! deleted: new pages are not journalled at all, so a bulk load writes every page once, where
 //! write-ahead logging writes it twice. `synchronous` stays FULL: what is committed is on disk.
 
+use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection as _};
 
-use super::connection::{Cell, CellType, Connection, connection_over_sqlx, sql};
-use super::schema::{Dialect, Index};
+use super::connection::{CellType, Connection, connection_over_sqlx, sql};
+use super::schema::{Dialect, Index, other_columns};
 use super::sql::{Driver, Meaning, Misfit};
 use crate::record::COLUMNS;
 
@@ -92,8 +93,11 @@ impl Driver for SqliteDriver {
         created.close().await
     }
 
-    fn create_database_sql(&self) -> String {
-        format!("make the folder of `{}`", self.options.get_filename().display())
+    fn create_database_hint(&self) -> String {
+        let file = self.options.get_filename();
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        format!("the folder `{}` must be there and writable", folder.display())
     }
 
     async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
@@ -105,12 +109,22 @@ impl Driver for SqliteDriver {
     }
 
     async fn misfit(&self, connection: &mut dyn Connection) -> Result<Option<Misfit>, sqlx::Error> {
-        let query = sql("SELECT name FROM pragma_table_info('logs')");
-        let rows = connection.query(query, &[], &[CellType::Text]).await?;
-        let found: Vec<String> = rows.into_iter().flatten().map(Cell::into_text).collect();
-        // SQLite does not enforce a column's type or width.
-        Ok(super::schema::other_columns(&found, &COLUMNS)
-            .map(|what| Misfit { what, statements: Vec::new() }))
+        let query = sql("SELECT name, type FROM pragma_table_info('logs')");
+        let rows = connection.query(query, &[], &[CellType::Text; 2]).await?;
+        let (mut found, mut altering) = (Vec::new(), None);
+        for row in rows {
+            let [name, column_type] = <[_; 2]>::try_from(row).expect("two columns");
+            let (name, column_type) = (name.into_text(), column_type.into_text());
+            if !keeps_text(&column_type) {
+                altering.get_or_insert(format!(
+                    "the `logs` table's column `{name}` is {column_type}, which turns text into \
+                     numbers"
+                ));
+            }
+            found.push(name);
+        }
+        let what = other_columns(&found, &COLUMNS).or(altering);
+        Ok(what.map(|what| Misfit { what, statements: Vec::new() }))
     }
 
     fn indexed_columns_sql(&self) -> &'static str {
@@ -130,6 +144,17 @@ impl Driver for SqliteDriver {
     fn has_ledger_sql(&self) -> &'static str {
         "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'import_objects'"
     }
+}
+
+/// Returns whether a column declared so stores text as it is, whatever its width.
+///
+/// SQLite documentation, "Datatypes", section 3.1, "Determination Of Column Affinity".
+fn keeps_text(column_type: &str) -> bool {
+    let column_type = column_type.to_ascii_uppercase();
+    let has = |word: &str| column_type.contains(word);
+    let is_text = has("CHAR") || has("CLOB") || has("TEXT");
+    let is_blob = has("BLOB") || column_type.is_empty();
+    !has("INT") && (is_text || is_blob)
 }
 
 struct SqliteLink {

@@ -9,6 +9,8 @@ mod databases;
 mod exactly_once;
 mod logs;
 mod proxy;
+mod readme;
 mod s3_server;
+mod sinks;
 mod sources;
 mod structure;

@@ -10,7 +10,7 @@ use sqlx::SqlStr;
 use super::super::connection::{CellType, Cells, Connection, Value, sql};
 use super::super::schema::{Dialect, LOGS, OBJECTS, REJECTS, Table};
 use super::super::{Sink, SinkError};
-use super::{Database, Meaning, timed_out};
+use super::{Database, Meaning, timed_out, unwrapped};
 use crate::batch::{Batch, ParsedContent, ParsedObject};
 use crate::ledger::{Line, Outcome};
 use crate::object::ObjectId;
@@ -80,12 +80,12 @@ impl Database {
         connection.run(sql(begin)).await?;
         let delete =
             dialect.placeholders("DELETE FROM import_objects WHERE id = ? AND outcome <> 'loaded'");
-        for object in batch.objects.iter().filter(|object| object.replaces_line) {
-            connection.execute(sql(&*delete), &[Value::Bytes(&object.id.0)]).await?;
-        }
         // In the order of their keys, so that two imports never wait for each other in a circle.
         let mut objects: Vec<&ParsedObject> = batch.objects.iter().collect();
         objects.sort_by_key(|object| object.id);
+        for object in objects.iter().filter(|object| object.replaces_line) {
+            connection.execute(sql(&*delete), &[Value::Bytes(&object.id.0)]).await?;
+        }
         let texts: Vec<LineTexts> = objects.iter().map(|object| LineTexts::of(object)).collect();
         let mut lines = objects
             .iter()
@@ -94,12 +94,30 @@ impl Database {
         self.insert(connection, &OBJECTS, &mut lines).await?;
         let mut rejects = objects.iter().flat_map(|object| reject_lines(object));
         self.insert(connection, &REJECTS, &mut rejects).await?;
-        if batch.rows() > 0 && !connection.copy_rows(batch).await? {
-            let logs = batch.objects.iter().filter_map(ParsedObject::log);
-            let mut rows = logs.flat_map(|log| &log.rows).map(|cells| cells.map(Value::Text));
-            self.insert(connection, &LOGS, &mut rows).await?;
+        if batch.rows() > 0 {
+            self.write_rows(connection, batch).await.map_err(|error| {
+                if self.meaning(&error) == Meaning::Conflict {
+                    // `logs` has no unique index of ours: no other import is in the way, but the
+                    // user has one, and the data breaks it.
+                    return sqlx::Error::Encode(unwrapped(error));
+                }
+                error
+            })?;
         }
         connection.run(sql("COMMIT")).await
+    }
+
+    async fn write_rows(
+        &self,
+        connection: &mut dyn Connection,
+        batch: &Batch,
+    ) -> Result<(), sqlx::Error> {
+        if connection.copy_rows(batch).await? {
+            return Ok(());
+        }
+        let logs = batch.objects.iter().filter_map(ParsedObject::log);
+        let mut rows = logs.flat_map(|log| &log.rows).map(|cells| cells.map(Value::Text));
+        self.insert(connection, &LOGS, &mut rows).await
     }
 
     /// Inserts rows by as few prepared shapes as possible: full statements, then one for each

@@ -1,11 +1,13 @@
 //! The way to S3: credentials, connections, retries, and a bucket's own region.
 
+use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition, TokenBucket};
@@ -144,12 +146,22 @@ impl S3Connector {
             .or_else(EnvironmentVariableRegionProvider::new())
             .or_else(profile_region.build())
             .or_else(REGION_DEFAULT);
-        loader = loader.region(region);
+        let region = region.region().await;
         if options.no_sign_request {
             loader = loader.no_credentials();
         } else if let Some(keys) = keys {
             loader = loader.credentials_provider(keys);
+        } else if let Some(profile) = &options.profile {
+            // Who names a profile means it, whatever keys the environment has: so does the AWS
+            // CLI, but the SDK's chain takes those of the environment first.
+            let settings = ProviderConfig::without_region()
+                .with_region(region.clone())
+                .with_http_client(http::client());
+            let named = ProfileFileCredentialsProvider::builder();
+            let named = named.configure(&settings).profile_name(profile);
+            loader = loader.credentials_provider(named.build());
         }
+        loader = loader.region(region);
         let sdk = loader.load().await;
         let is_own_endpoint = options.endpoint_url.is_some()
             || sdk.endpoint_url().is_some()
@@ -173,7 +185,7 @@ impl S3Connector {
         if let Some(region) = bucket.home_region().await?
             && region != bucket.region
         {
-            info!(bucket = name, region, "the bucket is in another region");
+            info!("the bucket {name} is in {region}");
             bucket = self.bucket(name, region);
         }
         debug!(bucket = name, region = bucket.region, "opened");
@@ -235,10 +247,17 @@ impl S3Connector {
         let Some(provider) = self.sdk.credentials_provider() else { return Ok(()) };
         match provider.provide_credentials().await {
             Ok(_) => Ok(()),
-            Err(error) => Err(SourceError::Credentials {
-                profile: self.options.profile.clone(),
-                cause: fault::innermost(&error),
-            }),
+            Err(error) => {
+                let profile = self.options.profile.clone();
+                // Without a cause, all that the SDK says is that something was not enabled.
+                let cause = match error.source() {
+                    None if profile.is_some() => {
+                        "the AWS configuration files have no such profile, or no keys in it".into()
+                    }
+                    _ => fault::innermost(&error),
+                };
+                Err(SourceError::Credentials { profile, cause })
+            }
         }
     }
 }
@@ -315,6 +334,7 @@ impl Bucket {
         match self.probe().await {
             Ok(answer) => Ok(answer.bucket_region().map(str::to_owned)),
             Err(error) => match error.raw_response() {
+                Some(raw) if raw.status().as_u16() == 404 => Err(self.no_bucket(&error)),
                 Some(raw) => Ok(raw.headers().get(REGION_HEADER).map(str::to_owned)),
                 None => Err(self.unanswered(error).await),
             },

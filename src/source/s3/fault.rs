@@ -94,6 +94,15 @@ impl fmt::Display for Answer {
 impl Error for Answer {}
 
 impl Bucket {
+    /// Returns the error of an answer that there is no such bucket.
+    pub(super) fn no_bucket<E: ProvideErrorMetadata>(
+        &self,
+        error: &SdkError<E, HttpResponse>,
+    ) -> SourceError {
+        let answer = Answer::of(error).expect("the caller saw the status of an answer");
+        SourceError::NoBucket { bucket: self.name.clone(), cause: answer.into() }
+    }
+
     /// Returns why a listing of `prefix` failed.
     pub(super) async fn list_error<E>(
         &self,

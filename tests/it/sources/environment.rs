@@ -103,6 +103,9 @@ async fn keys_region_and_endpoint_come_from_the_profile() {
         &[
             ("AWS_CONFIG_FILE", config.to_str().unwrap()),
             ("AWS_SHARED_CREDENTIALS_FILE", keys.to_str().unwrap()),
+            // A profile that is named comes before the keys of the environment.
+            ("AWS_ACCESS_KEY_ID", "x"),
+            ("AWS_SECRET_ACCESS_KEY", "y"),
         ],
     );
     assert_eq!(server.all_calls()[0].signed_region(), Some("eu-west-3"));

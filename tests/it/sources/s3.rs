@@ -241,14 +241,14 @@ async fn what_is_wrong_with_one_object_is_told_apart() {
 #[tokio::test]
 async fn a_bucket_that_is_not_there_ends_the_run() {
     let server = S3Server::start();
-    let error = list_error(&server).await;
-    assert!(
-        matches!(&error, SourceError::NoBucket { bucket, .. } if bucket == BUCKET),
-        "{error:?}"
-    );
-    assert!(error.is_fatal());
-    let error = open(&server, "key").await.unwrap_err();
-    assert!(matches!(error, SourceError::NoBucket { .. }), "{error:?}");
+    for key in ["", "AWSLogs/", "key"] {
+        let error = open(&server, key).await.unwrap_err();
+        assert!(
+            matches!(&error, SourceError::NoBucket { bucket, .. } if bucket == BUCKET),
+            "{error:?}"
+        );
+        assert!(error.is_fatal());
+    }
 }
 
 #[tokio::test]

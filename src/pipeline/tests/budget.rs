@@ -1,0 +1,88 @@
+//! The memory budget bounds what is in flight, and never stands still.
+
+use super::memory_source::name;
+use super::*;
+
+/// Objects of about 100 KB of packed rows each, which hardly compress.
+fn large_logs(objects: usize) -> Arc<MemorySource> {
+    let source = MemorySource::new();
+    let mut random = fastrand::Rng::with_seed(41);
+    for n in 0..objects {
+        let ids: Vec<String> = (0..100)
+            .map(|row| {
+                let text: String = (0..1_000).map(|_| random.alphanumeric()).collect();
+                format!("{n}/{row}/{text}")
+            })
+            .collect();
+        source.put(&name(n), log_gz(&ids));
+    }
+    Arc::new(source)
+}
+
+fn tiny(memory_bytes: u64) -> Plan {
+    let batch = BatchLimits { rows_max: 1_000, bytes_max: 1 << 30, objects_max: 1_000 };
+    Plan { batch, memory_bytes, ..plan() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn objects_larger_than_the_whole_budget_pass_alone() {
+    let source = large_logs(13);
+    for memory_bytes in [1, 1 << 10, 64 << 10, 150 << 10, 300 << 10, 1 << 20] {
+        for (fetchers, writers) in [(1, 1), (3, 2), (16, 3)] {
+            let sink = new_sink();
+            let (_stop, stopped) = watch::channel(false);
+            let plan = Plan { fetchers, writers, ..tiny(memory_bytes) };
+            let left = run_with(plan, [Arc::clone(&source)], &sink, stopped).await;
+            assert_eq!(left.end.unwrap(), End::Complete, "{memory_bytes}");
+            assert_balanced(&left.tally);
+            assert_eq!((left.tally.loaded.objects, sink.rows()), (13, 1_300), "{memory_bytes}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn several_members_pass_a_budget_below_the_cap() {
+    let (source, sink) = (Arc::new(MemorySource::new()), new_sink());
+    for n in 0..13 {
+        let (json, name) = (format!(r#"[{{"eventID":"{n}"}}]"#), name(n));
+        let padding = vec![b' '; 50_000];
+        source.put(&name, [gz(json.as_bytes()), gz(&padding), gz(b" ")].concat());
+    }
+    let (_stop, stopped) = watch::channel(false);
+    let left = run_with(tiny(32 << 10), [source], &sink, stopped).await;
+    assert_eq!(left.end.unwrap(), End::Complete);
+    assert_eq!(sink.rows(), 13);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_that_hangs_stops_the_fetching_at_the_budget() {
+    let source = large_logs(100);
+    let sink = Arc::new(MemorySink::with_write_faults([Fault::Hang; 2]));
+    let (_stop, stopped) = watch::channel(false);
+    let sources: Vec<Arc<dyn Source>> = vec![Arc::clone(&source) as Arc<dyn Source>];
+    let sink_for_run = Arc::clone(&sink) as Arc<dyn Sink>;
+    let running = run(tiny(8 << 20), sources, sink_for_run, 0, Arc::default(), stopped);
+    assert!(tokio::time::timeout(Duration::from_secs(3_600), running).await.is_err());
+    // 8 MiB hold 81 objects of 100 KB, once they are parsed; one that is being read counts more.
+    assert!((40..=81).contains(&source.fetches()), "{} were fetched", source.fetches());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_budget_is_whole_again_after_each_way_an_object_can_end() {
+    let (source, sink) = (logs(), new_sink());
+    source.put("a.json", b"{}".to_vec());
+    source.put("b.json.gz", gz(b"{\"Records\":["));
+    source.fail_fetch(&name(3), false);
+    source.list_all(10);
+    sink.state().bad.insert(source.id(&name(7)));
+    for _ in 0..2 {
+        // One object at a time: a share that leaks stops the run.
+        let plan = Plan { memory_bytes: 1, ..plan() };
+        let (_stop, stopped) = watch::channel(false);
+        let left = run_with(plan, [Arc::clone(&source)], &sink, stopped).await;
+        assert_eq!(left.end.unwrap(), End::Complete);
+        assert_balanced(&left.tally);
+        assert_eq!((left.tally.failed.objects, sink.rows()), (3, 39 * 3));
+        source.touch(&name(5));
+    }
+}

@@ -1,0 +1,247 @@
+//! One batch, one transaction: all of it or nothing, and the ledger's key decides.
+
+use std::time::Duration;
+
+use cloudtrail2sql::batch::{ParsedContent, ParsedObject};
+use cloudtrail2sql::ledger::{Line, Outcome};
+use cloudtrail2sql::load::{Backoff, Fate, load};
+use cloudtrail2sql::object::ObjectId;
+use cloudtrail2sql::record::Kind;
+use cloudtrail2sql::sink::{Database, Sink, SinkError};
+
+use super::objects::{RUN, batch, cells, failed, id, log_of, numbered, object, reject};
+use super::scratch::{Scratch, Server, row};
+
+promises! { on all:
+    rows_rejects_and_ledger_line_commit_together
+    a_refused_batch_leaves_nothing
+    a_batch_with_a_taken_key_conflicts_and_leaves_nothing
+    a_line_is_replaced_unless_it_is_loaded
+    a_duplicate_in_the_users_own_unique_index_is_refused_data
+    the_ledger_knows_what_is_asked_whatever_the_number
+    two_imports_of_the_same_objects_load_each_once
+    a_write_dropped_at_any_moment_is_in_or_out_whole
+}
+promises! { on servers:
+    connections_that_the_server_ended_are_replaced
+}
+
+async fn rows_rejects_and_ledger_line_commit_together(server: Server) {
+    let (scratch, sink) = Scratch::prepared(server).await;
+    let mut log = numbered("a", 3);
+    let ParsedContent::Log(content) = &mut log.content else { unreachable!() };
+    content.rejects = vec![reject(1, r#"["é😀"]"#), reject(4, "17")];
+    content.altered = 2;
+    let foreign = object("b", ParsedContent::Foreign(Kind::Digest));
+    sink.write(RUN, &batch(3, [log, foreign, failed("c", "cut\0off")])).await.unwrap();
+
+    assert_eq!(scratch.counts().await, [3, 3, 2]);
+    let lines = scratch
+        .query(
+            "SELECT uri, version, size_bytes, digest, outcome, kind, record_count, row_count, \
+             reject_count, altered_count, reason, run_id, batch_id FROM import_objects ORDER BY uri",
+        )
+        .await;
+    let mut expected = [
+        row(&["s3://trail/a", "v1", "41", "d1", "loaded", "", "5", "3", "2", "2", "", "7", "3"]),
+        row(&["s3://trail/b", "v1", "41", "d1", "skipped", "", "0", "0", "0", "0", "", "7", "3"]),
+        row(&["s3://trail/c", "v1", "41", "d1", "failed", "", "0", "0", "0", "0", "", "7", "3"]),
+    ];
+    (expected[0][5], expected[0][10]) = (None, None);
+    (expected[1][5], expected[1][10]) = (Some("digest".into()), None);
+    (expected[2][5], expected[2][10]) = (None, Some("cut␀off".into()));
+    assert_eq!(lines, expected);
+    let rejects = "SELECT record_index, offset_bytes, reason, record FROM import_rejects \
+                   ORDER BY record_index";
+    assert_eq!(
+        scratch.query(rejects).await,
+        [row(&["1", "100", "reason 1", r#"["é😀"]"#]), row(&["4", "400", "reason 4", "17"])]
+    );
+    let seen = sink.seen(&[id("a"), id("b"), id("c"), id("d")]).await.unwrap();
+    let line = |outcome| {
+        let (version, digest) = ("v1".into(), "d1".into());
+        Line { outcome, version, digest, run_id: 7, batch_id: 3 }
+    };
+    assert_eq!(seen.len(), 3);
+    assert_eq!(seen[&id("a")], line(Outcome::Loaded));
+    assert_eq!(seen[&id("b")], line(Outcome::Skipped(Kind::Digest)));
+    assert_eq!(seen[&id("c")], line(Outcome::Failed));
+}
+
+/// Makes the database refuse rows whose eventName is `bad`.
+async fn refuse_bad_rows(scratch: &Scratch) {
+    let rule = match scratch.server {
+        Server::Sqlite => {
+            "CREATE TRIGGER no_bad BEFORE INSERT ON logs WHEN NEW.eventName = 'bad' \
+             BEGIN SELECT RAISE(ABORT, 'no bad rows'); END"
+        }
+        _ => "ALTER TABLE logs ADD CONSTRAINT no_bad CHECK (eventName <> 'bad')",
+    };
+    scratch.run(rule).await;
+}
+
+fn bad(name: &str) -> ParsedObject {
+    let good = cells(&[("eventID", "good"), ("eventName", "GetObject")]);
+    log_of(name, [good, cells(&[("eventID", "bad"), ("eventName", "bad")])])
+}
+
+async fn a_refused_batch_leaves_nothing(server: Server) {
+    let (scratch, sink) = Scratch::prepared(server).await;
+    refuse_bad_rows(&scratch).await;
+    let mut with_reject = numbered("a", 200);
+    let ParsedContent::Log(log) = &mut with_reject.content else { unreachable!() };
+    log.rejects = vec![reject(200, "1")];
+    let batch_one = batch(1, [with_reject, bad("b"), numbered("c", 3)]);
+    for _ in 0..2 {
+        let error = sink.write(RUN, &batch_one).await.unwrap_err();
+        assert!(matches!(error, SinkError::Refused { .. }), "{error:?}");
+        assert_eq!(scratch.counts().await, [0; 3]);
+    }
+    // The same sink goes on, and the bad object is alone out.
+    let mut settled = Vec::new();
+    load(&sink, RUN, batch_one, &Backoff::default(), &mut settled).await.unwrap();
+    assert_eq!(scratch.counts().await, [203, 3, 1]);
+    let failed = sink.failed_objects(10).await.unwrap();
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0].uri, "s3://trail/b");
+    assert!(failed[0].reason.contains("no"), "{}", failed[0].reason);
+}
+
+async fn a_batch_with_a_taken_key_conflicts_and_leaves_nothing(server: Server) {
+    let (scratch, sink) = Scratch::prepared(server).await;
+    let other = scratch.sink();
+    other.write(8, &batch(1, [numbered("taken", 2)])).await.unwrap();
+    let objects = [numbered("a", 3), numbered("taken", 2), numbered("z", 3)];
+    let error = sink.write(RUN, &batch(1, objects)).await.unwrap_err();
+    assert!(matches!(error, SinkError::Conflict), "{error:?}");
+    assert_eq!(scratch.counts().await, [2, 1, 0]);
+    sink.write(RUN, &batch(2, [numbered("a", 3), numbered("z", 3)])).await.unwrap();
+    assert_eq!(scratch.counts().await, [8, 3, 0]);
+}
+
+async fn a_line_is_replaced_unless_it_is_loaded(server: Server) {
+    let (scratch, sink) = Scratch::prepared(server).await;
+    let foreign = object("skipped", ParsedContent::Foreign(Kind::OtherJson));
+    let lines = [failed("failed", "cut"), foreign, numbered("loaded", 1)];
+    sink.write(6, &batch(1, lines)).await.unwrap();
+
+    let replacing = |name: &str| ParsedObject { replaces_line: true, ..numbered(name, 2) };
+    let error = sink.write(RUN, &batch(1, [replacing("failed"), replacing("loaded")])).await;
+    assert!(matches!(error, Err(SinkError::Conflict)), "{error:?}");
+    assert_eq!(scratch.counts().await, [1, 3, 0]);
+    let seen = sink.seen(&[id("failed"), id("loaded")]).await.unwrap();
+    assert_eq!(seen[&id("failed")].outcome, Outcome::Failed);
+    assert_eq!(seen[&id("loaded")].run_id, 6);
+
+    let both = [replacing("failed"), replacing("skipped")];
+    sink.write(RUN, &batch(2, both)).await.unwrap();
+    assert_eq!(scratch.counts().await, [5, 3, 0]);
+    let seen = sink.seen(&[id("failed"), id("skipped")]).await.unwrap();
+    assert!(seen.values().all(|line| line.outcome == Outcome::Loaded && line.run_id == RUN));
+}
+
+async fn a_duplicate_in_the_users_own_unique_index_is_refused_data(server: Server) {
+    let (scratch, sink) = Scratch::prepared(server).await;
+    scratch.run("CREATE UNIQUE INDEX once ON logs (eventID)").await;
+    sink.write(RUN, &batch(1, [numbered("a", 2)])).await.unwrap();
+    let twice = ["x/0", "x/1", "a/1"].map(|id| cells(&[("eventID", id)]));
+    let batch = batch(2, [log_of("b", twice), numbered("c", 3)]);
+    let error = sink.write(RUN, &batch).await.unwrap_err();
+    assert!(matches!(error, SinkError::Refused { .. }), "{error:?}");
+    let mut settled = Vec::new();
+    load(&sink, RUN, batch, &Backoff::default(), &mut settled).await.unwrap();
+    let failed: Vec<ObjectId> = settled
+        .iter()
+        .filter(|(_, fate)| matches!(fate, Fate::Failed(_)))
+        .map(|(object, _)| object.id)
+        .collect();
+    assert_eq!(failed, [id("b")]);
+    assert_eq!(scratch.counts().await, [5, 3, 0]);
+}
+
+async fn the_ledger_knows_what_is_asked_whatever_the_number(server: Server) {
+    let (_scratch, sink) = Scratch::prepared(server).await;
+    let names: Vec<String> = (0..1_000).map(|n| format!("key {n}")).collect();
+    let known = names.iter().step_by(3).map(|name| numbered(name, 0)).collect::<Vec<_>>();
+    sink.write(RUN, &batch(1, known)).await.unwrap();
+    for asked in [0, 1, 2, 128, 999, 1_000] {
+        let ids: Vec<ObjectId> = names[..asked].iter().map(|name| id(name)).collect();
+        let seen = sink.seen(&ids).await.unwrap();
+        let mut found: Vec<ObjectId> = seen.into_keys().collect();
+        let mut expected: Vec<ObjectId> = ids.into_iter().step_by(3).collect();
+        found.sort();
+        expected.sort();
+        assert_eq!(found, expected, "{asked} asked");
+    }
+}
+
+/// Loads 41 objects of 3 rows in batches of so many, forwards or backwards.
+async fn load_all(sink: &Database, run_id: i64, width: usize, is_reversed: bool) -> [usize; 2] {
+    let mut names: Vec<usize> = (0..41).collect();
+    if is_reversed {
+        names.reverse();
+    }
+    let (mut loaded, mut already_loaded) = (0, 0);
+    for (n, names) in (1..).zip(names.chunks(width)) {
+        let objects: Vec<ParsedObject> =
+            names.iter().map(|name| numbered(&name.to_string(), 3)).collect();
+        let mut settled = Vec::new();
+        load(sink, run_id, batch(n, objects), &Backoff::default(), &mut settled).await.unwrap();
+        for (_, fate) in settled {
+            match fate {
+                Fate::Loaded => loaded += 1,
+                Fate::AlreadyLoaded => already_loaded += 1,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    [loaded, already_loaded]
+}
+
+async fn two_imports_of_the_same_objects_load_each_once(server: Server) {
+    let (scratch, one) = Scratch::prepared(server).await;
+    let two = scratch.sink();
+    let ([loaded_one, not_one], [loaded_two, not_two]) =
+        tokio::join!(load_all(&one, 1, 7, false), load_all(&two, 2, 6, true));
+    assert_eq!(loaded_one + loaded_two, 41);
+    assert_eq!((loaded_one + not_one, loaded_two + not_two), (41, 41));
+    assert_eq!(scratch.counts().await, [123, 41, 0]);
+    assert_eq!(scratch.count("(SELECT DISTINCT eventID FROM logs) AS ids").await, 123);
+}
+
+async fn a_write_dropped_at_any_moment_is_in_or_out_whole(server: Server) {
+    let (scratch, sink) = Scratch::prepared(server).await;
+    let mut settled = Vec::new();
+    for wait_ms in 0..14_u64 {
+        let name = format!("n{wait_ms}");
+        let batch = batch(1, [numbered(&name, 700), numbered(&format!("{name}b"), 1)]);
+        let write = sink.write(RUN, &batch);
+        let wait = Duration::from_millis(wait_ms * wait_ms / 2);
+        if let Ok(written) = tokio::time::timeout(wait, write).await {
+            written.unwrap();
+        }
+        load(&sink, 8, batch, &Backoff::default(), &mut settled).await.unwrap();
+    }
+    assert_eq!(scratch.counts().await, [14 * 701, 28, 0]);
+    assert_eq!(scratch.count("(SELECT DISTINCT eventID FROM logs) AS ids").await, 14 * 701);
+}
+
+async fn connections_that_the_server_ended_are_replaced(server: Server) {
+    let (scratch, sink) = Scratch::prepared(server).await;
+    // Several idle connections, all of which the server then ends.
+    let ids = [id("a")];
+    let (one, two, three) = tokio::join!(sink.seen(&ids), sink.seen(&ids), sink.seen(&ids));
+    for seen in [one, two, three] {
+        assert!(seen.unwrap().is_empty());
+    }
+    for id in scratch.connections().await {
+        let end =
+            if server.is_mysql() { "KILL ID" } else { "SELECT pg_terminate_backend(ID)::text" };
+        scratch.run(&end.replace("ID", &id)).await;
+    }
+    let mut settled = Vec::new();
+    let backoff = Backoff { first: Duration::from_millis(1), ..Backoff::default() };
+    load(&sink, RUN, batch(1, [numbered("a", 3)]), &backoff, &mut settled).await.unwrap();
+    assert_eq!(settled[0].1, Fate::Loaded);
+    assert_eq!(scratch.counts().await, [3, 1, 0]);
+}

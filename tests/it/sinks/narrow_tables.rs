@@ -1,0 +1,178 @@
+//! The tables that the tutorial made: recognised, refused or widened, and never half used.
+
+use cloudtrail2sql::record::COLUMNS;
+use cloudtrail2sql::sink::{Database, Sink, SinkError, UpgradePolicy};
+
+use super::objects::{RUN, batch, cells, log_of};
+use super::scratch::{Scratch, Server, row};
+
+promises! { on servers:
+    a_narrow_table_is_refused_and_left_alone
+    the_statements_of_the_hint_widen_it
+    an_upgrade_keeps_the_rows_and_then_everything_fits
+}
+promises! { on [mysql mariadb]:
+    a_table_without_transactions_is_refused_or_upgraded
+}
+
+/// The column types of the tutorial's table, in order.
+const TYPES: [&str; 16] = [
+    "varchar(10)",
+    "text",
+    "varchar(24)",
+    "varchar(80)",
+    "varchar(80)",
+    "varchar(20)",
+    "varchar(40)",
+    "text",
+    "varchar(80)",
+    "text",
+    "text",
+    "longtext",
+    "varchar(80)",
+    "varchar(80)",
+    "varchar(24)",
+    "varchar(12)",
+];
+
+const INDEXED: [&str; 5] = ["eventSource", "eventName", "errorCode", "requestID", "eventType"];
+
+/// Makes the tutorial's table, with its indexes and three rows.
+async fn tutorial_table(server: Server, options: &str) -> Scratch {
+    let scratch = Scratch::created(server).await;
+    let columns: Vec<String> = COLUMNS
+        .iter()
+        .zip(TYPES)
+        .map(|(name, column_type)| match server {
+            Server::Postgres => format!("{name} {}", column_type.replace("longtext", "text")),
+            _ => format!("{name} {column_type}"),
+        })
+        .collect();
+    scratch.run(&format!("CREATE TABLE logs ({}) {options}", columns.join(", "))).await;
+    for column in INDEXED {
+        let add = match server {
+            Server::Postgres => format!("CREATE INDEX {column}_idx ON logs ({column})"),
+            _ => format!("ALTER TABLE logs ADD INDEX {column}_idx ({column})"),
+        };
+        scratch.run(&add).await;
+    }
+    scratch
+        .run(
+            "INSERT INTO logs (eventID, eventName, userAgent, errorCode) VALUES \
+             ('1', 'GetObject', 'café ÿ', NULL), ('2', 'PutObject', '', 'é'), \
+             ('3', NULL, NULL, 'AccessDenied')",
+        )
+        .await;
+    scratch
+}
+
+fn latin1(server: Server) -> &'static str {
+    match server {
+        Server::Postgres => "",
+        _ => "ENGINE = InnoDB DEFAULT CHARSET = latin1 ROW_FORMAT = COMPACT",
+    }
+}
+
+async fn assert_old_rows(scratch: &Scratch) {
+    let query = "SELECT eventID, eventName, userAgent, errorCode FROM logs \
+                 WHERE eventID IN ('1', '2', '3') ORDER BY eventID";
+    let mut expected = [
+        row(&["1", "GetObject", "café ÿ", ""]),
+        row(&["2", "PutObject", "", "é"]),
+        row(&["3", "", "", "AccessDenied"]),
+    ];
+    (expected[0][3], expected[2][1], expected[2][2]) = (None, None, None);
+    assert_eq!(scratch.query(query).await, expected);
+}
+
+async fn assert_everything_fits(scratch: &Scratch, sink: &Database) {
+    let request_id = format!("SecretDeleteMessage:{}", "x".repeat(123));
+    assert_eq!(request_id.len(), 143);
+    let json = format!("{{\"日本\":\"{}\"}}", "😀".repeat(30_000));
+    let mut row = cells(&COLUMNS.map(|name| (name, "日本語 😀")));
+    row[1] = Some(&json);
+    row[10] = Some(&json);
+    row[12] = Some(&request_id);
+    sink.write(RUN, &batch(1, [log_of("a", [row])])).await.unwrap();
+    let query = format!("SELECT {} FROM logs WHERE eventName = '日本語 😀'", COLUMNS.join(", "));
+    let expected: Vec<Option<String>> = row.iter().map(|cell| cell.map(str::to_owned)).collect();
+    assert!(scratch.query(&query).await == [expected], "the new row came back otherwise");
+    assert_old_rows(scratch).await;
+}
+
+async fn a_narrow_table_is_refused_and_left_alone(server: Server) {
+    let scratch = tutorial_table(server, latin1(server)).await;
+    let sink = scratch.sink();
+    for _ in 0..2 {
+        let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
+        let SinkError::Unfit { what, hint } = &error else { panic!("{error:?}") };
+        let (columns, first) = match server {
+            Server::Postgres => ("11 of", "character varying(10)"),
+            _ => ("16 of", "varchar(10) with latin1"),
+        };
+        assert!(what.starts_with(columns) && what.contains(first), "{what}");
+        assert!(what.to_lowercase().contains("`eventversion`"), "{what}");
+        assert!(hint.contains("`--upgrade-table`") && hint.contains("ALTER TABLE logs"), "{hint}");
+    }
+    assert!(!sink.has_ledger().await.unwrap(), "the refused database was written to");
+    assert_old_rows(&scratch).await;
+}
+
+async fn the_statements_of_the_hint_widen_it(server: Server) {
+    let scratch = tutorial_table(server, latin1(server)).await;
+    let sink = scratch.sink();
+    let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
+    let (_, statements) = error.hint().unwrap().split_once("or run:\n").unwrap();
+    scratch.run(statements).await;
+    sink.prepare(UpgradePolicy::Refuse).await.unwrap();
+    assert_everything_fits(&scratch, &sink).await;
+}
+
+async fn an_upgrade_keeps_the_rows_and_then_everything_fits(server: Server) {
+    let scratch = tutorial_table(server, latin1(server)).await;
+    let sink = scratch.sink();
+    assert!(!sink.prepare(UpgradePolicy::Upgrade).await.unwrap());
+    assert_everything_fits(&scratch, &sink).await;
+    assert!(!sink.prepare(UpgradePolicy::Refuse).await.unwrap());
+    // What the upgrade had to drop is built anew; what it kept counts.
+    let sink = std::sync::Arc::new(sink);
+    let built = cloudtrail2sql::index::build_missing(&sink).await.unwrap();
+    let mut built: Vec<&str> =
+        built.iter().flat_map(|built| &built.indexes).map(|index| index.column).collect();
+    built.sort_unstable();
+    match server {
+        Server::Postgres => assert_eq!(built, ["eventTime"]),
+        _ => assert_eq!(built, ["errorCode", "eventTime", "requestID"]),
+    }
+    assert_old_rows(&scratch).await;
+}
+
+async fn a_table_without_transactions_is_refused_or_upgraded(server: Server) {
+    let ours = Scratch::prepared(server).await.0;
+    let create = ours.query("SHOW CREATE TABLE logs").await;
+    let create = create[0][1].as_deref().unwrap().replace("ENGINE=InnoDB", "ENGINE=MyISAM");
+    // MyISAM knows no DYNAMIC tables, and takes the word for its own.
+    let scratch = Scratch::created(server).await;
+    scratch.run(&create).await;
+    let sink = scratch.sink();
+    let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
+    let SinkError::Unfit { what, hint } = &error else { panic!("{error:?}") };
+    assert!(what.contains("MyISAM"), "{what}");
+    assert!(hint.contains("ENGINE = InnoDB"), "{hint}");
+    sink.prepare(UpgradePolicy::Upgrade).await.unwrap();
+    let engine = "SELECT CAST(engine AS CHAR) FROM information_schema.tables \
+                  WHERE table_schema = DATABASE() AND table_name = 'logs'";
+    assert_eq!(scratch.query(engine).await, [row(&["InnoDB"])]);
+    sink.prepare(UpgradePolicy::Refuse).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_postgres_database_that_cannot_hold_every_character_is_refused() {
+    let scratch = Scratch::new(Server::Postgres);
+    let create =
+        format!("CREATE DATABASE {} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0", scratch.name);
+    Server::Postgres.administer(&create).await;
+    let error = scratch.sink().prepare(UpgradePolicy::Upgrade).await.unwrap_err();
+    let SinkError::Unfit { what, .. } = &error else { panic!("{error:?}") };
+    assert!(what.contains("LATIN1") && what.contains(&scratch.name), "{what}");
+}

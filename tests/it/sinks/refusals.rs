@@ -1,0 +1,227 @@
+//! What the database or the file system does not allow: said in words that help, without a
+//! secret.
+
+use cloudtrail2sql::error::{RunError, chain, told};
+use cloudtrail2sql::sink::{Database, Sink, SinkError, UpgradePolicy};
+
+use super::objects::{RUN, batch, numbered};
+use super::scratch::{Scratch, Server, open};
+
+promises! { on servers:
+    a_wrong_password_is_fatal_and_not_shown
+    a_server_that_is_not_there_is_said_so
+    an_account_that_may_not_create_the_database_gets_the_sql
+    an_account_that_may_not_create_tables_is_told_so
+    an_account_that_is_shut_out_later_is_no_fault_of_the_data
+}
+
+/// A password with characters that URLs escape.
+const PASSWORD: &str = "s3cret/Pa55:wörd@";
+const PASSWORD_IN_URL: &str = "s3cret%2FPa55%3Aw%C3%B6rd%40";
+
+/// An account of its own, dropped with its database.
+struct Account {
+    name: String,
+    server: Server,
+}
+
+impl Account {
+    /// Makes an account with no right but to connect, named after the database.
+    async fn new(scratch: &Scratch) -> Self {
+        let name = format!("u{}", scratch.name);
+        let server = scratch.server;
+        let create = match server {
+            Server::Postgres => format!("CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'"),
+            _ => format!("CREATE USER {name}@'%' IDENTIFIED BY '{PASSWORD}'"),
+        };
+        server.administer(&create).await;
+        Self { name, server }
+    }
+
+    /// Returns the URL of a database for this account.
+    fn url(&self, scratch: &Scratch) -> String {
+        with_user(&scratch.url, &self.name, PASSWORD_IN_URL)
+    }
+
+    /// Drops the account and what it owns in the database.
+    async fn drop(self, scratch: &Scratch) {
+        if self.server == Server::Postgres {
+            let drop_database = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", scratch.name);
+            self.server.administer(&drop_database).await;
+            self.server.administer(&format!("DROP ROLE {}", self.name)).await;
+        } else {
+            self.server.administer(&format!("DROP USER {}@'%'", self.name)).await;
+        }
+    }
+}
+
+fn with_user(url: &str, user: &str, password: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap();
+    let (_, place) = rest.rsplit_once('@').unwrap();
+    format!("{scheme}://{user}:{password}@{place}")
+}
+
+/// Returns all that people and logs can see of an error, after checking that no secret is in it.
+fn shown(error: SinkError, sink: &Database) -> String {
+    let all = format!("{error:?} {sink:?} {}", chain(&error));
+    let told = told(&RunError::from(error));
+    for secret in [PASSWORD, PASSWORD_IN_URL, "Pa55"] {
+        assert!(!all.contains(secret) && !told.contains(secret), "{all}\n{told}");
+    }
+    told
+}
+
+async fn a_wrong_password_is_fatal_and_not_shown(server: Server) {
+    let scratch = Scratch::created(server).await;
+    let account = Account::new(&scratch).await;
+    let sink = open(&with_user(&scratch.url, &account.name, "not-the-Pa55word"));
+    let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
+    assert!(matches!(error, SinkError::Fatal { .. }), "{error:?}");
+    let told = shown(error, &sink);
+    assert!(told.starts_with("error: cannot connect to the database\n  caused by: "), "{told}");
+    assert!(told.contains(&account.name), "{told}");
+    assert!(told.ends_with("hint: check user name and password"), "{told}");
+    account.drop(&scratch).await;
+}
+
+async fn a_server_that_is_not_there_is_said_so(server: Server) {
+    let scheme = if server == Server::Postgres { "postgres" } else { "mysql" };
+    // A port that nobody listens on: it was free a moment ago.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    for place in [format!("127.0.0.1:{port}"), "no-such-host.invalid".to_owned()] {
+        let sink = open(&format!("{scheme}://someone:{PASSWORD_IN_URL}@{place}/logs"));
+        let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
+        let told = shown(error, &sink);
+        assert!(told.starts_with("error: cannot connect to the database"), "{told}");
+        let expected = if place.starts_with("127") { "refused" } else { "lookup" };
+        assert!(told.contains(expected), "{told}");
+        let hint = told.lines().last().unwrap();
+        assert!(hint.starts_with("hint: ") && hint.contains("host"), "{told}");
+    }
+}
+
+async fn an_account_that_may_not_create_the_database_gets_the_sql(server: Server) {
+    let scratch = Scratch::new(server);
+    let account = Account::new(&scratch).await;
+    let sink = open(&account.url(&scratch));
+    let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
+    assert!(matches!(error, SinkError::Fatal { .. }), "{error:?}");
+    let told = shown(error, &sink);
+    let hint = told.lines().last().unwrap().to_owned();
+    let (_, sql) = hint.split_once("run: ").unwrap();
+    let (expected, sql) = if server.is_mysql() {
+        // Here the right on a database can be given before there is one.
+        let sql = sql.replace("the account", &format!("{}@'%'", account.name));
+        (format!("ON `{}`.* TO ", scratch.name), sql)
+    } else {
+        (format!("CREATE DATABASE \"{}\"", scratch.name), sql.to_owned())
+    };
+    assert!(sql.contains(&expected), "{told}");
+    server.administer(&sql).await;
+    sink.prepare(UpgradePolicy::Refuse).await.unwrap();
+    sink.write(RUN, &batch(1, [numbered("a", 3)])).await.unwrap();
+    assert_eq!(scratch.counts().await, [3, 1, 0]);
+    let sink = std::sync::Arc::new(sink);
+    assert_eq!(sink.missing_indexes().await.unwrap().len(), 6);
+    cloudtrail2sql::index::build_missing(&sink).await.unwrap();
+    sink.close().await;
+    account.drop(&scratch).await;
+}
+
+async fn an_account_that_may_not_create_tables_is_told_so(server: Server) {
+    let scratch = Scratch::created(server).await;
+    let account = Account::new(&scratch).await;
+    if server.is_mysql() {
+        let grant = format!("GRANT SELECT ON {}.* TO {}@'%'", scratch.name, account.name);
+        server.administer(&grant).await;
+    } else {
+        scratch.run("REVOKE CREATE ON SCHEMA public FROM PUBLIC").await;
+    }
+    let sink = open(&account.url(&scratch));
+    let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
+    let told = shown(error, &sink);
+    assert!(told.starts_with("error: cannot create the tables\n  caused by: "), "{told}");
+    assert!(told.to_lowercase().contains("denied"), "{told}");
+    assert!(told.contains("the account needs the right to create tables"), "{told}");
+    account.drop(&scratch).await;
+}
+
+async fn an_account_that_is_shut_out_later_is_no_fault_of_the_data(server: Server) {
+    let (scratch, _) = Scratch::prepared(server).await;
+    let account = Account::new(&scratch).await;
+    let grant = if server.is_mysql() {
+        format!("GRANT ALL ON {}.* TO {}@'%'", scratch.name, account.name)
+    } else {
+        format!("GRANT ALL ON ALL TABLES IN SCHEMA public TO {}", account.name)
+    };
+    scratch.run(&grant).await;
+    let sink = open(&account.url(&scratch));
+    sink.write(RUN, &batch(1, [numbered("a", 3)])).await.unwrap();
+    sink.close().await;
+    let shut_out = match server {
+        Server::Postgres => format!("ALTER ROLE {} NOLOGIN", account.name),
+        Server::Mysql => format!("ALTER USER {}@'%' PASSWORD EXPIRE", account.name),
+        _ => format!("ALTER USER {}@'%' ACCOUNT LOCK", account.name),
+    };
+    server.administer(&shut_out).await;
+    // Were it `Refused`, every object would be written down as failed.
+    let error = sink.write(RUN, &batch(2, [numbered("b", 3)])).await.unwrap_err();
+    assert!(matches!(error, SinkError::Fatal { .. }), "{error:?}");
+    shown(error, &sink);
+    assert_eq!(scratch.counts().await, [3, 1, 0]);
+    account.drop(&scratch).await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_sqlite_database_is_left_alone() {
+    let scratch = Scratch::new(Server::Sqlite);
+    let text = b"this is a diary, not a database, and it is quite long enough to be taken for one";
+    std::fs::write(scratch.file(), text.repeat(100)).unwrap();
+    let sink = scratch.sink();
+    let error = sink.prepare(UpgradePolicy::Upgrade).await.unwrap_err();
+    let told = shown(error, &sink);
+    assert!(told.contains("file is not a database"), "{told}");
+    assert!(told.ends_with("hint: name another file: this is no SQLite database"), "{told}");
+    assert_eq!(std::fs::read(scratch.file()).unwrap(), text.repeat(100));
+}
+
+#[tokio::test]
+async fn a_sqlite_file_in_no_folder_names_the_folder_to_make() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("not there").join("logs.db");
+    let sink = open(&format!("sqlite://{}", path.display().to_string().replace(' ', "%20")));
+    let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
+    let told = shown(error, &sink);
+    assert!(told.starts_with("error: cannot create the database\n  caused by: "), "{told}");
+    let hint = format!("hint: the folder `{}` must be there", path.parent().unwrap().display());
+    assert!(told.lines().last().unwrap().starts_with(&hint), "{told}");
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn a_read_only_sqlite_file_is_said_to_be_so() {
+    let (scratch, sink) = Scratch::prepared(Server::Sqlite).await;
+    sink.close().await;
+    let sink = open(&format!("{}?mode=ro", scratch.url));
+    assert!(sink.has_ledger().await.unwrap(), "reading is not writing");
+    let error = sink.write(RUN, &batch(1, [numbered("a", 1)])).await.unwrap_err();
+    assert!(matches!(error, SinkError::Fatal { .. }), "{error:?}");
+    let told = shown(error, &sink);
+    assert!(told.contains("readonly"), "{told}");
+    assert!(told.ends_with("hint: the file and its folder must be writable"), "{told}");
+}
+
+#[tokio::test]
+async fn a_sqlite_file_that_another_process_writes_is_waited_for() {
+    use sqlx::{Connection, SqliteConnection};
+    let (scratch, sink) = Scratch::prepared(Server::Sqlite).await;
+    let mut other = SqliteConnection::connect(&scratch.url).await.unwrap();
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let batch = batch(1, [numbered("a", 3)]);
+    let (written, ()) = tokio::join!(sink.write(RUN, &batch), async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
+    });
+    written.unwrap();
+    assert_eq!(scratch.counts().await, [3, 1, 0]);
+}

@@ -1,0 +1,109 @@
+//! The ledger's story for people.
+
+use cloudtrail2sql::batch::ParsedContent;
+use cloudtrail2sql::record::Kind;
+use cloudtrail2sql::sink::{RunTotals, Sink};
+
+use super::objects::{RUN, batch, failed, numbered, object, reject};
+use super::scratch::{Scratch, Server};
+
+promises! { on all:
+    a_run_is_written_down_from_its_beginning_to_its_end
+    runs_that_begin_at_once_have_numbers_of_their_own
+    what_failed_and_was_rejected_is_told
+    the_ledger_adds_up
+}
+
+async fn a_run_is_written_down_from_its_beginning_to_its_end(server: Server) {
+    let (_scratch, sink) = Scratch::prepared(server).await;
+    assert!(sink.runs(10).await.unwrap().is_empty());
+    let sources = r#"["s3://trail/é😀/"]"#;
+    let killed = sink.begin_run("[]").await.unwrap();
+    let last = sink.begin_run(sources).await.unwrap();
+    assert!(last > killed);
+    let runs = sink.runs(10).await.unwrap();
+    assert_eq!(runs.iter().map(|run| run.id).collect::<Vec<_>>(), [last, killed]);
+    assert_eq!((&*runs[0].outcome, &*runs[0].sources), ("running", sources));
+    assert_eq!(runs[0].program_version, env!("CARGO_PKG_VERSION"));
+    assert_eq!((&runs[0].finished_at, runs[0].totals), (&None, RunTotals::default()));
+
+    let totals = RunTotals {
+        listed: 1,
+        loaded: 2,
+        already_loaded: 3,
+        skipped: 4,
+        failed: 5,
+        records: 6,
+        rows: 7,
+        rejects: 8,
+        altered: u64::from(u32::MAX) + 9,
+    };
+    sink.finish_run(last, "partial", &totals).await.unwrap();
+    let runs = sink.runs(1).await.unwrap();
+    assert_eq!(runs.len(), 1);
+    assert_eq!((&*runs[0].outcome, runs[0].totals), ("partial", totals));
+    assert!(runs[0].finished_at.as_ref().unwrap() >= &runs[0].started_at);
+    assert_eq!(sink.runs(10).await.unwrap()[1].outcome, "running");
+}
+
+async fn runs_that_begin_at_once_have_numbers_of_their_own(server: Server) {
+    let (scratch, one) = Scratch::prepared(server).await;
+    let two = scratch.sink();
+    for _ in 0..10 {
+        let (one, two) = tokio::join!(one.begin_run("[]"), two.begin_run("[]"));
+        assert_ne!(one.unwrap(), two.unwrap());
+    }
+    assert_eq!(scratch.count("import_runs").await, 20);
+}
+
+async fn what_failed_and_was_rejected_is_told(server: Server) {
+    let (_scratch, sink) = Scratch::prepared(server).await;
+    let reason = format!("a long reason: {}", "é😀".repeat(50_000));
+    let mut log = numbered("b", 1);
+    let ParsedContent::Log(content) = &mut log.content else { unreachable!() };
+    let wide = format!("\"{}\"", "x".repeat(200_000));
+    content.rejects = vec![reject(3, "null"), reject(5, &wide)];
+    let objects = [failed("a 'quoted' \\ name", &reason), log, failed("c", "")];
+    sink.write(RUN, &batch(1, objects)).await.unwrap();
+
+    let mut found = sink.failed_objects(10).await.unwrap();
+    found.sort_by(|one, two| one.uri.cmp(&two.uri));
+    assert_eq!(found.len(), 2);
+    assert_eq!(found[0].uri, "s3://trail/a 'quoted' \\ name");
+    assert!(found[0].reason == reason && found[1].reason.is_empty());
+    assert_eq!(found[0].run_id, RUN);
+    assert_eq!(sink.failed_objects(1).await.unwrap().len(), 1);
+
+    let found = sink.rejected_records(10).await.unwrap();
+    let places: Vec<(u64, u64)> =
+        found.iter().map(|record| (record.record_index, record.offset_bytes)).collect();
+    assert_eq!(places, [(3, 300), (5, 500)]);
+    assert_eq!((&*found[0].reason, &*found[0].record), ("reason 3", "null"));
+    assert!(found[1].record == wide && found[1].uri == "s3://trail/b");
+    assert_eq!(sink.rejected_records(1).await.unwrap().len(), 1);
+}
+
+async fn the_ledger_adds_up(server: Server) {
+    let (_scratch, sink) = Scratch::prepared(server).await;
+    assert_eq!(sink.ledger_totals().await.unwrap(), RunTotals::default());
+    let mut log = numbered("a", 41);
+    let ParsedContent::Log(content) = &mut log.content else { unreachable!() };
+    (content.rejects, content.altered) = (vec![reject(0, "1"), reject(9, "2")], 5);
+    let foreign = |name| object(name, ParsedContent::Foreign(Kind::Empty));
+    sink.write(RUN, &batch(1, [log, numbered("b", 3), foreign("c"), failed("d", "x")]))
+        .await
+        .unwrap();
+    sink.write(RUN, &batch(2, [foreign("e"), foreign("f")])).await.unwrap();
+    let expected = RunTotals {
+        listed: 6,
+        loaded: 2,
+        already_loaded: 0,
+        skipped: 3,
+        failed: 1,
+        records: 46,
+        rows: 44,
+        rejects: 2,
+        altered: 5,
+    };
+    assert_eq!(sink.ledger_totals().await.unwrap(), expected);
+}

@@ -1,0 +1,196 @@
+//! Values come back byte for byte, up to the limit of each column.
+
+use cloudtrail2sql::batch::ParsedContent;
+use cloudtrail2sql::index::build_missing;
+use cloudtrail2sql::record::{COLUMNS, CellLimit};
+use cloudtrail2sql::row::{CELLS, Cells};
+use cloudtrail2sql::sink::{Database, Sink, SinkError};
+use std::sync::Arc;
+
+use super::objects::{RUN, batch, cells, log_of, parsed};
+use super::scratch::{Scratch, Server, Table};
+
+promises! { on all:
+    values_survive_byte_for_byte
+    large_json_survives_byte_for_byte
+    nul_is_stored_or_replaced_and_counted
+    every_column_holds_its_limit_and_can_be_indexed
+    what_is_over_the_limit_is_rejected_with_its_text
+}
+promises! { on [mysql mariadb]:
+    what_is_too_long_is_refused_and_never_cut
+}
+
+/// Texts that some database, driver or protocol may bend.
+const TEXTS: [&str; 27] = [
+    "",
+    " ",
+    "trailing  ",
+    "NULL",
+    "null",
+    "\\N",
+    "\\.",
+    "it's \"quoted\" `here`",
+    "back\\slash \\' \\\" \\n \\u0000 \\x41",
+    "line\nfeed\r\nreturn\ttab",
+    "\u{1}\u{8}\u{1a}\u{1f}\u{7f}",
+    "é",
+    "e\u{301}",
+    "日本語",
+    "😀👩\u{200d}👩\u{200d}👧",
+    "\u{feff}bom",
+    "\u{fffd}\u{ffff}\u{10ffff}",
+    "'); DROP TABLE logs; --",
+    "% _ ? $1 :name @x #",
+    "{\"a\": [1, 2.50, \"\\ud800\"]}",
+    "0123",
+    "111122223333",
+    "1.10",
+    "1e400",
+    "-0",
+    "A",
+    "a",
+];
+
+async fn all_rows(scratch: &Scratch) -> Table {
+    scratch.query(&format!("SELECT {} FROM logs", COLUMNS.join(", "))).await
+}
+
+fn owned(cells: &Cells<'_>) -> Vec<Option<String>> {
+    cells.iter().map(|cell| cell.map(str::to_owned)).collect()
+}
+
+async fn values_survive_byte_for_byte(server: Server) {
+    let (scratch, sink) = Scratch::prepared(server).await;
+    let mut rows: Vec<Cells<'_>> = TEXTS.iter().map(|text| [Some(*text); CELLS]).collect();
+    if sink.rules().stores_nul {
+        rows.push([Some("a\0b\0"); CELLS]);
+    }
+    rows.push([None; CELLS]);
+    rows.push(std::array::from_fn(|column| (column % 2 == 0).then_some("")));
+    rows.push(std::array::from_fn(|column| (column % 2 == 1).then_some(COLUMNS[column])));
+    sink.write(RUN, &batch(1, [log_of("a", rows.iter().copied())])).await.unwrap();
+    let (mut found, mut expected) =
+        (all_rows(&scratch).await, rows.iter().map(owned).collect::<Table>());
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected);
+}
+
+async fn large_json_survives_byte_for_byte(server: Server) {
+    let (scratch, sink) = Scratch::prepared(server).await;
+    for (name, bytes_min) in [("a", 100_000), ("b", 5_000_000)] {
+        let piece = r#"{"key é😀":"value\n\u0000",'"#;
+        let json = piece.repeat(bytes_min / piece.len() + 1);
+        let row = cells(&[
+            ("eventID", name),
+            ("userIdentity", &json),
+            ("requestParameters", &json),
+            ("responseElements", &json),
+        ]);
+        sink.write(RUN, &batch(1, [log_of(name, [row])])).await.unwrap();
+        let query = format!(
+            "SELECT userIdentity, requestParameters, responseElements FROM logs \
+             WHERE eventID = '{name}'"
+        );
+        let found = scratch.query(&query).await;
+        assert!(found == [vec![Some(json); 3]], "{bytes_min} bytes came back otherwise");
+    }
+}
+
+async fn nul_is_stored_or_replaced_and_counted(server: Server) {
+    let (scratch, sink) = Scratch::prepared(server).await;
+    let json = r#"[{"eventID":"a\u0000b","eventName":"x","requestParameters":{"k":"\u0000"}}]"#;
+    let object = parsed("a", json, sink.rules());
+    let is_replaced = server == Server::Postgres;
+    assert_eq!(object.log().unwrap().altered, u64::from(is_replaced));
+    sink.write(RUN, &batch(1, [object])).await.unwrap();
+    let expected = if is_replaced { "a\u{fffd}b" } else { "a\0b" };
+    let found = scratch.query("SELECT eventID, requestParameters FROM logs").await;
+    assert_eq!(found, [super::scratch::row(&[expected, r#"{"k":"\u0000"}"#])]);
+    let altered = scratch.query("SELECT altered_count FROM import_objects").await;
+    assert_eq!(altered[0][0].as_deref(), Some(if is_replaced { "1" } else { "0" }));
+}
+
+/// Returns text that fills a column to the last byte, and does not compress below an index's
+/// limit; as much as one packet of any server takes, where the column has no limit of note.
+fn filling(limit: CellLimit, seed: u64) -> String {
+    let mut random = fastrand::Rng::with_seed(seed);
+    match limit {
+        CellLimit::Chars(chars) => {
+            (0..chars).map(|_| random.char('\u{1f300}'..='\u{1f5ff}')).collect()
+        }
+        CellLimit::Bytes(bytes) => (0..bytes.min(300_000)).map(|_| random.alphanumeric()).collect(),
+        CellLimit::Any => (0..300_000).map(|_| random.alphanumeric()).collect(),
+    }
+}
+
+async fn every_column_holds_its_limit_and_can_be_indexed(server: Server) {
+    let (scratch, sink) = Scratch::prepared(server).await;
+    let sink = Arc::new(sink);
+    let limits = sink.rules().limits;
+    let texts: [String; CELLS] =
+        std::array::from_fn(|column| filling(limits[column], 41 + column as u64));
+    let row: Cells<'_> = texts.each_ref().map(|text| Some(&**text));
+    // Short rows too, so that the longest is not the only one of its page.
+    let short = cells(&[("eventName", "short"), ("eventID", "1")]);
+    sink.write(RUN, &batch(1, [log_of("a", [short, row, short])])).await.unwrap();
+    build_missing(&sink).await.unwrap();
+    assert!(sink.missing_indexes().await.unwrap().is_empty());
+    let found = all_rows(&scratch).await;
+    let longest = found.iter().max_by_key(|row| row.iter().flatten().count()).unwrap();
+    for (column, name) in COLUMNS.iter().enumerate() {
+        assert!(longest[column].as_deref() == row[column], "{name} came back otherwise");
+    }
+    // With the indexes in place it must fit as well.
+    sink.write(RUN, &batch(2, [log_of("b", [row])])).await.unwrap();
+    assert_eq!(scratch.counts().await, [4, 2, 0]);
+}
+
+async fn what_is_over_the_limit_is_rejected_with_its_text(server: Server) {
+    let (scratch, sink) = Scratch::prepared(server).await;
+    let limits = sink.rules().limits;
+    let mut rejected = 0;
+    for (column, name) in COLUMNS.iter().enumerate() {
+        let over = match limits[column] {
+            CellLimit::Chars(chars) => "é".repeat(chars + 1),
+            CellLimit::Bytes(bytes) if bytes < 100_000 => "x".repeat(bytes + 1),
+            CellLimit::Bytes(_) | CellLimit::Any => continue,
+        };
+        let marked = if *name == "eventVersion" { "eventID" } else { "eventVersion" };
+        let record = format!(r#"{{"{marked}":"1","{name}":"{over}"}}"#);
+        let json = format!(r#"{{"Records":[{record},{{"eventID":"good"}}]}}"#);
+        let object = parsed(name, &json, sink.rules());
+        let ParsedContent::Log(log) = &object.content else { unreachable!() };
+        assert_eq!((log.rows.len(), log.rejects.len()), (1, 1), "{name}");
+        sink.write(RUN, &batch(1, [object])).await.unwrap();
+        rejected += 1;
+        let uri = format!("s3://trail/{name}");
+        let found = sink.rejected_records(100).await.unwrap();
+        let found = found.iter().find(|found| found.uri == uri).unwrap();
+        assert!(found.record == record && found.reason.contains(name), "{}", found.reason);
+    }
+    let expected = match server {
+        Server::Sqlite => 0,
+        Server::Postgres => 6,
+        Server::Mysql | Server::Mariadb => 11,
+    };
+    assert_eq!(rejected, expected);
+    assert_eq!(scratch.counts().await, [expected; 3]);
+}
+
+async fn what_is_too_long_is_refused_and_never_cut(server: Server) {
+    async fn write(sink: &Database, name: &str, column: &str, text: &str) -> Result<(), SinkError> {
+        sink.write(RUN, &batch(1, [log_of(name, [cells(&[(column, text)])])])).await
+    }
+    let (scratch, sink) = Scratch::prepared(server).await;
+    for (n, column) in COLUMNS.iter().enumerate() {
+        // Past the rules, as a defect of ours would send it.
+        let CellLimit::Chars(chars) = sink.rules().limits[n] else { continue };
+        let error = write(&sink, column, column, &"é".repeat(chars + 1)).await.unwrap_err();
+        assert!(matches!(error, SinkError::Refused { .. }), "{column}: {error:?}");
+    }
+    assert_eq!(scratch.counts().await, [0; 3]);
+    write(&sink, "a", "eventID", "fits").await.unwrap();
+    assert_eq!(scratch.counts().await, [1, 1, 0]);
+}
