@@ -20,7 +20,7 @@ use crate::logging::{self, LogOptions};
 use crate::pipeline::{self, End, Plan};
 use crate::progress::Progress;
 use crate::report::{self, Bill, Live, Summary};
-use crate::sink::{Database, OpenOptions, Sink, UpgradePolicy};
+use crate::sink::{Database, OpenOptions, Sink, SinkError, UpgradePolicy};
 use crate::source::Source;
 use crate::source::local::LocalSource;
 use crate::source::s3::{S3Connector, S3Options};
@@ -62,7 +62,7 @@ pub async fn run(cli: Cli, environment: &Environment) -> Result<Exit, RunError> 
         Command::Index => {
             let settings = global.database(environment)?;
             say_database(&settings);
-            let database = Arc::new(open(&settings, LoadMethod::Insert)?);
+            let database = Arc::new(open_imported(&settings).await?);
             let built = build_missing(&database).await?;
             database.close().await;
             print(&match global.output {
@@ -74,7 +74,7 @@ pub async fn run(cli: Cli, environment: &Environment) -> Result<Exit, RunError> 
         Command::Status(args) => {
             let settings = args.settings(global.database(environment)?)?;
             say_database(&settings.database);
-            let database = open(&settings.database, LoadMethod::Insert)?;
+            let database = open_imported(&settings.database).await?;
             let lines_max = u32::try_from(settings.lines_max).unwrap_or(u32::MAX);
             let status = crate::status::read(&database, settings.part, lines_max).await?;
             database.close().await;
@@ -100,6 +100,17 @@ fn say_database(settings: &DatabaseSettings) {
 
 fn open(settings: &DatabaseSettings, load_method: LoadMethod) -> Result<Database, RunError> {
     Ok(Database::new(settings, OpenOptions { load_method })?)
+}
+
+/// Opens a database that has our tables.
+async fn open_imported(settings: &DatabaseSettings) -> Result<Database, RunError> {
+    let database = open(settings, LoadMethod::Insert)?;
+    if database.has_ledger().await? {
+        return Ok(database);
+    }
+    let what = format!("nothing was imported into {}", settings.url);
+    let hint = "`cloudtrail2sql import SOURCE` makes the tables and fills them".to_owned();
+    Err(SinkError::Unfit { what, hint }.into())
 }
 
 /// Opens every source; a name that leads nowhere ends the run before anything is written.

@@ -13,6 +13,8 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::report::visible;
+
 /// What is logged, and how.
 #[derive(Debug, Clone, Copy)]
 pub struct LogOptions {
@@ -107,9 +109,9 @@ where
         } else {
             writer.write_str(word)?;
         }
-        writeln!(writer, "{}{}", told.message, told.fields)?;
+        writeln!(writer, "{}{}", visible(&told.message), visible(&told.fields))?;
         if !told.cause.is_empty() {
-            writeln!(writer, "  caused by: {}", told.cause)?;
+            writeln!(writer, "  caused by: {}", visible(&told.cause))?;
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ mod status;
 mod survey;
 mod table;
 
-pub use format::{bytes, count, duration};
+pub use format::{bytes, count, duration, visible};
 pub use live::{Live, line};
 pub use status::{status_json, status_text};
 pub use survey::{Bill, survey_json, survey_text};

@@ -1,5 +1,6 @@
-//! Numbers for people.
+//! Numbers and names for people.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// Returns a count with thousands separators: `12,480`.
@@ -49,6 +50,23 @@ pub fn duration(time: Duration) -> String {
     if hours > 0 { format!("{hours} h {minutes:02} m") } else { format!("{minutes} m {rest:02} s") }
 }
 
+/// Returns text whose control characters are escaped: who names an object must not be able to
+/// write lines of the log, or to command the terminal.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        if character.is_control() {
+            escaped.extend(character.escape_default());
+        } else {
+            escaped.push(character);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,6 +77,17 @@ mod tests {
             [(0, "0"), (999, "999"), (1000, "1,000"), (12_480, "12,480"), (1_234_567, "1,234,567")]
         {
             assert_eq!(count(number), text);
+        }
+    }
+
+    #[test]
+    fn control_characters_are_escaped_and_nothing_else() {
+        for (text, expected) in [
+            ("two words, 日本語 🦀 \\n", "two words, 日本語 🦀 \\n"),
+            ("two\nlines", "two\\nlines"),
+            ("\u{1b}[2J\u{9b}0m\u{7f}", "\\u{1b}[2J\\u{9b}0m\\u{7f}"),
+        ] {
+            assert_eq!(visible(text), expected);
         }
     }
 

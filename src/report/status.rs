@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::table::Table;
-use super::{count, json};
+use super::{count, json, visible};
 use crate::sink::{RunLine, RunTotals};
 use crate::status::Status;
 
@@ -17,7 +17,8 @@ pub fn status_text(status: &Status) -> String {
         Status::Runs(runs) => runs_text(runs),
         Status::Failed(failed) => {
             let told = failed.iter().map(|it| {
-                format!("{}\n  {} ({})\n", it.uri, it.reason, to_second(&it.finished_at))
+                let (uri, reason) = (visible(&it.uri), visible(&it.reason));
+                format!("{uri}\n  {reason} ({})\n", to_second(&it.finished_at))
             });
             or_none(told.collect(), "no object has failed\n")
         }
@@ -28,8 +29,12 @@ pub fn status_text(status: &Status) -> String {
                     record.push('…');
                 }
                 format!(
-                    "{}\n  record {} at byte {}: {}\n  {record}\n",
-                    it.uri, it.record_index, it.offset_bytes, it.reason
+                    "{}\n  record {} at byte {}: {}\n  {}\n",
+                    visible(&it.uri),
+                    it.record_index,
+                    it.offset_bytes,
+                    it.reason,
+                    visible(&record)
                 )
             });
             or_none(told.collect(), "no record was rejected\n")

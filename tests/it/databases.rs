@@ -26,7 +26,7 @@ pub struct OwnDatabase {
     pub name: String,
     /// With the password of an administrator.
     pub url: String,
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 /// All that an import leaves, without what differs from run to run.
@@ -79,7 +79,7 @@ impl OwnDatabase {
             // An earlier test process of the same number may have been killed.
             engine.administer(&format!("DROP DATABASE IF EXISTS {name}"));
         }
-        Self { engine, name, url, folder }
+        Self { engine, name, url, _folder: folder }
     }
 
     /// Runs SQL and returns its rows.

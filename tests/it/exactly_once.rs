@@ -60,11 +60,6 @@ impl Tree {
         Self { place, engine, expected, rows, logs }
     }
 
-    /// Returns the arguments of an import of the tree.
-    fn import<'a>(&self, url: &'a str) -> Vec<&'a str> {
-        vec!["-v", "--output=json", "--database", url, "import", "--no-index", BATCH_ROWS, "logs"]
-    }
-
     /// Returns another database, with the tables, and in it nothing.
     fn empty_database(&self) -> OwnDatabase {
         let database = OwnDatabase::new(self.engine);
@@ -84,4 +79,9 @@ impl Tree {
         assert_eq!(contents.rows.len(), self.expected.rows.len(), "rows are lost, or doubled");
         assert_eq!(contents.rows, self.expected.rows, "the rows are others");
     }
+}
+
+/// Returns the arguments of an import of a tree.
+fn import(url: &str) -> Vec<&str> {
+    vec!["-v", "--output=json", "--database", url, "import", "--no-index", BATCH_ROWS, "logs"]
 }

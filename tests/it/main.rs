@@ -13,4 +13,5 @@ mod readme;
 mod s3_server;
 mod sinks;
 mod sources;
+mod structure;
 mod trail;

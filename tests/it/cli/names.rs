@@ -9,7 +9,7 @@ use crate::s3_server::{ACCESS_KEY, S3Server, SECRET_KEY};
 const FILE_BYTES_MAX: usize = 255;
 const KEY_BYTES_MAX: usize = 1_024;
 
-const ODD_NAMES: [&str; 9] = [
+const ODD_NAMES: [&str; 10] = [
     "two words.json.gz",
     " leading and trailing ",
     "it's \"quoted\" `so`.json.gz",
@@ -19,6 +19,7 @@ const ODD_NAMES: [&str; 9] = [
     "-rf.json.gz",
     "semi;colon,$HOME&(x)*?.json.gz",
     "two\nlines.json.gz",
+    "\u{1b}[31mred.json.gz",
 ];
 
 promises! {
@@ -46,9 +47,14 @@ fn import_twice(place: &Place, args: &[&str], database: &OwnDatabase, names: &[S
         let ending = format!("/{name}");
         let found = ledger.iter().filter(|line| line[0].as_deref().unwrap().ends_with(&ending));
         assert_eq!(found.count(), 2, "{name} and its broken twin are not in the ledger");
-        let broken = format!("broken/{name}\n");
+        // In one line, and without a command to the terminal.
+        let shown = name.replace('\n', "\\n").replace('\u{1b}', "\\u{1b}");
+        let broken = format!("broken/{shown}\n");
         assert!(first.stderr.contains(&broken), "{broken} is not in:\n{}", first.stderr);
     }
+    let status = place.run(&["status", "--failed", "--limit=100"]).expect(0);
+    assert_eq!(status.stdout.lines().count(), 2 * names.len(), "{}", status.shown());
+    assert!(!status.stdout.contains('\u{1b}') && !first.stderr.contains('\u{1b}'));
     let second = place.run(&args).expect(3);
     assert_eq!(second.json()["already_loaded"]["objects"], names.len(), "{}", second.shown());
     assert_eq!(second.json()["loaded"]["objects"], 0);

@@ -1,6 +1,6 @@
 //! Several imports of one folder into one database at the same time.
 
-use super::Tree;
+use super::{Tree, import};
 use crate::binary::Run;
 use crate::databases::{Engine, OwnDatabase, promises};
 
@@ -29,7 +29,7 @@ fn imports_at_once(engine: Engine, imports: usize) {
     for _ in 0..ROUNDS_MAX {
         // Into a database that none of them finds: they create it, and its tables, at once.
         let database = OwnDatabase::new(engine);
-        let args = [&tree.import(&database.url)[..], &["--fetchers=1"]];
+        let args = [&import(&database.url)[..], &["--fetchers=1"]];
         let running: Vec<_> = (0..imports).map(|_| tree.place.start(&args.concat())).collect();
         let runs: Vec<Run> = running.into_iter().map(|running| running.end().expect(3)).collect();
         tree.assert_imported(&database);

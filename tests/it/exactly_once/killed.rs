@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Tree;
+use super::{Tree, import};
 use crate::databases::{Engine, OwnDatabase, promises};
 
 /// How often a load is killed, at least.
@@ -19,7 +19,7 @@ fn a_load_killed_at_many_points_ends_like_an_undisturbed_one(engine: Engine) {
     while kills < KILLS_MIN {
         let database = OwnDatabase::new(engine);
         loop {
-            let mut running = tree.place.start(&tree.import(&database.url));
+            let mut running = tree.place.start(&import(&database.url));
             // Up to the first batch, or a few batches on, and then some way into the next one.
             let batches = random.u32(0..5);
             let is_killed = (0..batches).all(|_| running.reaches("debug: writing "));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Tree;
+use super::{Tree, import};
 use crate::databases::Engine;
 use crate::proxy::{CommitFault, Proxy};
 
@@ -46,7 +46,7 @@ fn a_lost_answer_to_a_commit_neither_loses_nor_doubles_rows(engine: Engine) {
         let (database, proxy) = (tree.empty_database(), Proxy::start(engine));
         proxy.spoil_commits(every_commits, faults);
         let url = proxy.url(&database);
-        let args = [&tree.import(&url)[..], &[writers]].concat();
+        let args = [&import(&url)[..], &[writers]].concat();
         let run = tree.place.run(&args).expect(3);
         assert!(proxy.commits() > 10 && proxy.faults_done() > 4, "{proxy:?}");
         tree.assert_imported(&database);
@@ -67,7 +67,7 @@ fn connections_cut_anywhere_neither_lose_nor_double_rows(engine: Engine) {
     let url = proxy.url(&database);
     let mut failed = 0;
     loop {
-        let run = tree.place.run(&tree.import(&url));
+        let run = tree.place.run(&import(&url));
         if run.code() == 3 {
             break;
         }
@@ -86,7 +86,7 @@ fn a_server_that_comes_back_is_waited_for(engine: Engine) {
     let (database, proxy) = (tree.empty_database(), Proxy::start(engine));
     proxy.set_delay(Duration::from_millis(2));
     let url = proxy.url(&database);
-    let mut running = tree.place.start(&tree.import(&url));
+    let mut running = tree.place.start(&import(&url));
     assert!(running.reaches("debug: loaded "), "{}", running.end().shown());
     proxy.set_down(true);
     assert!(running.reaches("trying again"), "it was not noticed: {}", running.end().shown());
@@ -99,7 +99,7 @@ fn a_slow_server_is_waited_for(engine: Engine) {
     let tree = Tree::new(engine);
     let (database, proxy) = (tree.empty_database(), Proxy::start(engine));
     proxy.set_delay(Duration::from_millis(20));
-    tree.place.run(&tree.import(&proxy.url(&database))).expect(3);
+    tree.place.run(&import(&proxy.url(&database))).expect(3);
     tree.assert_imported(&database);
 }
 
@@ -118,7 +118,7 @@ fn a_server_stays_away(engine: Engine) {
     let (database, proxy) = (tree.empty_database(), Proxy::start(engine));
     proxy.set_delay(Duration::from_millis(2));
     let url = proxy.url(&database);
-    let mut running = tree.place.start(&tree.import(&url));
+    let mut running = tree.place.start(&import(&url));
     assert!(running.reaches("debug: loaded "), "{}", running.end().shown());
     proxy.set_down(true);
     let run = running.end().expect(1);
@@ -134,6 +134,6 @@ fn a_server_stays_away(engine: Engine) {
     let rows = database.number("SELECT COUNT(*) FROM logs");
     assert!(summary["rows"].as_u64().unwrap() <= rows, "{}", run.shown());
     proxy.heal();
-    tree.place.run(&tree.import(&url)).expect(3);
+    tree.place.run(&import(&url)).expect(3);
     tree.assert_imported(&database);
 }

@@ -1,0 +1,169 @@
+//! The rules of the source code's structure, which no compiler checks.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use regex_lite::Regex;
+
+/// Where else than in `pipeline.rs` something may run by itself, what, and why.
+const EXCEPTIONS: [(&str, &str, &str); 5] = [
+    ("app.rs", "tokio::spawn", "waits for signals beside the run"),
+    ("app.rs", "watch::channel", "tells the run of a signal"),
+    ("index.rs", "JoinSet", "builds several indexes at once"),
+    ("report/live.rs", "tokio::spawn", "draws beside the run"),
+    ("source/local.rs", "spawn_blocking", "reads files, which only blocks"),
+];
+
+/// A file below `src/`.
+struct Source {
+    /// Its path below `src/`.
+    path: String,
+    /// The module of `lib.rs` that it is or belongs to.
+    module: String,
+    text: String,
+}
+
+impl Source {
+    /// Returns its lines with their numbers, without comments.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let lines = self.text.lines().enumerate();
+        lines.map(|(n, line)| (n + 1, line.split("//").next().unwrap_or_default()))
+    }
+
+    /// Returns the lines whose code matches, for people.
+    fn matches(&self, pattern: &str) -> Vec<String> {
+        let pattern = Regex::new(pattern).unwrap();
+        let lines = self.code().filter(|(_, code)| pattern.is_match(code));
+        lines.map(|(n, code)| format!("src/{}:{n}: {}", self.path, code.trim())).collect()
+    }
+}
+
+fn is_test(path: &str) -> bool {
+    path.ends_with("/tests.rs") || path.contains("/tests/")
+}
+
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))
+}
+
+/// Reads every file of the library.
+fn sources() -> Vec<Source> {
+    let files = walkdir::WalkDir::new(root()).sort_by_file_name();
+    let mut sources = Vec::new();
+    for file in files.into_iter().map(Result::unwrap).filter(|file| file.file_type().is_file()) {
+        let path = file.path().strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+        let module = path.split('/').next().unwrap().trim_end_matches(".rs").to_owned();
+        sources.push(Source { path, module, text: fs::read_to_string(file.path()).unwrap() });
+    }
+    assert!(sources.len() > 40, "only {} files were found", sources.len());
+    sources
+}
+
+/// Returns the modules in the order of `lib.rs`.
+fn modules() -> Vec<String> {
+    let lib = fs::read_to_string(root().join("lib.rs")).unwrap();
+    let declared = Regex::new(r"(?m)^(?:pub )?mod (\w+);").unwrap();
+    let modules: Vec<String> = declared.captures_iter(&lib).map(|it| it[1].to_owned()).collect();
+    assert!(modules.len() > 20, "{modules:?}");
+    modules
+}
+
+fn assert_none(found: &[String], rule: &str) {
+    assert!(found.is_empty(), "{rule}:\n{}", found.join("\n"));
+}
+
+#[test]
+fn a_module_imports_only_those_declared_above_it() {
+    let modules = modules();
+    let position = |name: &str| modules.iter().position(|module| module == name);
+    let import = Regex::new(r"\bcrate::(\w+)").unwrap();
+    let (mut upwards, mut imports) = (Vec::new(), 0);
+    for source in sources() {
+        let Some(own) = position(&source.module) else {
+            assert!(["lib", "main"].contains(&&*source.module), "{} is in no module", source.path);
+            continue;
+        };
+        assert_none(&source.matches(r"\bcrate::\{"), "this test reads one import a line");
+        for (n, code) in source.code() {
+            for name in import.captures_iter(code).map(|found| found[1].to_owned()) {
+                imports += 1;
+                // Another name is that of a macro, which stands where it is defined.
+                if position(&name).is_some_and(|other| other > own) {
+                    upwards.push(format!("src/{}:{n}: {name}", source.path));
+                }
+            }
+        }
+    }
+    assert!(imports > 100, "only {imports} imports were found");
+    assert_none(&upwards, "reading order is import order");
+}
+
+#[test]
+fn only_the_sink_knows_sql_drivers_and_only_the_s3_source_the_aws_sdk() {
+    let (mut drivers, mut sdks) = (0, 0);
+    for source in sources() {
+        let sqlx = source.matches(r"\bsqlx\b.*[:;{]|\bsqlx::");
+        let aws = source.matches(r"\baws_(config|sdk|smithy|types|credential)\w*(::|;)");
+        if source.module == "sink" {
+            drivers += sqlx.len();
+        } else {
+            assert_none(&sqlx, "only `sink` knows SQL drivers");
+        }
+        if source.path.starts_with("source/s3") {
+            sdks += aws.len();
+        } else {
+            assert_none(&aws, "only `source::s3` knows the AWS SDK");
+        }
+    }
+    assert!(drivers > 10 && sdks > 10, "{drivers} uses of sqlx, {sdks} of the AWS SDK");
+}
+
+#[test]
+fn sources_and_sinks_never_meet() {
+    for source in sources() {
+        match &*source.module {
+            "source" => assert_none(&source.matches(r"\bcrate::sink\b"), "sources know no sink"),
+            "sink" => assert_none(&source.matches(r"\bcrate::source\b"), "sinks know no source"),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn channels_and_tasks_are_in_the_pipeline_and_the_listed_exceptions() {
+    let words = [
+        "tokio::spawn",
+        "thread::spawn",
+        "spawn_blocking",
+        "JoinSet",
+        "mpsc::",
+        "watch::channel",
+        "broadcast::",
+        "oneshot::",
+    ];
+    let mut used = BTreeSet::new();
+    let is_free = |path: &str| path == "pipeline.rs" || is_test(path);
+    for source in sources().iter().filter(|source| !is_free(&source.path)) {
+        for word in words {
+            let found = source.matches(&format!(r"\b{word}"));
+            let exception =
+                EXCEPTIONS.iter().find(|(path, what, _)| *path == source.path && *what == word);
+            match exception {
+                Some(exception) if !found.is_empty() => drop(used.insert(exception)),
+                _ => assert_none(&found, "only the pipeline has channels and tasks"),
+            }
+        }
+    }
+    for exception in &EXCEPTIONS {
+        assert!(used.contains(exception), "{exception:?} is an exception no longer");
+    }
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    for source in sources().iter().filter(|source| !is_test(&source.path)) {
+        let first = source.text.lines().next().unwrap_or_default();
+        assert!(first.starts_with("//! "), "src/{} begins without a doc", source.path);
+    }
+}
