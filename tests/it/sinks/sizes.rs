@@ -83,7 +83,7 @@ async fn many_large_rows_go_in_several_statements(server: Server) {
         // 64 of them, 19 MB, are more than a statement's limit on each of the databases, and than
         // the packet of a MariaDB server as it is delivered.
         let row = cells(&[("requestParameters", &text)]);
-        sink.write(RUN, &batch(1, [log_of("a", [row; 65])])).await.unwrap();
+        sink.write(RUN, &batch(1, [log_of("a", vec![row; 65])])).await.unwrap();
         let whole = "(SELECT 1 AS one FROM logs WHERE length(requestParameters) = 300000) AS whole";
         assert_eq!(scratch.count(whole).await, 65, "{way:?}");
     }
