@@ -232,7 +232,12 @@ connection_over_sqlx! { PostgresLink, PgArguments,
         chunk.extend_from_slice(COPY_TRAILER);
         copy.send(&*chunk).await?;
         let rows = copy.finish().await?;
-        assert_eq!(rows, batch.rows() as u64, "PostgreSQL counted other rows than we sent");
+        if rows != batch.rows() as u64 {
+            // A trigger or a rule of the user's took rows away, or added some.
+            let sent = batch.rows();
+            let told = format!("{sent} rows were sent, and the table took {rows}");
+            return Err(sqlx::Error::InvalidArgument(told));
+        }
         Ok(true)
     }
 }

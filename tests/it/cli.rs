@@ -79,7 +79,8 @@ fn several_sources_that_overlap_load_each_object_once() {
     let run = place.run(&["--output", "json", "import", &file, "AWSLogs", &file]).expect(0);
     let summary = run.json();
     assert_eq!(summary["rows"], 7, "{}", run.shown());
-    assert_eq!(summary["listed"]["objects"], 7);
+    // The digest is in a folder that is not listed.
+    assert_eq!(summary["listed"]["objects"], 6);
     assert_eq!(summary["already_loaded"]["objects"], 2);
 }
 
