@@ -7,6 +7,7 @@
 //! answer to the commit was lost; then only [`Sink::seen`] can tell.
 
 mod connection;
+mod driver;
 #[cfg(test)]
 pub(crate) mod memory;
 mod mysql;

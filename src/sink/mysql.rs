@@ -8,8 +8,8 @@ use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDat
 use sqlx::{ConnectOptions, Connection as _};
 
 use super::connection::{Cell, CellType, Connection, Value, connection_over_sqlx, quoted, sql};
+use super::driver::{Driver, Meaning, Misfit, timed_out};
 use super::schema::{Dialect, INDEXES, Index, MYSQL_TYPES, other_columns};
-use super::sql::{Driver, Meaning, Misfit, timed_out};
 use crate::record::COLUMNS;
 
 /// Most of what one statement may carry; larger ones gain nothing and cost memory twice.

@@ -9,8 +9,8 @@ use sqlx::{ConnectOptions, Connection as _};
 
 use super::BoxError;
 use super::connection::{Cell, CellType, Connection, connection_over_sqlx, quoted, sql};
-use super::schema::{Dialect, Index, other_columns};
-use super::sql::{Driver, Meaning, Misfit, OpenOptions};
+use super::driver::{Driver, Meaning, Misfit};
+use super::schema::{Dialect, Index, create_index_statements, other_columns};
 use crate::batch::{Batch, ParsedObject};
 use crate::config::LoadMethod;
 use crate::record::COLUMNS;
@@ -40,10 +40,10 @@ impl fmt::Debug for PostgresDriver {
 }
 
 impl PostgresDriver {
-    pub(super) fn new(url: &str, options: OpenOptions) -> Result<Self, sqlx::Error> {
+    pub(super) fn new(url: &str, load_method: LoadMethod) -> Result<Self, sqlx::Error> {
         let connect: PgConnectOptions = url.parse()?;
         let connect = connect.application_name("cloudtrail2sql").disable_statement_logging();
-        Ok(Self { options: connect, load_method: options.load_method })
+        Ok(Self { options: connect, load_method })
     }
 
     fn database_name(&self) -> &str {
@@ -181,12 +181,7 @@ impl Driver for PostgresDriver {
     }
 
     fn index_statements(&self, missing: &[Index]) -> Vec<(Vec<Index>, String)> {
-        let build = |index: &Index| {
-            let create =
-                format!("CREATE INDEX IF NOT EXISTS {} ON logs ({})", index.name, index.column);
-            (vec![*index], create)
-        };
-        missing.iter().map(build).collect()
+        create_index_statements(missing)
     }
 
     fn has_ledger_sql(&self) -> &'static str {

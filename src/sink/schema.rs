@@ -135,6 +135,16 @@ impl Index {
     }
 }
 
+/// Returns a statement for each index, for databases that build one at a time.
+pub(super) fn create_index_statements(missing: &[Index]) -> Vec<(Vec<Index>, String)> {
+    let build = |index: &Index| {
+        let create =
+            format!("CREATE INDEX IF NOT EXISTS {} ON logs ({})", index.name, index.column);
+        (vec![*index], create)
+    };
+    missing.iter().map(build).collect()
+}
+
 /// The indexes of the post-load step: the tutorial's five, and one on the time.
 pub const INDEXES: [Index; 6] = [
     Index::on("eventTime", "logs_eventtime"),

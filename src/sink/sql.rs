@@ -1,22 +1,19 @@
-//! The one transaction, for all databases, and the one pool of connections.
-//!
-//! A batch is one transaction: replaced ledger lines go, new ledger lines come, then rejects,
-//! then rows. The ledger comes first because its primary key decides between two imports of the
-//! same object: the loser learns it before it has sent its rows.
+//! One database with our tables: how it is prepared, and its one pool of connections.
 //!
 //! A connection that fails is dropped, which rolls back. Only the loser of a conflict rolls back
 //! itself and keeps its connection. None is ever given back inside a transaction.
 
 use std::collections::HashMap;
 use std::fmt;
+use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use sqlx::SqlStr;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::connection::{Cell, CellType, Cells, Connection, Value, sql};
+use super::driver::{Driver, Meaning, Misfit, timed_out};
 use super::schema::{Dialect, INDEXES, Index, limits};
 use super::{BoxError, SinkError, mysql, postgres, sqlite};
 use crate::config::{Database as DatabaseSettings, Engine, LoadMethod};
@@ -55,73 +52,12 @@ pub struct OpenOptions {
     pub load_method: LoadMethod,
 }
 
-/// What a database's error means to us; decided once, by its driver.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Meaning {
-    /// Try again.
-    Transient,
-    /// A line of the ledger is there already.
-    Conflict,
-    /// The data is at fault.
-    Refused,
-    /// The database does not exist yet.
-    NoDatabase,
-    /// The account may not; the hint says what it needs.
-    Forbidden(String),
-    /// Nothing helps; the hint says what the user can do.
-    Fatal(Option<String>),
-}
-
 /// A connection in use, and the right to have one.
 struct Lease<'d> {
     /// What it is used for, as errors say it.
     doing: &'static str,
     connection: Box<dyn Connection>,
     _permit: SemaphorePermit<'d>,
-}
-
-/// What is wrong with a `logs` table, and the SQL that would mend it, if any would.
-#[derive(Debug)]
-pub(super) struct Misfit {
-    pub(super) what: String,
-    pub(super) statements: Vec<String>,
-}
-
-/// What differs between the databases.
-#[async_trait]
-pub(super) trait Driver: Send + Sync + fmt::Debug {
-    fn dialect(&self) -> Dialect;
-
-    /// How many connections may be open at once.
-    fn connections_max(&self) -> usize;
-
-    /// How many index builds run side by side.
-    fn index_width(&self) -> usize;
-
-    async fn connect(&self) -> Result<Box<dyn Connection>, sqlx::Error>;
-
-    fn meaning(&self, error: &dyn sqlx::error::DatabaseError) -> Meaning;
-
-    /// Creates the database itself; one that exists by now is fine.
-    async fn create_database(&self) -> Result<(), sqlx::Error>;
-
-    /// Returns what would make it possible to create the database.
-    fn create_database_hint(&self) -> String;
-
-    async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError>;
-
-    /// Checks an existing `logs` table; none is fine.
-    async fn misfit(&self, connection: &mut dyn Connection) -> Result<Option<Misfit>, sqlx::Error>;
-
-    /// Returns the SQL of a query whose text column names each column an index of `logs` leads
-    /// with.
-    fn indexed_columns_sql(&self) -> &'static str;
-
-    /// Returns the statements that build the indexes, each with the indexes it builds.
-    fn index_statements(&self, missing: &[Index]) -> Vec<(Vec<Index>, String)>;
-
-    /// Returns the SQL of a query that answers one integer: whether the ledger's table exists.
-    fn has_ledger_sql(&self) -> &'static str;
 }
 
 /// A database with our tables.
@@ -151,7 +87,9 @@ impl Database {
         let url = settings.url.expose();
         let driver = match settings.url.engine() {
             Engine::Sqlite => sqlite::SqliteDriver::new(url).map(into_dyn),
-            Engine::Postgres => postgres::PostgresDriver::new(url, options).map(into_dyn),
+            Engine::Postgres => {
+                postgres::PostgresDriver::new(url, options.load_method).map(into_dyn)
+            }
             Engine::Mysql => mysql::MysqlDriver::new(url).map(into_dyn),
         }
         .map_err(|error| SinkError::Fatal {
@@ -219,7 +157,7 @@ impl Database {
                 Ok(true)
             }
             Err(error) if self.meaning(&error) == Meaning::NoDatabase => Ok(false),
-            Err(error @ sqlx::Error::Io(_)) => {
+            Err(error @ sqlx::Error::Io(_)) if self.meaning(&error) == Meaning::Transient => {
                 let hint = Some("check host and port, and that the server runs".to_owned());
                 Err(SinkError::Fatal { doing, source: unwrapped(error), hint })
             }
@@ -386,6 +324,12 @@ impl Database {
             sqlx::Error::Database(error) => self.driver.meaning(&**error),
             sqlx::Error::InvalidArgument(_) | sqlx::Error::Encode(_) => Meaning::Refused,
             sqlx::Error::Configuration(_) | sqlx::Error::Tls(_) => Meaning::Fatal(None),
+            // That is how rustls's refusal of a certificate arrives.
+            sqlx::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+                let hint = "name the CA that signed the server's certificate (`ca_file` in \
+                            db.toml), or choose another TLS mode";
+                Meaning::Fatal(Some(hint.to_owned()))
+            }
             _ => Meaning::Transient,
         }
     }
@@ -425,11 +369,6 @@ fn unwrapped(error: sqlx::Error) -> BoxError {
         | sqlx::Error::Decode(error) => error,
         other => other.into(),
     }
-}
-
-pub(super) fn timed_out(what: &str, after: Duration) -> sqlx::Error {
-    let text = format!("{what} within {} s", after.as_secs());
-    sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, text))
 }
 
 fn unfit(misfit: &Misfit) -> SinkError {

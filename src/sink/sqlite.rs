@@ -13,8 +13,8 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection as _};
 
 use super::connection::{CellType, Connection, connection_over_sqlx, sql};
-use super::schema::{Dialect, Index, other_columns};
-use super::sql::{Driver, Meaning, Misfit};
+use super::driver::{Driver, Meaning, Misfit};
+use super::schema::{Dialect, Index, create_index_statements, other_columns};
 use crate::record::COLUMNS;
 
 /// How long to wait for another process's transaction.
@@ -133,12 +133,7 @@ impl Driver for SqliteDriver {
     }
 
     fn index_statements(&self, missing: &[Index]) -> Vec<(Vec<Index>, String)> {
-        let build = |index: &Index| {
-            let create =
-                format!("CREATE INDEX IF NOT EXISTS {} ON logs ({})", index.name, index.column);
-            (vec![*index], create)
-        };
-        missing.iter().map(build).collect()
+        create_index_statements(missing)
     }
 
     fn has_ledger_sql(&self) -> &'static str {

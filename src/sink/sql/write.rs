@@ -1,4 +1,8 @@
-//! The one transaction, and the ledger's lines.
+//! The one transaction, for all databases, and the ledger's lines.
+//!
+//! Replaced ledger lines go, new ledger lines come, then rejects, then rows. The ledger comes first
+//! because its primary key decides between two imports of the same object: the loser learns it
+//! before it has sent its rows.
 
 use std::collections::HashMap;
 use std::sync::PoisonError;
@@ -8,9 +12,10 @@ use async_trait::async_trait;
 use sqlx::SqlStr;
 
 use super::super::connection::{CellType, Cells, Connection, Value, sql};
+use super::super::driver::{Meaning, timed_out};
 use super::super::schema::{Dialect, LOGS, OBJECTS, REJECTS, Table};
 use super::super::{Sink, SinkError};
-use super::{Database, Meaning, timed_out, unwrapped};
+use super::{Database, unwrapped};
 use crate::batch::{Batch, ParsedContent, ParsedObject};
 use crate::ledger::{Line, Outcome};
 use crate::object::ObjectId;
