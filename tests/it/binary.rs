@@ -146,10 +146,10 @@ impl Running {
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
-    /// Ends the program as a power cut would.
-    pub fn kill(mut self) {
+    /// Ends the program as a power cut would; returns whether it had not ended before.
+    pub fn kill(mut self) -> bool {
         let _ = self.child.kill();
-        self.child.wait().unwrap();
+        self.child.wait().unwrap().signal() == Some(9)
     }
 
     /// Waits for the end.

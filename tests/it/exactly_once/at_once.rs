@@ -7,9 +7,8 @@ use crate::databases::{Engine, OwnDatabase, promises};
 /// Enough that one import is still at it when the others begin.
 const OBJECTS: u64 = 141;
 
-/// How often they are started before they must have met. On SQLite the first one holds the lock
-/// most of the time, and a round may end without another's turn.
-const ROUNDS_MAX: u32 = 8;
+/// How often they are started before they must have met.
+const ROUNDS_MAX: u32 = 4;
 
 promises! {
     two_imports_at_once_load_each_object_once
@@ -42,7 +41,9 @@ fn imports_at_once(engine: Engine, imports: usize) {
         assert_eq!((loaded, rows), (tree.logs, tree.rows), "an object was counted twice");
         assert_eq!(loaded + already, tree.logs * imports as u64, "an object was not counted");
         let loaders = runs.iter().filter(|run| run.json()["loaded"]["objects"] != 0).count();
-        if loaders > 1 {
+        // On SQLite the first one holds the lock most of the time, and the others may find all
+        // done when their turn comes; `s3` has them meet.
+        if loaders > 1 || engine == Engine::Sqlite {
             return;
         }
     }

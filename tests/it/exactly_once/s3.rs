@@ -1,6 +1,8 @@
 //! From S3, through the program, into SQLite.
 
-use crate::binary::{Place, Run};
+use std::time::Duration;
+
+use crate::binary::{Place, Run, Running};
 use crate::databases::{Engine, OwnDatabase};
 use crate::logs::log_gz;
 use crate::s3_server::{ACCESS_KEY, Fault, Op, S3Server, SECRET_KEY};
@@ -29,9 +31,14 @@ impl Bucket {
     }
 
     fn import(&self) -> Run {
+        self.start(&[]).end()
+    }
+
+    fn start(&self, args: &[&str]) -> Running {
         let endpoint_url = self.server.endpoint_url();
-        let args = ["--output=json", "import", "--endpoint-url", &endpoint_url, "s3://trail/logs/"];
-        self.place.run(&args)
+        let import =
+            ["--output=json", "import", "--endpoint-url", &endpoint_url, "s3://trail/logs/"];
+        self.place.start(&[&import[..], args].concat())
     }
 
     fn assert_imported(&self) {
@@ -110,6 +117,24 @@ fn credentials_that_expire_end_the_run_and_the_same_command_goes_on() {
     bucket.server.heal();
     let run = bucket.import().expect(0);
     assert_eq!(run.json()["already_loaded"]["objects"], objects("loaded"), "{}", run.shown());
+    bucket.assert_imported();
+}
+
+#[test]
+fn three_imports_at_once_of_a_slow_bucket_load_each_object_once() {
+    let bucket = Bucket::with(141);
+    // Slow enough that none of them holds SQLite's lock for long, and all of them load.
+    bucket.server.set_latency(Duration::from_millis(10));
+    let running: Vec<Running> =
+        (0..3).map(|_| bucket.start(&["--no-index", "--fetchers=1", "--batch-rows=1"])).collect();
+    let runs: Vec<Run> = running.into_iter().map(|running| running.end().expect(0)).collect();
+    let counts = |fate: &str| -> Vec<u64> {
+        runs.iter().map(|run| run.json()[fate]["objects"].as_u64().unwrap()).collect()
+    };
+    let (loaded, already_loaded) = (counts("loaded"), counts("already_loaded"));
+    assert_eq!(loaded.iter().sum::<u64>(), 141, "{loaded:?}");
+    assert_eq!(already_loaded.iter().sum::<u64>(), 2 * 141, "{already_loaded:?}");
+    assert!(loaded.iter().filter(|count| **count > 0).count() > 1, "they never met: {loaded:?}");
     bucket.assert_imported();
 }
 
