@@ -28,8 +28,16 @@ fn imports_at_once(engine: Engine, imports: usize) {
     for _ in 0..ROUNDS_MAX {
         // Into a database that none of them finds: they create it, and its tables, at once.
         let database = OwnDatabase::new(engine);
-        let args = [&import(&database.url)[..], &["--fetchers=1"]];
-        let running: Vec<_> = (0..imports).map(|_| tree.place.start(&args.concat())).collect();
+        let running: Vec<_> = (0..imports)
+            .map(|n| {
+                // Each begins elsewhere, so that not one of them is always a step ahead.
+                let mut folders = ["logs/0", "logs/1", "logs/2"];
+                folders.rotate_left(n);
+                let mut args = import(&database.url);
+                assert_eq!(args.pop(), Some("logs"));
+                tree.place.start(&[&args[..], &["--fetchers=1"], &folders].concat())
+            })
+            .collect();
         let runs: Vec<Run> = running.into_iter().map(|running| running.end().expect(3)).collect();
         tree.assert_imported(&database);
         let sum = |count: fn(&serde_json::Value) -> u64| -> u64 {
