@@ -56,7 +56,9 @@ fn every_page_of_a_bucket_is_imported_once() {
     let bucket = Bucket::with(OBJECTS);
     let run = bucket.import().expect(0);
     assert_eq!(run.json()["loaded"]["objects"], OBJECTS, "{}", run.shown());
-    assert_eq!(bucket.server.calls(Op::ListObjectsV2), 3);
+    // Three pages; more where idle listers split what is left.
+    let lists = bucket.server.calls(Op::ListObjectsV2);
+    assert!((3..30).contains(&lists), "{lists} requests");
     bucket.assert_imported();
     let fetched = bucket.server.calls(Op::GetObject);
     bucket.server.put("trail", &key(7_000), log_gz(&["record 7000"]));
