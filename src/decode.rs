@@ -73,6 +73,15 @@ pub fn decoded_bytes_hint(stored: &[u8]) -> usize {
 ///
 /// Zero bytes after the last member are padding, as for gzip(1).
 ///
+/// ```
+/// use cloudtrail2sql::decode::{DecodeError, decode};
+///
+/// // Plain bytes pass; the limit holds for them, too.
+/// assert_eq!(*decode(b"{}", 2)?, *b"{}");
+/// assert!(matches!(decode(b"{ }", 2), Err(DecodeError::TooLarge { limit_bytes: 2 })));
+/// # Ok::<(), DecodeError>(())
+/// ```
+///
 /// # Errors
 /// See [`DecodeError`]; plain bytes can only be too large.
 pub fn decode(stored: &[u8], limit_bytes: u64) -> Result<Cow<'_, [u8]>, DecodeError> {

@@ -194,6 +194,17 @@ impl Selection {
     }
 
     /// Returns whether an object is chosen; one that is laid out otherwise only if all are.
+    ///
+    /// ```
+    /// use cloudtrail2sql::layout::Selection;
+    ///
+    /// let selection = Selection { from: Some("2026-01-15".parse()?), ..Selection::default() };
+    /// let trail = "s3://b/AWSLogs/111122223333/CloudTrail/eu-central-1";
+    /// assert!(selection.has(&format!("{trail}/2026/01/15/x.json.gz")));
+    /// assert!(!selection.has(&format!("{trail}/2026/01/14/x.json.gz")));
+    /// assert!(!selection.has("s3://b/x.json.gz"));
+    /// # Ok::<(), jiff::Error>(())
+    /// ```
     pub fn has(&self, uri: &str) -> bool {
         if self.is_all() {
             return true;

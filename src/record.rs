@@ -164,6 +164,18 @@ pub enum ParseError {
 
 /// Reads one object's decoded bytes.
 ///
+/// ```
+/// use cloudtrail2sql::record::{CellRules, Content, parse};
+///
+/// let json = br#"{"Records":[{"eventID":"a","eventName":"GetObject"}, 42]}"#;
+/// let Content::Log(log) = parse(json, &CellRules::ANY)? else { panic!("these are records") };
+/// assert_eq!((log.records(), log.rows.len()), (2, 1));
+/// let row = log.rows.iter().next().unwrap();
+/// assert_eq!((row[4], row[13]), (Some("GetObject"), Some("a")));
+/// assert_eq!(log.rejects[0].reason, "not an object, but a number");
+/// # Ok::<(), cloudtrail2sql::record::ParseError>(())
+/// ```
+///
 /// # Errors
 /// The bytes are no JSON text, or `Records` is no array: see [`ParseError`].
 pub fn parse(json: &[u8], rules: &CellRules) -> Result<Content, ParseError> {
