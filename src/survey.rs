@@ -12,7 +12,7 @@ use crate::source::Source;
 
 /// Objects that are read for the estimate. They are those with the smallest hashes: a fair sample,
 /// and the same one next time.
-const SAMPLE_OBJECTS_MAX: usize = 50;
+const SAMPLE_OBJECTS_MAX: usize = 64;
 
 /// What a run would find.
 #[derive(Debug, Clone, Default)]
