@@ -78,7 +78,8 @@ fn main() {
     }
     for (name, url) in databases {
         let seconds = |run: &Value| run["load_seconds"].as_f64().unwrap();
-        let first = run(&server, folder.path(), url.as_deref(), &["--no-index"]);
+        let first =
+            run(&server, folder.path(), url.as_deref(), &["--no-index", "--fetchers", "128"]);
         let (again, alone) = (0..3)
             .map(|_| {
                 let again = run(&server, folder.path(), url.as_deref(), &["--no-index"]);

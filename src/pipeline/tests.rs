@@ -179,7 +179,7 @@ async fn a_run_that_is_dropped_in_a_hanging_write_can_be_done_again() {
         let sources: Vec<Arc<dyn Source>> = vec![Arc::clone(&source) as Arc<dyn Source>];
         let running =
             run(plan(), sources, Arc::clone(&sink) as Arc<dyn Sink>, 0, Arc::default(), stopped);
-        assert!(tokio::time::timeout(Duration::from_secs(3_600), running).await.is_err());
+        assert!(tokio::time::timeout(Duration::from_hours(1), running).await.is_err());
         sink.state().write_faults.clear();
         assert_next_run_completes(&source, &sink).await;
     }
@@ -267,7 +267,7 @@ async fn a_stop_ends_a_listing_that_hangs() {
     source.cut_listing(2, Cue::Hang);
     let (stop, stopped) = watch::channel(false);
     let stopping = async {
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
         stop.send_replace(true);
     };
     let (left, ()) = tokio::join!(run_with(plan(), [source], &sink, stopped), stopping);

@@ -18,7 +18,7 @@ use super::schema::{Dialect, Index, create_index_statements, other_columns};
 use crate::record::COLUMNS;
 
 /// How long to wait for another process's transaction.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+const BUSY_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Pages of a file that we create. Larger pages make fewer, larger writes.
 const PAGE_BYTES: u32 = 16_384;

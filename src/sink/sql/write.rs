@@ -22,7 +22,7 @@ use crate::object::ObjectId;
 use crate::record::{CellRules, Kind, Log};
 
 /// How long one batch may take, waiting for another import's locks included.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+const WRITE_TIMEOUT: Duration = Duration::from_mins(15);
 
 #[async_trait]
 impl Sink for Database {
