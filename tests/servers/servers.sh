@@ -78,31 +78,46 @@ start_processes() {
   # Not below TMPDIR: a socket's path has at most 107 bytes.
   FOLDER=$(mktemp -d /tmp/cloudtrail2sql-tests.XXXXXX)
   chmod 755 "$FOLDER"
+  for name in "$@"; do start_process "$name" "$password"; done
+  for name in "$@"; do wait_for "$name" "$password"; done
+}
+
+# start_process NAME PASSWORD: starts one server in the background.
+start_process() {
+  local name=$1 password=$2
+  mkdir "$FOLDER/$name"
   # With job control each server is a process group of its own: Ctrl-C reaches it
   # through our cleanup only, and one that is still being fetched ends as a whole.
   set -m
-  for name in "$@"; do
-    mkdir "$FOLDER/$name"
-    (
-      umask 022
-      # Not joined by `&&`, which would switch `set -e` off in both.
-      fetch_tree "$name"
-      "serve_$name" "$FOLDER/$name" "${PORTS[$name]}" "$password" >"$FOLDER/$name/log" 2>&1
-    ) &
-    PIDS[$name]=$!
-  done
+  (
+    umask 022
+    # Not joined by `&&`, which would switch `set -e` off in both.
+    fetch_tree "$name"
+    "serve_$name" "$FOLDER/$name" "${PORTS[$name]}" "$password" >"$FOLDER/$name/log" 2>&1
+  ) &
+  PIDS[$name]=$!
   set +m
-  for name in "$@"; do wait_for "$name"; done
 }
 
-# wait_for NAME: returns when the server takes connections.
+# wait_for NAME PASSWORD: returns when the server takes connections.
+#
+# One that ends before that is started once more, in a new folder and on another
+# port: on a busy machine a port may be taken meanwhile, and MariaDB's own set-up
+# was seen to fail once.
 wait_for() {
-  local name=$1 seconds_max=$START_SECONDS_MAX deadline
+  local name=$1 password=$2 seconds_max=$START_SECONDS_MAX deadline is_again=
   if [ ! -d "$(tree "$name")" ]; then seconds_max=$FETCH_SECONDS_MAX; fi
   deadline=$((SECONDS + seconds_max))
   until "${name}_is_ready" "$FOLDER/$name"; do
     if ! kill -0 "${PIDS[$name]}" 2>/dev/null; then
-      fail "$name did not start" "$(tail -n 20 "$FOLDER/$name/log" 2>/dev/null)"
+      if [ -n "$is_again" ]; then
+        fail "$name did not start" "$(tail -n 60 "$FOLDER/$name/log" 2>/dev/null)"
+      fi
+      note "$name did not start; trying once more"
+      is_again=yes
+      mv "$FOLDER/$name" "$FOLDER/$name-first"
+      pick_port "$name"
+      start_process "$name" "$password"
     fi
     if ((SECONDS > deadline)); then
       fail "$name is not ready after $seconds_max seconds" "$(tail -n 20 "$FOLDER/$name/log" 2>/dev/null)"
