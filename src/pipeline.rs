@@ -18,10 +18,11 @@ mod prepare;
 mod triage;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{Mutex as AsyncMutex, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tracing::debug;
 
 use crate::batch::{Batch, BatchLimits, Batcher, ParsedObject};
@@ -46,9 +47,9 @@ const JOBS_QUEUED_MAX: usize = 1_000;
 /// Parsed objects that wait to be batched; their bytes are in the budget.
 const PARSED_QUEUED_MAX: usize = 64;
 
-/// How long the batcher waits for more before it hands on what it has, so that rows show up, and
-/// the budget comes back, when objects are slow to come.
-const IDLE_FLUSH: Duration = Duration::from_millis(500);
+/// How long a batch may wait for more objects, so that rows show up, and the budget comes back,
+/// when objects are slow to come.
+const BATCH_AGE_MAX: Duration = Duration::from_millis(500);
 
 /// How one run is done.
 #[derive(Debug, Clone)]
@@ -283,13 +284,19 @@ async fn gather(
     batches: mpsc::Sender<Batch>,
 ) -> Result<(), SinkError> {
     let mut gathered = Batcher::new(limits);
+    let mut opened = Instant::now();
     loop {
-        let batch = match tokio::time::timeout(IDLE_FLUSH, parsed.recv()).await {
+        let age_left = BATCH_AGE_MAX.saturating_sub(opened.elapsed());
+        let batch = match tokio::time::timeout(age_left, parsed.recv()).await {
             Ok(Some(object)) => gathered.push(object),
             Ok(None) => break,
-            Err(_idle) => gathered.finish(),
+            Err(_too_old) => None,
         };
-        if let Some(batch) = batch {
+        let is_too_old = opened.elapsed() >= BATCH_AGE_MAX;
+        if batch.is_some() || is_too_old {
+            opened = Instant::now();
+        }
+        for batch in batch.into_iter().chain(is_too_old.then(|| gathered.finish()).flatten()) {
             let _ = batches.send(batch).await;
         }
     }

@@ -1,7 +1,5 @@
 use std::collections::BTreeSet;
 
-use tokio::time::Instant;
-
 use self::memory_source::{Cue, MemorySource, gz, id, log_gz, name};
 use super::*;
 use crate::decode::is_gzip;
@@ -303,7 +301,7 @@ async fn rows_show_up_while_the_listing_is_slow() {
     let running = run_with(plan(), [source], &sink, stopped);
     tokio::select! {
         _ = running => panic!("the run ended"),
-        waited = looking => assert!(waited <= 2 * IDLE_FLUSH, "{waited:?}"),
+        waited = looking => assert!(waited <= 2 * BATCH_AGE_MAX, "{waited:?}"),
     }
     assert_eq!(sink.rows(), 3);
 }
