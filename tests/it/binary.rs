@@ -227,12 +227,29 @@ impl Run {
         let mut shown = format!("exit code: {}\n", self.status.code().unwrap_or(-1));
         for (name, text) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
             if !text.is_empty() {
-                let text = steady(text, &self.folder);
+                let text = steady(&losses_sorted(text), &self.folder);
                 write!(shown, "──── {name}\n{text}").unwrap();
             }
         }
         shown
     }
+}
+
+/// Puts the losses that a run told of into an order: fetchers race.
+fn losses_sorted(text: &str) -> String {
+    let mut blocks: Vec<String> = Vec::new();
+    for line in text.split_inclusive('\n') {
+        match blocks.last_mut() {
+            Some(block) if line.starts_with("  caused by: ") => block.push_str(line),
+            _ => blocks.push(line.to_owned()),
+        }
+    }
+    let starts = ["error: cannot load ", "error: rejected ", "error: replaced "];
+    let is_loss = |block: &String| starts.iter().any(|start| block.starts_with(start));
+    let mut losses: Vec<String> = blocks.iter().filter(|block| is_loss(block)).cloned().collect();
+    losses.sort_unstable_by(|a, b| b.cmp(a));
+    let place = |block| if is_loss(&block) { losses.pop().unwrap() } else { block };
+    blocks.into_iter().map(place).collect()
 }
 
 /// Replaces what differs from run to run. A time is as wide as what stands for it, so that
