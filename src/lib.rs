@@ -3,7 +3,7 @@
 //! # The way of the data
 //!
 //! ```text
-//! SOURCE ─list pages─▶ [object] ─ledger: new / seen / changed─▶ job
+//! SOURCE ─list steps─▶ [object] ─ledger: new / seen / changed─▶ job
 //!    ═ bounded queue ═▶ fetch → decode → parse ─▶ parsed object
 //!    ═ bounded queue ═▶ batcher ─▶ batch ─▶ load: rows + ledger lines, one transaction
 //!    ─▶ post-load: build the missing indexes ─▶ summary

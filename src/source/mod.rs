@@ -1,4 +1,4 @@
-//! Where logs come from: listing objects in pages, and fetching one object's bytes.
+//! Where logs come from: listing objects in steps, and fetching one object's bytes.
 //!
 //! A source knows nothing of CloudTrail's JSON and nothing of databases. Listing streams: memory
 //! does not grow with the number of objects.
