@@ -4,7 +4,7 @@
 //! nothing else shares it.
 
 use async_trait::async_trait;
-use sqlx::{Arguments, AssertSqlSafe, Encode, SqlSafeStr, SqlStr, Type};
+use sqlx::{Arguments, Encode, Type};
 
 use crate::batch::Batch;
 
@@ -81,15 +81,15 @@ pub(super) type Cells = Vec<Cell>;
 #[async_trait]
 pub(super) trait Connection: Send {
     /// Runs one statement, prepared and kept; returns how many rows it changed.
-    async fn execute(&mut self, sql: SqlStr, values: &[Value<'_>]) -> Result<u64, sqlx::Error>;
+    async fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64, sqlx::Error>;
 
     /// Runs SQL that binds nothing, as it is: transaction control, settings, DDL.
-    async fn run(&mut self, sql: SqlStr) -> Result<(), sqlx::Error>;
+    async fn run(&mut self, sql: &str) -> Result<(), sqlx::Error>;
 
     /// Runs a query and reads every row.
     async fn query(
         &mut self,
-        sql: SqlStr,
+        sql: &str,
         values: &[Value<'_>],
         types: &[CellType],
     ) -> Result<Vec<Cells>, sqlx::Error>;
@@ -112,12 +112,6 @@ pub(super) trait Connection: Send {
     async fn close(self: Box<Self>);
 }
 
-/// Wraps SQL that was made at run time; every part of it is a constant of this folder, or an
-/// identifier quoted by [`quoted`].
-pub(super) fn sql(text: impl Into<String>) -> SqlStr {
-    AssertSqlSafe(text.into()).into_sql_str()
-}
-
 /// Returns an identifier in the quotes of the dialect.
 pub(super) fn quoted(name: &str, quote: char) -> String {
     let doubled = name.replace(quote, &format!("{quote}{quote}"));
@@ -125,12 +119,12 @@ pub(super) fn quoted(name: &str, quote: char) -> String {
 }
 
 /// Binds values for any driver.
-pub(super) fn bind<A>(values: &[Value<'_>]) -> Result<A, sqlx::Error>
+pub(super) fn bind<'v, A>(values: &[Value<'v>]) -> Result<A, sqlx::Error>
 where
-    A: Arguments,
-    for<'v> Option<&'v str>: Encode<'v, A::Database> + Type<A::Database>,
-    for<'v> &'v [u8]: Encode<'v, A::Database> + Type<A::Database>,
-    for<'v> i64: Encode<'v, A::Database> + Type<A::Database>,
+    A: Arguments<'v>,
+    Option<&'v str>: Encode<'v, A::Database> + Type<A::Database>,
+    &'v [u8]: Encode<'v, A::Database> + Type<A::Database>,
+    i64: Encode<'v, A::Database> + Type<A::Database>,
 {
     let mut arguments = A::default();
     arguments.reserve(values.len(), values.iter().map(Value::wire_bytes).sum());
@@ -155,7 +149,7 @@ macro_rules! connection_over_sqlx {
 
         async fn execute(
             &mut self,
-            sql: sqlx::SqlStr,
+            sql: &str,
             values: &[crate::sink::connection::Value<'_>],
         ) -> Result<u64, sqlx::Error> {
             let arguments: $arguments = crate::sink::connection::bind(values)?;
@@ -163,13 +157,13 @@ macro_rules! connection_over_sqlx {
             Ok(done.rows_affected())
         }
 
-        async fn run(&mut self, sql: sqlx::SqlStr) -> Result<(), sqlx::Error> {
-            sqlx::raw_sql(sql).execute(&mut self.inner).await.map(drop)
+        async fn run(&mut self, sql: &str) -> Result<(), sqlx::Error> {
+            sqlx::Executor::execute(&mut self.inner, sql).await.map(drop)
         }
 
         async fn query(
             &mut self,
-            sql: sqlx::SqlStr,
+            sql: &str,
             values: &[crate::sink::connection::Value<'_>],
             types: &[crate::sink::connection::CellType],
         ) -> Result<Vec<crate::sink::connection::Cells>, sqlx::Error> {
@@ -179,7 +173,8 @@ macro_rules! connection_over_sqlx {
             let rows = sqlx::query_with(sql, arguments).fetch_all(&mut self.inner).await?;
             let read = |row| {
                 let cell = |(column, cell_type): (usize, &CellType)| match cell_type {
-                    CellType::Text => Row::try_get(row, column).map(Cell::Text),
+                    // Unchecked, because sqlx 0.8 takes MySQL's text of a binary collation for bytes.
+                    CellType::Text => Row::try_get_unchecked(row, column).map(Cell::Text),
                     CellType::Bytes => Row::try_get(row, column).map(Cell::Bytes),
                     CellType::Int => Row::try_get(row, column).map(Cell::Int),
                 };

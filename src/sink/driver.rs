@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sqlx::migrate::Migrator;
 
 use super::connection::Connection;
 use super::schema::{Dialect, Index};
@@ -53,7 +54,12 @@ pub(super) trait Driver: Send + Sync + fmt::Debug {
     /// Returns what would make it possible to create the database.
     fn create_database_hint(&self) -> String;
 
-    async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError>;
+    /// Returns the files of this database's folder in `migrations/`.
+    fn migrations(&self) -> Migrator;
+
+    /// Begins the transaction that creates the tables, and keeps other imports out of theirs
+    /// until it ends or the connection does.
+    async fn begin_migrations(&self, connection: &mut dyn Connection) -> Result<(), sqlx::Error>;
 
     /// Checks an existing `logs` table; none is fine.
     async fn misfit(&self, connection: &mut dyn Connection) -> Result<Option<Misfit>, sqlx::Error>;

@@ -4,10 +4,11 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sqlx::migrate::Migrator;
 use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
 use sqlx::{ConnectOptions, Connection as _};
 
-use super::connection::{Cell, CellType, Connection, Value, connection_over_sqlx, quoted, sql};
+use super::connection::{Cell, CellType, Connection, Value, connection_over_sqlx, quoted};
 use super::driver::{Driver, Meaning, Misfit, timed_out};
 use super::schema::{Dialect, INDEXES, Index, MYSQL_TYPES, other_columns};
 use crate::record::COLUMNS;
@@ -74,8 +75,8 @@ impl Driver for MysqlDriver {
         let mut connection = MysqlLink { inner, packet_bytes_max: 0 };
         // A server that is not strict would cut what is too long, silently.
         let strict = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'";
-        connection.run(sql(strict)).await?;
-        let query = sql("SELECT CAST(@@max_allowed_packet AS SIGNED)");
+        connection.run(strict).await?;
+        let query = "SELECT CAST(@@max_allowed_packet AS SIGNED)";
         let rows = connection.query(query, &[], &[CellType::Int]).await?;
         let bytes = rows.into_iter().flatten().next().map_or(0, Cell::into_int);
         connection.packet_bytes_max = usize::try_from(bytes).unwrap_or(usize::MAX);
@@ -120,8 +121,8 @@ impl Driver for MysqlDriver {
         // The options cannot forget a database name, but the server's own always exists.
         let options = self.options.clone().database("information_schema");
         let mut connection = MySqlConnection::connect_with(&options).await?;
-        let create = sql(self.create_database_sql());
-        sqlx::raw_sql(create).execute(&mut connection).await?;
+        let create = self.create_database_sql();
+        sqlx::Executor::execute(&mut connection, &*create).await?;
         connection.close().await
     }
 
@@ -134,41 +135,24 @@ impl Driver for MysqlDriver {
         )
     }
 
-    async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
-        let mut migrator = sqlx::migrate!("migrations/mysql");
-        migrator.dangerous_set_table_name("import_migrations");
-        // sqlx's own lock waits for "-1 seconds", which MySQL takes for ever and MariaDB for
-        // nonsense: it answers NULL at once, and two imports create the tables side by side.
-        migrator.set_locking(false);
-        let mut connection = MySqlConnection::connect_with(&self.options).await?;
-        // Ours ends with the connection.
-        let lock = "SELECT GET_LOCK(CONCAT('cloudtrail2sql.', LEFT(SHA2(DATABASE(), 256), 32)), ?)";
+    fn migrations(&self) -> Migrator {
+        sqlx::migrate!("migrations/mysql")
+    }
+
+    async fn begin_migrations(&self, connection: &mut dyn Connection) -> Result<(), sqlx::Error> {
+        let lock = "SELECT CAST(COALESCE(GET_LOCK( \
+             CONCAT('cloudtrail2sql.', LEFT(SHA2(DATABASE(), 256), 32)), ?), 0) AS SIGNED)";
         let wait_s = i64::try_from(MIGRATE_LOCK_WAIT.as_secs()).expect("it is short");
-        let is_locked: Option<i64> =
-            sqlx::query_scalar(lock).bind(wait_s).fetch_one(&mut connection).await?;
-        if is_locked != Some(1) {
-            return Err(timed_out("no turn to create the tables", MIGRATE_LOCK_WAIT).into());
-        }
-        let mut outcome = migrator.run_direct(None, &mut connection, false).await;
-        if let Err(sqlx::migrate::MigrateError::Dirty(version)) = outcome {
-            // DDL commits by itself here, so a run that was killed among the statements leaves
-            // the migration half done. Each of them can be repeated.
-            tracing::warn!(version, "a migration was cut off; doing it again");
-            sqlx::query("DELETE FROM import_migrations WHERE version = ? AND success = FALSE")
-                .bind(version)
-                .execute(&mut connection)
-                .await?;
-            outcome = migrator.run_direct(None, &mut connection, false).await;
-        }
-        outcome?;
-        Ok(connection.close().await?)
+        let rows = connection.query(lock, &[Value::Int(wait_s)], &[CellType::Int]).await?;
+        let is_locked = rows.into_iter().flatten().any(|cell| cell.into_int() == 1);
+        if is_locked { Ok(()) } else { Err(timed_out("no turn to create them", MIGRATE_LOCK_WAIT)) }
     }
 
     async fn misfit(&self, connection: &mut dyn Connection) -> Result<Option<Misfit>, sqlx::Error> {
-        let query = sql("SELECT CAST(column_name AS CHAR), CAST(column_type AS CHAR), \
+        let query = "SELECT CAST(column_name AS CHAR), CAST(column_type AS CHAR), \
              CAST(COALESCE(character_set_name, 'no') AS CHAR) \
              FROM information_schema.columns \
-             WHERE table_schema = DATABASE() AND table_name = 'logs' ORDER BY ordinal_position");
+             WHERE table_schema = DATABASE() AND table_name = 'logs' ORDER BY ordinal_position";
         let rows = connection.query(query, &[], &[CellType::Text; 3]).await?;
         let mut found = Vec::new();
         for row in rows {
@@ -185,8 +169,8 @@ impl Driver for MysqlDriver {
                 charset != "utf8mb4" || !holds(column_type, our_type(name))
             })
             .collect();
-        let query = sql("SELECT CAST(engine AS CHAR) FROM information_schema.tables \
-             WHERE table_schema = DATABASE() AND table_name = 'logs'");
+        let query = "SELECT CAST(engine AS CHAR) FROM information_schema.tables \
+             WHERE table_schema = DATABASE() AND table_name = 'logs'";
         let rows = connection.query(query, &[], &[CellType::Text]).await?;
         let engine = rows.into_iter().flatten().next().map(super::connection::Cell::into_text);
         let what = match (narrow.first(), engine) {
@@ -258,9 +242,9 @@ async fn upgrade_sql(connection: &mut dyn Connection) -> Result<String, sqlx::Er
     let mut upgrade =
         format!("ALTER TABLE logs ENGINE = InnoDB, ROW_FORMAT = DYNAMIC, DEFAULT {TEXT}");
     for index in INDEXES.iter().filter(|index| index.mysql_prefix_chars.is_some()) {
-        let query = sql("SELECT DISTINCT CAST(index_name AS CHAR) \
+        let query = "SELECT DISTINCT CAST(index_name AS CHAR) \
              FROM information_schema.statistics WHERE table_schema = DATABASE() \
-             AND table_name = 'logs' AND column_name = ? AND sub_part IS NULL");
+             AND table_name = 'logs' AND column_name = ? AND sub_part IS NULL";
         let column = [Value::Text(Some(index.column))];
         let rows = connection.query(query, &column, &[CellType::Text]).await?;
         for name in rows.into_iter().flatten().map(Cell::into_text) {

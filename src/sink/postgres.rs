@@ -4,11 +4,12 @@ use std::fmt;
 
 use async_trait::async_trait;
 use sqlx::error::DatabaseError;
+use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgDatabaseError};
 use sqlx::{ConnectOptions, Connection as _};
 
 use super::BoxError;
-use super::connection::{Cell, CellType, Connection, connection_over_sqlx, quoted, sql};
+use super::connection::{Cell, CellType, Connection, connection_over_sqlx, quoted};
 use super::driver::{Driver, Meaning, Misfit};
 use super::schema::{Dialect, Index, create_index_statements, other_columns};
 use crate::batch::{Batch, ParsedObject};
@@ -26,6 +27,9 @@ const COPY_CHUNK_BYTES: usize = 256 << 10;
 
 /// The most connections at once: 64 writers, triage, index builds.
 const CONNECTIONS_MAX: usize = 72;
+
+/// The advisory lock of an import that creates the tables: any number that nobody else takes.
+const MIGRATE_LOCK: i64 = 0x636c_6f75_6474_7261;
 
 pub(super) struct PostgresDriver {
     options: PgConnectOptions,
@@ -103,7 +107,7 @@ impl Driver for PostgresDriver {
     async fn create_database(&self) -> Result<(), sqlx::Error> {
         let options = self.options.clone().database("postgres");
         let mut connection = PgConnection::connect_with(&options).await?;
-        let created = sqlx::raw_sql(sql(self.create_database_sql())).execute(&mut connection).await;
+        let created = sqlx::Executor::execute(&mut connection, &*self.create_database_sql()).await;
         match created {
             // duplicate_database, or its unique index: another import was faster.
             Err(sqlx::Error::Database(error))
@@ -121,16 +125,17 @@ impl Driver for PostgresDriver {
         format!("let an account that may create it run: {create} OWNER {owner}")
     }
 
-    async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
-        let mut migrator = sqlx::migrate!("migrations/postgres");
-        migrator.dangerous_set_table_name("import_migrations");
-        let mut connection = PgConnection::connect_with(&self.options).await?;
-        migrator.run_direct(None, &mut connection, false).await?;
-        Ok(connection.close().await?)
+    fn migrations(&self) -> Migrator {
+        sqlx::migrate!("migrations/postgres")
+    }
+
+    async fn begin_migrations(&self, connection: &mut dyn Connection) -> Result<(), sqlx::Error> {
+        connection.run("BEGIN").await?;
+        connection.run(&format!("SELECT pg_advisory_xact_lock({MIGRATE_LOCK})")).await
     }
 
     async fn misfit(&self, connection: &mut dyn Connection) -> Result<Option<Misfit>, sqlx::Error> {
-        let query = sql("SELECT current_setting('server_encoding')");
+        let query = "SELECT current_setting('server_encoding')";
         let rows = connection.query(query, &[], &[CellType::Text]).await?;
         let encoding = rows.into_iter().flatten().next().map(Cell::into_text);
         if let Some(encoding) = encoding.filter(|encoding| encoding != "UTF8") {
@@ -140,9 +145,9 @@ impl Driver for PostgresDriver {
             );
             return Ok(Some(Misfit { what, statements: Vec::new() }));
         }
-        let query = sql("SELECT attname::text, format_type(atttypid, atttypmod) \
+        let query = "SELECT attname::text, format_type(atttypid, atttypmod) \
              FROM pg_attribute WHERE attrelid = to_regclass('logs') AND attnum > 0 \
-             AND NOT attisdropped ORDER BY attnum");
+             AND NOT attisdropped ORDER BY attnum";
         let rows = connection.query(query, &[], &[CellType::Text; 2]).await?;
         let (mut names, mut narrow) = (Vec::new(), Vec::new());
         for row in rows {

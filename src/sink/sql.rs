@@ -6,19 +6,19 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use sqlx::SqlStr;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::connection::{Cell, CellType, Cells, Connection, Value, sql};
+use super::connection::{Cell, CellType, Cells, Connection, Value};
 use super::driver::{Driver, Meaning, Misfit, timed_out};
 use super::schema::{Dialect, INDEXES, Index, limits};
 use super::{BoxError, SinkError, mysql, postgres, sqlite};
 use crate::config::{Database as DatabaseSettings, Engine, LoadMethod};
 use crate::record::CellRules;
 
+mod migrate;
 mod runs;
 mod write;
 
@@ -26,15 +26,6 @@ pub use runs::{FailedObject, RejectedRecord, RunLine, RunTotals};
 
 /// How long a server may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How often the migrations are tried when another import is creating the same tables.
-const MIGRATE_ATTEMPTS_MAX: u32 = 20;
-
-/// How long to wait between two of them.
-const MIGRATE_WAIT: Duration = Duration::from_millis(100);
-
-/// How many files each folder in `migrations/` has.
-const MIGRATIONS: i64 = 1;
 
 /// What to do with a `logs` table that is too narrow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +60,7 @@ pub struct Database {
     /// One permit per connection that may be open.
     permits: Semaphore,
     /// SQL of multi-row INSERTs, by table and rows; a few per table.
-    inserts: Mutex<HashMap<(&'static str, usize), SqlStr>>,
+    inserts: Mutex<HashMap<(&'static str, usize), Arc<str>>>,
 }
 
 impl fmt::Debug for Database {
@@ -122,7 +113,7 @@ impl Database {
             Some(misfit) if policy == UpgradePolicy::Upgrade && !misfit.statements.is_empty() => {
                 for statement in &misfit.statements {
                     tracing::info!(statement, "widening the `logs` table");
-                    self.run("widen the `logs` table", sql(statement)).await?;
+                    self.run("widen the `logs` table", statement).await?;
                 }
             }
             Some(misfit) => return Err(unfit(&misfit)),
@@ -165,54 +156,6 @@ impl Database {
         }
     }
 
-    /// Creates the tables. Two imports that start at once may get in each other's way, where the
-    /// database has no lock for that; the second try then finds the first one's work.
-    ///
-    /// An account that may only load is refused even the creation of what exists; it does with
-    /// tables that another account made.
-    async fn migrate(&self) -> Result<(), SinkError> {
-        let permit = self.permit().await;
-        let mut attempt = 1;
-        loop {
-            let Err(error) = self.driver.migrate().await else { return Ok(()) };
-            let (meaning, source) = match error {
-                sqlx::migrate::MigrateError::Execute(error)
-                | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => {
-                    (Some(self.meaning(&error)), unwrapped(error))
-                }
-                other => (None, other.into()),
-            };
-            let may_pass = matches!(meaning, Some(Meaning::Transient | Meaning::Conflict));
-            if !may_pass || attempt == MIGRATE_ATTEMPTS_MAX {
-                let hint = match meaning {
-                    Some(Meaning::Forbidden(how)) => {
-                        drop(permit);
-                        if self.has_all_migrations().await {
-                            return Ok(());
-                        }
-                        Some(format!(
-                            "the account needs the right to create tables, or tables made by one \
-                             that has it: {how}"
-                        ))
-                    }
-                    Some(Meaning::Fatal(hint)) => hint,
-                    _ => None,
-                };
-                return Err(SinkError::Fatal { doing: "create the tables", source, hint });
-            }
-            attempt += 1;
-            tokio::time::sleep(MIGRATE_WAIT).await;
-        }
-    }
-
-    /// Returns whether every migration is done.
-    async fn has_all_migrations(&self) -> bool {
-        let query = sql("SELECT COUNT(*) FROM import_migrations WHERE success");
-        let rows = self.query("look for migrations", query, &[], &[CellType::Int]).await;
-        let done = rows.ok().and_then(|rows| rows.into_iter().flatten().next());
-        done.is_some_and(|done| done.into_int() >= MIGRATIONS)
-    }
-
     /// Returns whether the database and its ledger exist; creates nothing.
     pub async fn has_ledger(&self) -> Result<bool, SinkError> {
         {
@@ -221,14 +164,14 @@ impl Database {
                 return Ok(false);
             }
         }
-        let query = sql(self.driver.has_ledger_sql());
+        let query = &self.driver.has_ledger_sql();
         let rows = self.query("look for the ledger", query, &[], &[CellType::Int]).await?;
         Ok(rows.into_iter().flatten().any(|cell| cell.into_int() > 0))
     }
 
     /// Returns those of [`INDEXES`] that no index of the table leads with.
     pub async fn missing_indexes(&self) -> Result<Vec<Index>, SinkError> {
-        let query = sql(self.driver.indexed_columns_sql());
+        let query = &self.driver.indexed_columns_sql();
         let rows = self.query("look for indexes", query, &[], &[CellType::Text]).await?;
         let indexed: Vec<String> = rows.into_iter().flatten().map(Cell::into_text).collect();
         let is_missing =
@@ -248,7 +191,7 @@ impl Database {
 
     /// Runs one of [`Database::index_statements`].
     pub async fn build_indexes(&self, statement: &str) -> Result<(), SinkError> {
-        self.run("build an index", sql(statement)).await
+        self.run("build an index", statement).await
     }
 
     /// Closes the idle connections.
@@ -301,7 +244,7 @@ impl Database {
         }
     }
 
-    async fn run(&self, doing: &'static str, statement: SqlStr) -> Result<(), SinkError> {
+    async fn run(&self, doing: &'static str, statement: &str) -> Result<(), SinkError> {
         let mut lease = self.lease(doing).await?;
         let outcome = lease.connection.run(statement).await;
         self.end(lease, outcome).map_err(|error| error.without_data(doing))
@@ -310,7 +253,7 @@ impl Database {
     async fn query(
         &self,
         doing: &'static str,
-        query: SqlStr,
+        query: &str,
         values: &[Value<'_>],
         types: &[CellType],
     ) -> Result<Vec<Cells>, SinkError> {
@@ -379,20 +322,4 @@ fn unfit(misfit: &Misfit) -> SinkError {
         format!("run the command again with `--upgrade-table`, or run:\n      {statements};")
     };
     SinkError::Unfit { what: misfit.what.clone(), hint }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_migration_is_counted() {
-        for migrator in [
-            sqlx::migrate!("migrations/sqlite"),
-            sqlx::migrate!("migrations/postgres"),
-            sqlx::migrate!("migrations/mysql"),
-        ] {
-            assert_eq!(i64::try_from(migrator.iter().count()), Ok(MIGRATIONS));
-        }
-    }
 }

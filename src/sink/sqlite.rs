@@ -9,10 +9,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection as _};
 
-use super::connection::{CellType, Connection, connection_over_sqlx, sql};
+use super::connection::{CellType, Connection, connection_over_sqlx};
 use super::driver::{Driver, Meaning, Misfit};
 use super::schema::{Dialect, Index, create_index_statements, other_columns};
 use crate::record::COLUMNS;
@@ -60,10 +61,10 @@ impl Driver for SqliteDriver {
     async fn connect(&self) -> Result<Box<dyn Connection>, sqlx::Error> {
         let inner = SqliteConnection::connect_with(&self.options).await?;
         let mut connection = SqliteLink { inner };
-        let mode = connection.query(sql("PRAGMA journal_mode"), &[], &[CellType::Text]).await?;
+        let mode = connection.query("PRAGMA journal_mode", &[], &[CellType::Text]).await?;
         // A database that its owner put into another mode keeps it.
         if mode.into_iter().flatten().any(|cell| cell.into_text() == "delete") {
-            connection.run(sql("PRAGMA journal_mode = TRUNCATE")).await?;
+            connection.run("PRAGMA journal_mode = TRUNCATE").await?;
         }
         Ok(Box::new(connection))
     }
@@ -89,7 +90,7 @@ impl Driver for SqliteDriver {
         let options = self.options.clone().create_if_missing(true).page_size(PAGE_BYTES);
         let mut created = SqliteConnection::connect_with(&options).await?;
         // The page size is settled by the first write.
-        sqlx::raw_sql("PRAGMA user_version = 0").execute(&mut created).await?;
+        sqlx::Executor::execute(&mut created, "PRAGMA user_version = 0").await?;
         created.close().await
     }
 
@@ -100,16 +101,16 @@ impl Driver for SqliteDriver {
         format!("the folder `{}` must be there and writable", folder.display())
     }
 
-    async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
-        let mut migrator = sqlx::migrate!("migrations/sqlite");
-        migrator.dangerous_set_table_name("import_migrations");
-        let mut connection = SqliteConnection::connect_with(&self.options).await?;
-        migrator.run_direct(None, &mut connection, false).await?;
-        Ok(connection.close().await?)
+    fn migrations(&self) -> Migrator {
+        sqlx::migrate!("migrations/sqlite")
+    }
+
+    async fn begin_migrations(&self, connection: &mut dyn Connection) -> Result<(), sqlx::Error> {
+        connection.run("BEGIN IMMEDIATE").await
     }
 
     async fn misfit(&self, connection: &mut dyn Connection) -> Result<Option<Misfit>, sqlx::Error> {
-        let query = sql("SELECT name, type FROM pragma_table_info('logs')");
+        let query = "SELECT name, type FROM pragma_table_info('logs')";
         let rows = connection.query(query, &[], &[CellType::Text; 2]).await?;
         let (mut found, mut altering) = (Vec::new(), None);
         for row in rows {
@@ -156,7 +157,7 @@ struct SqliteLink {
     inner: SqliteConnection,
 }
 
-connection_over_sqlx! { SqliteLink, SqliteArguments,
+connection_over_sqlx! { SqliteLink, SqliteArguments<'_>,
     fn statement_bytes_max(&self) -> usize {
         // Far below SQLITE_MAX_LENGTH; it only bounds what is copied at a time.
         8 << 20

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, Row, SqliteConnection};
+use sqlx::{ConnectOptions, Row, SqliteConnection};
 
 /// Options in the README that belong to other programs.
 const FOREIGN: [&str; 7] =
@@ -184,7 +184,7 @@ enum Question {
 
 /// Returns what SQLite's shell would print.
 async fn answer(database: &mut SqliteConnection, sql: String) -> String {
-    let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(database).await.unwrap();
+    let rows = sqlx::query(&sql).fetch_all(database).await.unwrap();
     let cell = |row: &sqlx::sqlite::SqliteRow, column| {
         row.try_get_unchecked::<Option<String>, _>(column).unwrap().unwrap_or_default()
     };

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::super::SinkError;
-use super::super::connection::{Cell, CellType, Value, sql};
+use super::super::connection::{Cell, CellType, Value};
 use super::super::schema::{Dialect, RUNS};
 use super::Database;
 use super::write::int;
@@ -98,7 +98,7 @@ impl Database {
             let values: Vec<Value<'_>> =
                 values.into_iter().chain(std::iter::repeat_n(int(0), 9)).collect();
             let mut lease = self.lease("write down the run").await?;
-            let outcome = lease.connection.execute(self.insert_sql(&RUNS, 1), &values).await;
+            let outcome = lease.connection.execute(&self.insert_sql(&RUNS, 1), &values).await;
             match self.end(lease, outcome) {
                 Ok(_) => return Ok(id),
                 // Another run began in the same microsecond.
@@ -136,7 +136,7 @@ impl Database {
             Value::Int(run_id),
         ];
         let mut lease = self.lease("write down the end of the run").await?;
-        let outcome = lease.connection.execute(sql(update), &values).await;
+        let outcome = lease.connection.execute(&update, &values).await;
         self.end(lease, outcome).map(drop)
     }
 
@@ -259,7 +259,7 @@ impl Database {
     }
 
     async fn select(&self, query: &str, types: &[CellType]) -> Result<Vec<Vec<Cell>>, SinkError> {
-        self.query("read the ledger", sql(query), &[], types).await
+        self.query("read the ledger", query, &[], types).await
     }
 }
 

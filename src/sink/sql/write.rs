@@ -5,13 +5,12 @@
 //! before it has sent its rows.
 
 use std::collections::HashMap;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::SqlStr;
 
-use super::super::connection::{CellType, Cells, Connection, Value, sql};
+use super::super::connection::{CellType, Cells, Connection, Value};
 use super::super::driver::{Meaning, timed_out};
 use super::super::schema::{Dialect, LOGS, OBJECTS, REJECTS, Table};
 use super::super::{Sink, SinkError};
@@ -51,7 +50,7 @@ impl Sink for Database {
             CellType::Int,
             CellType::Int,
         ];
-        let rows = self.query("read the ledger", sql(query), &values, &types).await?;
+        let rows = self.query("read the ledger", &query, &values, &types).await?;
         Ok(rows.into_iter().filter_map(read_line).collect())
     }
 
@@ -64,7 +63,7 @@ impl Sink for Database {
         // Two imports of one folder conflict at every batch: they need not log in again each time.
         let is_conflict =
             outcome.as_ref().is_err_and(|error| self.meaning(error) == Meaning::Conflict);
-        if is_conflict && lease.connection.run(sql("ROLLBACK")).await.is_ok() {
+        if is_conflict && lease.connection.run("ROLLBACK").await.is_ok() {
             self.give_back(lease.connection);
             return Err(SinkError::Conflict);
         }
@@ -82,14 +81,14 @@ impl Database {
     ) -> Result<(), sqlx::Error> {
         let dialect = self.driver.dialect();
         let begin = if dialect == Dialect::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
-        connection.run(sql(begin)).await?;
+        connection.run(begin).await?;
         let delete =
             dialect.placeholders("DELETE FROM import_objects WHERE id = ? AND outcome <> 'loaded'");
         // In the order of their keys, so that two imports never wait for each other in a circle.
         let mut objects: Vec<&ParsedObject> = batch.objects.iter().collect();
         objects.sort_by_key(|object| object.id);
         for object in objects.iter().filter(|object| object.replaces_line) {
-            connection.execute(sql(&*delete), &[Value::Bytes(&object.id.0)]).await?;
+            connection.execute(&delete, &[Value::Bytes(&object.id.0)]).await?;
         }
         let texts: Vec<LineTexts> = objects.iter().map(|object| LineTexts::of(object)).collect();
         let mut lines = objects
@@ -109,7 +108,7 @@ impl Database {
                 error
             })?;
         }
-        connection.run(sql("COMMIT")).await
+        connection.run("COMMIT").await
     }
 
     async fn write_rows(
@@ -168,16 +167,16 @@ impl Database {
             let rows_left = values.len() / columns;
             let rows = 1 << rows_left.ilog2();
             let (now, later) = values.split_at(rows * columns);
-            connection.execute(self.insert_sql(table, rows), now).await?;
+            connection.execute(&self.insert_sql(table, rows), now).await?;
             values = later;
         }
         Ok(())
     }
 
-    pub(super) fn insert_sql(&self, table: &Table, rows: usize) -> SqlStr {
+    pub(super) fn insert_sql(&self, table: &Table, rows: usize) -> Arc<str> {
         let mut inserts = self.inserts.lock().unwrap_or_else(PoisonError::into_inner);
-        let make = || sql(table.insert_sql(self.driver.dialect(), rows)).clone();
-        inserts.entry((table.name, rows)).or_insert_with(make).clone()
+        let make = || table.insert_sql(self.driver.dialect(), rows).into();
+        Arc::clone(inserts.entry((table.name, rows)).or_insert_with(make))
     }
 }
 
