@@ -59,9 +59,9 @@ impl Engine {
     }
 
     /// Runs SQL as the administrator, outside any database of a test.
-    pub fn administer(self, sql: &str) {
+    pub fn administer(self, sql: &str) -> Table {
         let database = if self == Self::Postgres { "postgres" } else { "information_schema" };
-        query(self, &format!("{}{database}", self.admin_url()), sql).unwrap();
+        query(self, &format!("{}{database}", self.admin_url()), sql).unwrap()
     }
 }
 

@@ -1,0 +1,193 @@
+//! The cases: what is compared with what.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::data::Data;
+use crate::databases::{
+    ENGINES, ReadyFile, import, import_command, name, server, settle, with_tables,
+};
+use crate::measure::{Measured, Usage, with_server};
+use crate::own_database::{Engine, OwnDatabase};
+use crate::s3_server::{ACCESS_KEY, S3Server, SECRET_KEY};
+use crate::single_inserts::single_inserts;
+use crate::table::Comparison;
+
+/// What every case needs.
+pub struct Bench {
+    /// Where data sets are kept.
+    pub folder: PathBuf,
+    pub records: u64,
+    pub rounds: usize,
+}
+
+impl Bench {
+    /// Returns the data set that most cases load.
+    pub fn data(&self) -> Data {
+        let records = self.records.to_string();
+        Data::make(&self.folder, &["--records", &records, "--accounts", "8", "--regions", "4"])
+    }
+
+    /// Returns the tutorial's day.
+    pub fn day(&self) -> Data {
+        let records = crate::day::RECORDS.to_string();
+        Data::make(&self.folder, &["--records", &records, "--accounts", "8", "--regions", "4"])
+    }
+
+    /// Runs both sides in turns.
+    fn compare(
+        &self,
+        (ours, reference): (String, String),
+        aim: &'static str,
+        data: &Data,
+        mut run_ours: impl FnMut() -> Usage,
+        mut run_reference: impl FnMut() -> Usage,
+    ) -> Comparison {
+        let rounds = (0..self.rounds).map(|_| (run_ours(), run_reference())).collect();
+        let (rows, json_bytes) = (data.rows, data.json_bytes);
+        Comparison { ours, reference, aim, by_cpu: false, rounds, rows, json_bytes }
+    }
+
+    /// Our import against the server's own load of the same rows, without indexes.
+    pub fn ready_file(&self, engine: Engine) -> Comparison {
+        let data = self.data();
+        let database = OwnDatabase::new(engine);
+        import(&database, &data.folder, &["--no-index"]);
+        let file = ReadyFile::of(&database);
+        drop(database);
+        let (reference, aim) = match engine {
+            Engine::Postgres => ("`COPY … FROM 'file' (FORMAT binary)`", "≤ 1.0"),
+            Engine::Mysql | Engine::Mariadb => ("`LOAD DATA INFILE`", "≤ 0.7"),
+            Engine::Sqlite => ("`sqlite3 .import`", "≤ 1.25"),
+        };
+        let names = (name(engine).into(), reference.into());
+        let ours = || import_new(engine, &data.folder, &["--no-index"]);
+        self.compare(names, aim, &data, ours, || file.load())
+    }
+
+    /// Decoding and parsing, on one core, against `gzip`.
+    pub fn parse(&self) -> Comparison {
+        let data = self.data();
+        let ours = || {
+            let mut parse = Measured::new(&std::env::current_exe().unwrap());
+            parse.command().arg(crate::PARSE).arg(&data.folder);
+            parse.run()
+        };
+        let gzip = || {
+            let mut gzip = Measured::new(Path::new("gzip"));
+            gzip.command().arg("-dcr").arg(&data.folder);
+            gzip.run()
+        };
+        let names = ("decode and parse".into(), "`gzip -dc`".into());
+        let comparison = self.compare(names, "≤ 1.5 (CPU)", &data, ours, gzip);
+        Comparison { by_cpu: true, ..comparison }
+    }
+
+    /// From an S3 server against from a folder.
+    pub fn s3(&self) -> Comparison {
+        let data = self.data();
+        let engine = Engine::Postgres;
+        let s3 = S3Server::start();
+        for entry in walkdir::WalkDir::new(&data.folder) {
+            let entry = entry.unwrap();
+            if entry.file_type().is_file() {
+                let key = entry.path().strip_prefix(&data.folder).unwrap();
+                s3.put("trail", key.to_str().unwrap(), std::fs::read(entry.path()).unwrap());
+            }
+        }
+        s3.set_latency(Duration::from_millis(20));
+        let ours = || {
+            let database = OwnDatabase::new(engine);
+            settle(engine);
+            let mut import = import_command(&database, &["--no-index", "s3://trail/"]);
+            import.command().envs([
+                ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+                ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
+                ("AWS_ENDPOINT_URL", &s3.endpoint_url()),
+            ]);
+            with_server(server(engine), || import.run())
+        };
+        let names = ("PostgreSQL, from S3 (20 ms a request)".into(), "from a folder".into());
+        let local = || import_new(engine, &data.folder, &["--no-index"]);
+        self.compare(names, "≤ 1.15", &data, ours, local)
+    }
+
+    /// Importing and then building the indexes, against importing into a table that has them.
+    pub fn indexes(&self, engine: Engine) -> Comparison {
+        let data = self.data();
+        let names = (format!("{}, indexes built last", name(engine)), "indexes in place".into());
+        let ours = || import_new(engine, &data.folder, &[]);
+        let in_place = || import(&with_tables(engine, &[]), &data.folder, &[]);
+        self.compare(names, "< 0.6", &data, ours, in_place)
+    }
+
+    /// Our import against one INSERT a record, each in a transaction of its own.
+    pub fn single_inserts(&self, engine: Engine) -> Comparison {
+        let data = self.data();
+        let names = (name(engine).into(), "an INSERT a record (per row)".into());
+        let ours = || import_new(engine, &data.folder, &["--no-index"]);
+        self.compare(names, "≤ 0.067", &data, ours, || single_inserts(engine, &data))
+    }
+
+    /// Settings against the defaults.
+    pub fn settings(&self) -> Vec<Comparison> {
+        let data = self.data();
+        let variants = [
+            ["--writers", "1"],
+            ["--writers", "2"],
+            ["--writers", "3"],
+            ["--writers", "4"],
+            ["--batch-rows", "2000"],
+            ["--batch-rows", "50000"],
+            ["--batch-bytes", "4MiB"],
+            ["--batch-bytes", "64MiB"],
+            ["--fetchers", "2"],
+            ["--fetchers", "8"],
+            ["--load-method", "insert"],
+        ];
+        let mut comparisons = Vec::new();
+        for engine in ENGINES {
+            for variant in variants {
+                let is_default = variant[0] == "--load-method" && engine != Engine::Postgres;
+                if is_default || (variant[0] == "--writers" && engine == Engine::Sqlite) {
+                    continue;
+                }
+                let args = ["--no-index", variant[0], variant[1]];
+                let ours = || import_new(engine, &data.folder, &args);
+                let defaults = || import_new(engine, &data.folder, &["--no-index"]);
+                let names =
+                    (format!("{}, `{}`", name(engine), variant.join(" ")), "defaults".into());
+                comparisons.push(self.compare(names, "", &data, ours, defaults));
+            }
+        }
+        comparisons
+    }
+
+    /// Peak memory over trees of different shapes.
+    pub fn memory(&self) -> Vec<(String, Usage)> {
+        let trees: [(&str, &[&str]); 3] = [
+            ("10,000 small objects", &["--records", "50000", "--records-per-file", "5"]),
+            ("200,000 small objects", &["--records", "1000000", "--records-per-file", "5"]),
+            ("objects of 50 MB", &["--records", "500000", "--records-per-file", "45000"]),
+        ];
+        let mut peaks = Vec::new();
+        for (shape, args) in trees {
+            let data = Data::make(&self.folder, args);
+            for engine in ENGINES {
+                for limit in [&[][..], &["--memory", "64MiB"]] {
+                    let args = [&["--no-index"], limit].concat();
+                    let usage = import_new(engine, &data.folder, &args);
+                    peaks.push((format!("{shape}, {} {}", name(engine), limit.join(" ")), usage));
+                }
+            }
+        }
+        peaks
+    }
+}
+
+/// Imports into a new database, which goes with the run.
+fn import_new(engine: Engine, source: &Path, args: &[&str]) -> Usage {
+    let database = OwnDatabase::new(engine);
+    settle(engine);
+    import(&database, source, args)
+}

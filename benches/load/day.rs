@@ -1,0 +1,118 @@
+//! The tutorial's day: 14,181,841 records, loaded, indexed and asked.
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::data::Data;
+use crate::databases::{import, import_command, name, server, settle};
+use crate::measure::with_server;
+use crate::own_database::{Engine, OwnDatabase};
+
+/// The records of the tutorial's day (AWS_Tutorials, "301. CloudTrail Log Analysis").
+pub const RECORDS: u64 = 14_181_841;
+
+/// The tutorial's questions.
+const QUERIES: [(&str, &str); 5] = [
+    ("events by source", "SELECT eventSource, COUNT(*) FROM logs GROUP BY eventSource"),
+    ("events by name", "SELECT eventName, COUNT(*) FROM logs GROUP BY eventName"),
+    (
+        "errors by code",
+        "SELECT errorCode, COUNT(*) FROM logs WHERE errorCode IS NOT NULL GROUP BY errorCode",
+    ),
+    ("events by type", "SELECT eventType, COUNT(*) FROM logs GROUP BY eventType"),
+    ("one request", "SELECT * FROM logs WHERE requestID = (SELECT MAX(requestID) FROM logs)"),
+];
+
+/// Imports the day and tells of it in Markdown.
+pub fn day(engine: Engine, data: &Data) -> String {
+    let database = OwnDatabase::new(engine);
+    settle(engine);
+    let mut load = import_command(&database, &["--no-index"]);
+    let command = load.command();
+    // The progress lines say how many rows are in.
+    command.arg("--verbose").arg(&data.folder).stderr(Stdio::piped());
+    let started = Instant::now();
+    let mut marks: Vec<(Duration, u64)> = vec![(Duration::ZERO, 0)];
+    let loaded = with_server(server(engine), || {
+        load.run_watched(|child| {
+            let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+            marks.extend(lines.filter_map(|line| {
+                let rows = rows_in(&line.unwrap())?;
+                Some((started.elapsed(), rows))
+            }));
+        })
+    });
+    marks.push((loaded.wall, data.rows));
+    assert_eq!(database.number("SELECT COUNT(*) FROM logs"), data.rows);
+    let nothing = tempfile::tempdir().unwrap();
+    let indexed = import(&database, nothing.path(), &[]);
+
+    let mut told = String::new();
+    let mut tell = |line: String| writeln!(told, "{line}").unwrap();
+    tell(format!("### {}\n", name(engine)));
+    tell(format!(
+        "load {:.1} s ({:.0} rows/s; client {:.1} CPU s, server {:.1} CPU s, peak {} MiB), \
+         six indexes {:.1} s, size {:.2} GiB\n",
+        loaded.wall.as_secs_f64(),
+        per_second(data.rows, loaded.wall),
+        loaded.client_cpu.as_secs_f64(),
+        loaded.server_cpu.as_secs_f64(),
+        loaded.peak_bytes >> 20,
+        indexed.wall.as_secs_f64(),
+        gib(size_bytes(&database)),
+    ));
+    let rates: Vec<String> = (0..data.rows / 1_000_000)
+        .map(|million| {
+            let took = when(&marks, (million + 1) * 1_000_000) - when(&marks, million * 1_000_000);
+            format!("{:.0}", per_second(1_000, took))
+        })
+        .collect();
+    tell(format!("thousand rows/s, million by million: {}\n", rates.join(" ")));
+    for (question, sql) in QUERIES {
+        let asked = Instant::now();
+        let rows = database.query(sql).len();
+        tell(format!("- {question}: {:.2} s, {rows} rows", asked.elapsed().as_secs_f64()));
+    }
+    told
+}
+
+/// Reads a progress line.
+fn rows_in(line: &str) -> Option<u64> {
+    let (before, _) = line.split_once(" rows · ")?;
+    let (_, rows) = before.rsplit_once(' ')?;
+    rows.replace(',', "").parse().ok()
+}
+
+/// Returns when so many rows were in, between two marks by proportion.
+#[expect(clippy::cast_precision_loss, reason = "a proportion")]
+fn when(marks: &[(Duration, u64)], rows: u64) -> Duration {
+    let after = marks.iter().position(|(_, seen)| *seen >= rows).unwrap();
+    let Some(before) = after.checked_sub(1) else { return marks[0].0 };
+    let ((earlier, some), (later, more)) = (marks[before], marks[after]);
+    earlier + (later - earlier).mul_f64((rows - some) as f64 / (more - some) as f64)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate")]
+fn per_second(count: u64, took: Duration) -> f64 {
+    count as f64 / took.as_secs_f64()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a size for people")]
+fn gib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 30)
+}
+
+fn size_bytes(database: &OwnDatabase) -> u64 {
+    match database.engine {
+        Engine::Sqlite => {
+            std::fs::metadata(database.url.trim_start_matches("sqlite://")).unwrap().len()
+        }
+        Engine::Postgres => database.number("SELECT pg_database_size(current_database())"),
+        Engine::Mysql | Engine::Mariadb => database.number(
+            "SELECT CAST(SUM(file_size) AS SIGNED) FROM information_schema.innodb_tablespaces \
+             WHERE name LIKE CONCAT(DATABASE(), '/%')",
+        ),
+    }
+}

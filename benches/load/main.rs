@@ -1,0 +1,167 @@
+//! How fast an import is, beside the databases' own ways to load a ready-made file.
+//!
+//! ```text
+//! tests/run --bench load                         # every case but `settings` and `day`
+//! tests/run --bench load --case sqlite parse     # two of them
+//! tests/run --bench load --case day              # 14,181,841 records; takes half an hour
+//! ```
+//!
+//! Both sides of a case run in turns, several rounds, and the ratio is taken within each round.
+//! Prints Markdown, the medians with the least and the greatest; asserts nothing about time.
+//! `BENCHMARKS.md` keeps what it printed.
+//!
+//! The servers' times are read from `/proc`, and files are handed to them by their path, so they
+//! must run on this machine (not in containers). `sqlite3` and `gzip` must be installed.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    unreachable_pub,
+    reason = "a benchmark"
+)]
+
+mod cases;
+mod data;
+mod databases;
+mod day;
+mod measure;
+mod single_inserts;
+mod table;
+
+#[path = "../../tests/it/databases.rs"]
+#[expect(dead_code, unused_macros, unused_imports, reason = "the tests use the rest")]
+mod own_database;
+#[path = "../../tests/it/s3_server.rs"]
+#[expect(dead_code, reason = "the tests use the rest")]
+mod s3_server;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+
+use cases::Bench;
+use databases::ENGINES;
+use own_database::Engine;
+use table::Comparison;
+
+/// The first argument that turns this program into one that only decodes and parses a folder.
+pub const PARSE: &str = "--parse-only";
+
+/// What can be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Case {
+    Postgres,
+    Mysql,
+    Mariadb,
+    Sqlite,
+    Parse,
+    S3,
+    SingleInserts,
+    Indexes,
+    Memory,
+    Settings,
+    Day,
+}
+
+/// Compares imports with the databases' own ways to load.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Which cases [default: all but `settings` and `day`]
+    #[arg(long, value_enum, num_args = 1..)]
+    case: Vec<Case>,
+    /// Records to load
+    #[arg(long, default_value_t = 1_000_000)]
+    records: u64,
+    /// How often each side runs
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Where data sets are made and kept
+    #[arg(long, default_value = env!("CARGO_TARGET_TMPDIR"))]
+    data: PathBuf,
+    /// Cargo says so to every benchmark
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.split_first() {
+        Some((first, rest)) if first == measure::WRAPPER => return measure::wrapper(rest),
+        Some((first, rest)) if first == PARSE => {
+            data::read(rest[0].as_ref(), |log, _| drop(std::hint::black_box(log)));
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
+    }
+    let arguments = Arguments::parse();
+    let bench =
+        Bench { folder: arguments.data, records: arguments.records, rounds: arguments.rounds };
+    let cases = if arguments.case.is_empty() {
+        let is_quick = |case: &Case| !matches!(case, Case::Settings | Case::Day);
+        Case::value_variants().iter().copied().filter(is_quick).collect()
+    } else {
+        arguments.case
+    };
+    println!("{}\n", command_line(&args));
+    println!("{}\n", machine());
+    println!("{}", table::HEADER);
+    for &case in &cases {
+        for comparison in comparisons(&bench, case) {
+            println!("{}", comparison.line());
+        }
+    }
+    if cases.contains(&Case::Memory) {
+        println!("\n| tree, database | peak MiB |\n|---|---|");
+        for (name, usage) in bench.memory() {
+            println!("| {name} | {} |", usage.peak_bytes >> 20);
+        }
+    }
+    if cases.contains(&Case::Day) {
+        let data = bench.day();
+        for engine in [Engine::Postgres, Engine::Mysql] {
+            println!("\n{}", day::day(engine, &data));
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// Runs a case that compares two sides.
+fn comparisons(bench: &Bench, case: Case) -> Vec<Comparison> {
+    match case {
+        Case::Postgres => vec![bench.ready_file(Engine::Postgres)],
+        Case::Mysql => vec![bench.ready_file(Engine::Mysql)],
+        Case::Mariadb => vec![bench.ready_file(Engine::Mariadb)],
+        Case::Sqlite => vec![bench.ready_file(Engine::Sqlite)],
+        Case::Parse => vec![bench.parse()],
+        Case::S3 => vec![bench.s3()],
+        Case::SingleInserts => ENGINES.map(|engine| bench.single_inserts(engine)).into(),
+        Case::Indexes => ENGINES.map(|engine| bench.indexes(engine)).into(),
+        Case::Settings => bench.settings(),
+        Case::Memory | Case::Day => Vec::new(),
+    }
+}
+
+fn command_line(args: &[String]) -> String {
+    let args: Vec<&str> = args.iter().map(String::as_str).filter(|arg| *arg != "--bench").collect();
+    format!("`tests/run --bench load {}`, {}", args.join(" "), jiff::Zoned::now().date())
+}
+
+/// Returns the machine and the versions in one line.
+fn machine() -> String {
+    let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let memory_kib: u64 =
+        memory.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).unwrap_or(0);
+    let versions =
+        ENGINES.map(|engine| format!("{} {}", databases::name(engine), databases::version(engine)));
+    format!(
+        "{} cores ({}), {} GiB; {}",
+        std::thread::available_parallelism().map_or(0, usize::from),
+        model.map_or("?", |(_, model)| model),
+        memory_kib >> 20,
+        versions.join(", ")
+    )
+}
