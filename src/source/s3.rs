@@ -25,6 +25,7 @@ mod fault;
 mod fetch;
 mod http;
 mod listing;
+mod pace;
 
 use std::sync::Arc;
 

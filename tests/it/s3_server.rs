@@ -5,11 +5,13 @@
 //! its clock, or start the program as a process.
 //!
 //! ```text
-//! connection ─▶ record the call ─▶ latency ─▶ region ─▶ fault to order? ─▶ s3s ─▶ Shelf
+//! connection ─▶ record the call ─▶ latency ─▶ region ─▶ fault to order? too fast? ─▶ s3s ─▶ Shelf
 //! ```
 
 #[path = "s3_server/fault.rs"]
 mod fault;
+#[path = "s3_server/limit.rs"]
+mod limit;
 #[path = "s3_server/shelf.rs"]
 mod shelf;
 
@@ -30,6 +32,7 @@ use s3s::{Body, HttpError, HttpResponse};
 use tokio::sync::oneshot;
 
 pub use self::fault::Fault;
+use self::limit::Limit;
 use self::shelf::Shelf;
 
 pub const ACCESS_KEY: &str = "AKIDTEST";
@@ -99,6 +102,8 @@ struct Order {
 struct State {
     calls: Vec<Call>,
     orders: Vec<Order>,
+    limit: Option<(Op, Limit)>,
+    refused: u64,
     latency: Duration,
     region: Option<String>,
 }
@@ -185,6 +190,16 @@ impl S3Server {
     /// Forgets all faults ordered.
     pub fn heal(&self) {
         self.state().orders.clear();
+    }
+
+    /// Answers `SlowDown` to the calls of `op` that exceed so many a second.
+    pub fn limit(&self, op: Op, per_second: u32) {
+        self.state().limit = Some((op, Limit::new(per_second)));
+    }
+
+    /// Returns how many calls exceeded the limit.
+    pub fn refused(&self) -> u64 {
+        self.state().refused
     }
 
     /// Waits that long before each answer.
@@ -275,6 +290,15 @@ async fn answer(
 
 impl State {
     fn next_fault(&mut self, call: &Call) -> Option<Fault> {
+        self.next_order(call).or_else(|| {
+            let (_, limit) = self.limit.as_mut().filter(|(op, _)| *op == call.op)?;
+            let is_refused = !limit.admits();
+            self.refused += u64::from(is_refused);
+            is_refused.then_some(Fault::SlowDown)
+        })
+    }
+
+    fn next_order(&mut self, call: &Call) -> Option<Fault> {
         let order = self.orders.iter_mut().find(|order| {
             order.times_left > 0
                 && order.op == call.op

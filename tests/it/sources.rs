@@ -3,6 +3,7 @@
 mod environment;
 mod independent;
 mod local;
+mod pace;
 mod plan;
 mod s3;
 

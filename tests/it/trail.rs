@@ -166,6 +166,23 @@ fn a_storm_of_slow_downs_costs_time_and_nothing_else() {
 }
 
 #[test]
+fn a_server_that_takes_few_requests_is_asked_for_few() {
+    const OBJECTS: u64 = 441;
+    let server = S3Server::start();
+    for n in 0..OBJECTS {
+        put(&server, &key("111122223333", "eu-central-1", 15, &format!("{n:03}")));
+    }
+    server.limit(Op::GetObject, 100);
+    let run = import(&place(&server), &["--fetchers", "64"]).expect(0);
+    assert_eq!(counts(&run), (OBJECTS, OBJECTS, 0));
+    // 4 to 12 were seen; 357 to 391 if nothing but refused requests wait.
+    let refused = server.refused();
+    assert!((1..OBJECTS / 4).contains(&refused), "{refused} of {OBJECTS}");
+    let told = run.stderr.matches("S3 asks to slow down").count();
+    assert_eq!(told, 1, "{}", run.shown());
+}
+
+#[test]
 fn a_listing_that_is_denied_names_the_permission_and_loads_nothing_twice() {
     let server = trail();
     let place = place(&server);

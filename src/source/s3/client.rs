@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableRegionProvider;
@@ -22,6 +23,7 @@ use tracing::{debug, info};
 use url::Url;
 
 use super::fault::{self, REGION_HEADER};
+use super::pace::{Pace, Watch};
 use super::{S3Source, http};
 use crate::object::{Location, ObjectRef};
 use crate::source::{Grant, SourceError};
@@ -194,8 +196,10 @@ impl S3Connector {
 
     fn bucket(&self, name: &str, region: String) -> Bucket {
         let patience = self.options.patience;
+        let turns = Arc::new(Pace::new(name));
         let mut builder = Builder::from(&self.sdk)
             .region(Region::new(region.clone()))
+            .interceptor(Watch(Arc::clone(&turns)))
             .retry_config(
                 RetryConfig::standard()
                     .with_max_attempts(REQUEST_ATTEMPTS_MAX)
@@ -203,7 +207,8 @@ impl S3Connector {
                     .with_max_backoff(BACKOFF_MAX),
             )
             // The SDK's shared budget of 500 tokens is used up by some 14 fetches that retry at
-            // once; then a short storm of `SlowDown` would fail objects after their first try.
+            // once; then a short storm of `SlowDown` would fail objects after their first try. Nor
+            // its adaptive mode, in which 30 refusals cost more than a minute: see `Pace`.
             .retry_partition(
                 RetryPartition::custom("cloudtrail2sql")
                     .token_bucket(TokenBucket::unlimited())
@@ -234,6 +239,7 @@ impl S3Connector {
         };
         Bucket {
             client: Client::from_conf(builder.build()),
+            pace: turns,
             connector: self.clone(),
             name: name.to_owned(),
             region,
@@ -265,6 +271,8 @@ impl S3Connector {
 /// One bucket, in its region.
 pub(super) struct Bucket {
     pub(super) client: Client,
+    /// Fetches and listings take a turn of it before they are sent.
+    pub(super) pace: Arc<Pace>,
     pub(super) connector: S3Connector,
     pub(super) name: String,
     pub(super) region: String,

@@ -50,6 +50,7 @@ impl Bucket {
 
     async fn fetch_once(&self, key: &str, object: &ObjectRef) -> Result<Bytes, Miss> {
         let e_tag = (!object.version.is_empty()).then(|| format!("\"{}\"", object.version));
+        self.pace.turn().await;
         let answer = self
             .client
             .get_object()
@@ -62,7 +63,10 @@ impl Bucket {
         match answer {
             Ok(answer) => collect(answer, object).await,
             Err(error) => match Answer::of(&error) {
-                Some(answer) if answer.is_kms_throttling() => Err(Miss::Passing(answer.into())),
+                Some(answer) if answer.is_kms_throttling() => {
+                    self.pace.refused();
+                    Err(Miss::Passing(answer.into()))
+                }
                 _ => Err(Miss::Final(self.fetch_error(object, error).await)),
             },
         }

@@ -63,6 +63,7 @@ impl Bucket {
         ask: &Ask<'_>,
         token: Option<&str>,
     ) -> Result<Page, SourceError> {
+        self.pace.turn().await;
         let answer = self
             .client
             .list_objects_v2()
