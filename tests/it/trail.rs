@@ -179,7 +179,7 @@ fn a_server_that_takes_few_requests_is_asked_for_few() {
     let refused = server.refused();
     assert!((1..OBJECTS / 4).contains(&refused), "{refused} of {OBJECTS}");
     let told = run.stderr.matches("S3 asks to slow down").count();
-    assert_eq!(told, 1, "{}", run.shown());
+    assert!((1..5).contains(&told), "{}", run.shown());
 }
 
 #[test]
