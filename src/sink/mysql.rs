@@ -73,9 +73,12 @@ impl Driver for MysqlDriver {
     async fn connect(&self) -> Result<Box<dyn Connection>, sqlx::Error> {
         let inner = MySqlConnection::connect_with(&self.options).await?;
         let mut connection = MysqlLink { inner, packet_bytes_max: 0 };
-        // A server that is not strict would cut what is too long, silently.
-        let strict = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'";
-        connection.run(strict).await?;
+        // A server that is not strict would cut what is too long, silently. Text that it takes for
+        // bytes it need not go through character by character when it writes the statement out
+        // for its logs; the columns' own character set is kept, and checked.
+        let settings = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \
+             character_set_client = binary";
+        connection.run(settings).await?;
         let query = "SELECT CAST(@@max_allowed_packet AS SIGNED)";
         let rows = connection.query(query, &[], &[CellType::Int]).await?;
         let bytes = rows.into_iter().flatten().next().map_or(0, Cell::into_int);
