@@ -20,9 +20,9 @@ use crate::survey::Sampled;
 /// is expected to need before its trailer has been seen.
 const EXPECTED_RATIO: u64 = 12;
 
-/// What decodes to no more than this is read in less time than it takes to hand it to another
-/// thread and back; 44 % of real objects do.
-const INLINE_BYTES_MAX: u64 = 16 << 10;
+/// What decodes to no more than this is read in less than a millisecond, and in less time than
+/// it takes to hand it to another thread and back; most of the real objects do.
+const INLINE_BYTES_MAX: u64 = 256 << 10;
 
 /// Fetches, decodes and parses one object; `None` if its fate is settled without the database.
 pub(super) async fn prepare(shared: &Shared, job: Job) -> Option<ParsedObject> {
