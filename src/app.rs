@@ -26,7 +26,12 @@ use crate::source::local::LocalSource;
 use crate::source::s3::{S3Connector, S3Options};
 
 /// Objects fetched at once from S3, where each waits for the network.
-const FETCHERS_S3: usize = 16;
+///
+/// Files come small: half of them have less than a kilobyte, and an answer takes 20 ms or more.
+const FETCHERS_S3: usize = 64;
+
+/// The least of threads for what blocks: files to read, folders to list, large objects to parse.
+const BLOCKING_THREADS_MIN: usize = 4;
 
 /// The most objects of one batch: what their ledger lines cost, a batch of rows costs too.
 const BATCH_OBJECTS_MAX: usize = 5_000;
@@ -263,9 +268,23 @@ async fn indexes(
     }
 }
 
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Returns how many threads may be blocked at once: as many as there is work for, because each
+/// keeps memory of its own.
+pub fn blocking_threads(cli: &Cli) -> usize {
+    let fetchers = match &cli.command {
+        Command::Import(args) => args.load.fetchers.unwrap_or_default(),
+        _ => 0,
+    };
+    fetchers.max(cores()).max(BLOCKING_THREADS_MIN)
+}
+
 fn plan(settings: &ImportSettings) -> Plan {
     let has_s3 = settings.sources.iter().any(|spec| matches!(spec, SourceSpec::S3 { .. }));
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = cores();
     let fetchers_default = if has_s3 { FETCHERS_S3.max(cores) } else { cores };
     Plan {
         selection: Arc::new(settings.selection.clone()),

@@ -8,21 +8,15 @@ use cloudtrail2sql::cli::Cli;
 use cloudtrail2sql::config::Environment;
 use cloudtrail2sql::error::told;
 
-/// The least of threads for what blocks: files on a network need some at once. No more than there
-/// are cores otherwise, as each keeps memory of its own: with 64 of them an import takes twice
-/// the memory, and up to a third longer.
-const BLOCKING_THREADS_MIN: usize = 4;
-
 fn main() -> ExitCode {
     let cli = match Cli::from_args(std::env::args_os()) {
         Ok(cli) => cli,
         // Help and version are errors, too, with their own exit code.
         Err(error) => error.exit(),
     };
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .max_blocking_threads(cores.max(BLOCKING_THREADS_MIN))
+        .max_blocking_threads(app::blocking_threads(&cli))
         .build();
     let runtime = match runtime {
         Ok(runtime) => runtime,

@@ -62,7 +62,7 @@ pub fn import(database: &OwnDatabase, source: &Path, args: &[&str]) -> Usage {
 pub fn import_command(database: &OwnDatabase, args: &[&str]) -> Measured {
     let mut import = Measured::new(Path::new(env!("CARGO_BIN_EXE_cloudtrail2sql")));
     let command = import.command();
-    command.args(["import", "--quiet"]).args(args);
+    command.arg("import").args(args);
     command.env_clear().env("DATABASE_URL", &database.url);
     import
 }
