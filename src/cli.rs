@@ -272,7 +272,7 @@ pub struct LoadArgs {
     pub batch_bytes: String,
 
     /// Budget of all buffers in flight
-    #[arg(long, value_name = "SIZE", default_value = "128MiB")]
+    #[arg(long, value_name = "SIZE", default_value = "80MiB")]
     pub memory: String,
 
     /// Refuse an object that is larger than this once it is decompressed

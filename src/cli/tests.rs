@@ -41,7 +41,7 @@ fn what_is_not_typed_has_its_default() {
             writers: 1,
             batch_rows_max: 10_000,
             batch_bytes_max: 16 << 20,
-            memory_bytes: 128 << 20,
+            memory_bytes: 80 << 20,
             object_bytes_max: 256 << 20,
             load_method: LoadMethod::Insert,
             builds_indexes: true,
