@@ -10,7 +10,7 @@ use crate::databases::{import, import_command, name, server, settle};
 use crate::measure::with_server;
 use crate::own_database::{Engine, OwnDatabase};
 
-/// The records of the tutorial's day (AWS_Tutorials, "301. CloudTrail Log Analysis").
+/// The records of the tutorial's day (the repository `AWS_Tutorials`, "301. CloudTrail Log Analysis").
 pub const RECORDS: u64 = 14_181_841;
 
 /// The tutorial's questions, and the SQL that asks them.
@@ -79,7 +79,8 @@ pub fn day(engine: Engine, data: &Data) -> String {
     ));
     let rates: Vec<String> = (0..data.rows / 1_000_000)
         .map(|million| {
-            let took = when(&marks, (million + 1) * 1_000_000) - when(&marks, million * 1_000_000);
+            let took = when(&marks, (million + 1) * 1_000_000)
+                .saturating_sub(when(&marks, million * 1_000_000));
             format!("{:.0}", per_second(1_000, took))
         })
         .collect();
@@ -105,7 +106,7 @@ fn when(marks: &[(Duration, u64)], rows: u64) -> Duration {
     let after = marks.iter().position(|(_, seen)| *seen >= rows).unwrap();
     let Some(before) = after.checked_sub(1) else { return marks[0].0 };
     let ((earlier, some), (later, more)) = (marks[before], marks[after]);
-    earlier + (later - earlier).mul_f64((rows - some) as f64 / (more - some) as f64)
+    earlier + later.saturating_sub(earlier).mul_f64((rows - some) as f64 / (more - some) as f64)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a rate")]

@@ -17,6 +17,7 @@
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::print_stderr,
+    clippy::clone_on_ref_ptr,
     unreachable_pub,
     reason = "a benchmark"
 )]

@@ -134,7 +134,7 @@ impl Server {
     }
 }
 
-/// A line of `/proc/PID/stat` (proc_pid_stat(5)).
+/// A line of `/proc/PID/stat` (`proc_pid_stat(5)`).
 struct Stat {
     pid: u32,
     parent: u32,
