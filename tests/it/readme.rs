@@ -11,8 +11,8 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Row, SqliteConnection};
 
 /// Options in the README that belong to other programs.
-const FOREIGN: [&str; 7] =
-    ["--detach", "--locked", "--open", "--path", "--release", "--rm", "--servers"];
+const FOREIGN: [&str; 8] =
+    ["--bench", "--detach", "--locked", "--open", "--path", "--release", "--rm", "--servers"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
