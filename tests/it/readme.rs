@@ -197,11 +197,13 @@ async fn answer(database: &mut SqliteConnection, sql: String) -> String {
 
 /// Returns a text without the times, which differ from run to run, and the room they take.
 fn without_times(text: &str) -> Vec<String> {
-    let is_time = |pair: &[&str]| pair[1] == "s" && pair[0].parse::<f64>().is_ok();
+    let is_number = |word: Option<&&str>| word.is_some_and(|it| it.parse::<f64>().is_ok());
+    let is_unit = |word: Option<&&str>| matches!(word, Some(&("s" | "s;")));
     let timeless = |line: &str| {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let has_time = words.len() > 1 && is_time(&words[words.len() - 2..]);
-        words[..words.len() - if has_time { 2 } else { 0 }].join(" ")
+        let is_time = |n: usize| is_number(words.get(n)) && is_unit(words.get(n + 1));
+        let kept = (0..words.len()).filter(|&n| !(is_time(n) || n > 0 && is_time(n - 1)));
+        kept.map(|n| words[n]).collect::<Vec<_>>().join(" ")
     };
     text.lines().map(timeless).collect()
 }
