@@ -22,7 +22,7 @@ fn slow_server() -> S3Server {
         let ids = [format!("{n}a"), format!("{n}b")];
         server.put("trail", &format!("{n:02}.json.gz"), log_gz(&ids.each_ref().map(|id| &**id)));
     }
-    server.set_latency(Duration::from_millis(10));
+    server.set_latency(Duration::from_millis(50));
     server
 }
 
