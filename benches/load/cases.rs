@@ -24,13 +24,17 @@ pub struct Bench {
 impl Bench {
     /// Returns the data set that most cases load.
     pub fn data(&self) -> Data {
-        let records = self.records.to_string();
-        Data::make(&self.folder, &["--records", &records, "--accounts", "8", "--regions", "4"])
+        self.organization(self.records)
     }
 
     /// Returns the tutorial's day.
     pub fn day(&self) -> Data {
-        let records = crate::day::RECORDS.to_string();
+        self.organization(crate::day::RECORDS)
+    }
+
+    /// Returns so many records of a middle-sized organization.
+    fn organization(&self, records: u64) -> Data {
+        let records = records.to_string();
         Data::make(&self.folder, &["--records", &records, "--accounts", "8", "--regions", "4"])
     }
 

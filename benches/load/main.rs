@@ -37,6 +37,7 @@ mod own_database;
 #[expect(dead_code, reason = "the tests use the rest")]
 mod s3_server;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -76,8 +77,8 @@ struct Arguments {
     #[arg(long, default_value_t = 1_000_000)]
     records: u64,
     /// How often each side runs
-    #[arg(long, default_value_t = 5)]
-    rounds: usize,
+    #[arg(long, default_value = "5")]
+    rounds: NonZeroUsize,
     /// Where data sets are made and kept
     #[arg(long, default_value = env!("CARGO_TARGET_TMPDIR"))]
     data: PathBuf,
@@ -97,8 +98,11 @@ fn main() -> ExitCode {
         _ => {}
     }
     let arguments = Arguments::parse();
-    let bench =
-        Bench { folder: arguments.data, records: arguments.records, rounds: arguments.rounds };
+    let bench = Bench {
+        folder: arguments.data,
+        records: arguments.records,
+        rounds: arguments.rounds.get(),
+    };
     let cases = if arguments.case.is_empty() {
         let is_quick = |case: &Case| !matches!(case, Case::Settings | Case::Day);
         Case::value_variants().iter().copied().filter(is_quick).collect()

@@ -20,8 +20,8 @@ use crate::survey::Sampled;
 /// is expected to need before its trailer has been seen.
 const EXPECTED_RATIO: u64 = 12;
 
-/// What decodes to no more than this is read in less than a millisecond, and in less time than
-/// it takes to hand it to another thread and back; most of the real objects do.
+/// What decodes to no more than this is read in less than a millisecond. So long the runtime's own
+/// threads can do without handing it over, which costs waking another thread, twice.
 const INLINE_BYTES_MAX: u64 = 256 << 10;
 
 /// Fetches, decodes and parses one object; `None` if its fate is settled without the database.

@@ -17,9 +17,8 @@ pub(super) enum Dialect {
 impl Dialect {
     /// The most rows of a multi-row INSERT; a power of two.
     ///
-    /// PostgreSQL takes 171,000 rows a second at 100 rows a statement and 178,000 at 1,000;
-    /// MySQL is fastest at 100 to 200 and 1.7 times slower at 4,000; SQLite gains nothing
-    /// beyond 200.
+    /// MySQL and MariaDB are fastest at about 100, and slower with fewer and with more
+    /// (BENCHMARKS.md, "Settings"); PostgreSQL likes many.
     pub(super) const fn statement_rows_max(self) -> usize {
         match self {
             Self::Postgres => 1024,

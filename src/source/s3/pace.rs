@@ -19,11 +19,11 @@ use aws_sdk_s3::error::BoxError;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-// S3: at least 5,500 GET or HEAD requests a second and prefix ("Best practices design patterns:
-// optimizing Amazon S3 performance", Amazon S3 User Guide).
+/// S3: at least 5,500 GET or HEAD requests a second and prefix ("Best practices design patterns:
+/// optimizing Amazon S3 performance", Amazon S3 User Guide).
 const RATE_MAX: f64 = 5_500.0;
 
-/// No refusal makes us slower. If S3 takes less still, the backoff of 16 fetchers adapts to it.
+/// No refusal makes us slower. If S3 takes less still, the fetchers' backoff adapts to it.
 const RATE_MIN: f64 = 10.0;
 
 /// Fewer requests than these in a second tell what we needed, not what S3 takes. So one refusal
