@@ -5,10 +5,11 @@
 //! and records (or whole wrappers) one after another, as in NDJSON. What a document is, its
 //! content says: a digest, another service's events and other JSON are foreign, not failures.
 //!
-//! Two passes share one code. The fast one reads each record straight from the text into a row.
-//! When anything is odd (an element that is no object, a syntax error), it is thrown away and the
-//! exact one runs: it takes every element as raw text first, so that one odd record is rejected
-//! alone, with its place and its text.
+//! There are two passes. The fast one goes straight from the text into rows, with a scanner of our
+//! own that checks every byte. When anything is odd (an element that is no object, a syntax
+//! error), its work is thrown away and the exact one runs, which is `serde_json`'s: it takes every
+//! element as raw text first, so that one odd record is rejected alone, with its place and its
+//! text, and a syntax error is told with its line.
 //!
 //! JSON's own freedoms: the last of duplicate keys wins; unknown fields may nest to any depth;
 //! bytes that are not UTF-8 and lone surrogates become U+FFFD, and are counted.
@@ -17,10 +18,13 @@ use thiserror::Error;
 
 use crate::row::{CELLS, Rows};
 
-mod read;
+mod collect;
+mod exact;
+mod fast;
+mod fields;
+mod scan;
 mod text;
 
-use read::{Pass, Reader};
 pub use text::{CellLimit, CellRules};
 
 /// The columns of `logs`, in order: the tutorial's names, which are CloudTrail's.
@@ -190,20 +194,11 @@ pub fn parse(json: &[u8], rules: &CellRules) -> Result<Content, ParseError> {
             return Err(ParseError::NotJson { starts_with: format!("`{}`", head.escape_ascii()) });
         }
     }
-    let mut reader = Reader::new(&text, Pass::Fast, rules);
-    let reader = match reader.read() {
-        Ok(()) if !reader.must_reject() => reader,
-        _ => {
-            reader = Reader::new(&text, Pass::Exact, rules);
-            reader.read().map_err(|error| match reader.records_found_as {
-                Some(found) => ParseError::RecordsNotArray { found },
-                None if error.is_eof() => ParseError::CutOff { text_bytes: text.len() },
-                None => ParseError::Syntax(error),
-            })?;
-            reader
-        }
+    let collected = match fast::read(&text, rules) {
+        Some(collected) => collected,
+        None => exact::read(&text, rules)?,
     };
-    Ok(reader.into_content(altered))
+    Ok(collected.into_content(altered))
 }
 
 #[cfg(test)]

@@ -47,6 +47,11 @@ impl Rows {
         self.count += 1;
     }
 
+    /// Makes room for so many bytes of packed rows, so that they need not move as they grow.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.bytes.reserve(bytes);
+    }
+
     /// Returns how many rows there are.
     pub fn len(&self) -> usize {
         self.count

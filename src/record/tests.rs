@@ -240,3 +240,55 @@ fn foreign_json_among_records_is_rejected_not_dropped() {
     let log = log("{\"eventID\":\"a\"}\n{\"name\":\"x\"}\n[{\"eventSource\":\"aws:s3\"}]\n");
     assert_eq!((log.rows.len(), log.rejects.len(), log.records()), (1, 2, 3));
 }
+
+/// What the fast pass accepts, the exact one reads in the same way.
+#[test]
+fn the_two_passes_agree() {
+    const TEXTS: [&str; 5] = [
+        r#"{"Records":[{"eventID":"a","eventName":"b","requestParameters":{"x":[1,{}]}},{"eventID":"c"}]}"#,
+        r#"{"eventID":"a","accountId":"1","eventCategory":"Aggregated"} {"Records":[]}"#,
+        r#"[{"eventVersion":"1","insightDetails":{"eventName":"n"}},{"eventSource":"aws:s3","s3":{}}]"#,
+        r#"{"digestEndTime":"x"}{"configurationItems":[]} {"eventTime":"\u00e9\ud800"}"#,
+        r#"{"Records":[{"eventID":"a"}],"Records":[{"EventSource":"x","Sns":null},{"eventID":"b"}]}"#,
+    ];
+    const PARTS: [&str; 14] = [
+        "\"",
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        ",",
+        "1",
+        "\\",
+        "null",
+        "Records",
+        "eventID",
+        "eventSource",
+        "x",
+    ];
+    let mut random = fastrand::Rng::with_seed(5);
+    let mut agreed = 0;
+    for _ in 0..100_000 {
+        let mut text = (*random.choice(&TEXTS).unwrap()).to_owned();
+        for _ in 0..random.usize(..3) {
+            let at = random.usize(..text.len());
+            let end = (at + random.usize(..4)).min(text.len());
+            text.replace_range(at..end, random.choice(PARTS).unwrap());
+        }
+        let Some(fast) = fast::read(&text, &CellRules::ANY) else { continue };
+        let exact = exact::read(&text, &CellRules::ANY).unwrap_or_else(|error| {
+            panic!("only the fast pass reads {text:?}: {error}");
+        });
+        let told = |content| match content {
+            Content::Log(log) => {
+                assert_eq!(log.rejects, [], "{text:?}");
+                format!("{:?} {}", log.rows.iter().collect::<Vec<_>>(), log.altered)
+            }
+            Content::Foreign(kind) => format!("{kind:?}"),
+        };
+        assert_eq!(told(fast.into_content(0)), told(exact.into_content(0)), "{text:?}");
+        agreed += 1;
+    }
+    assert!(agreed > 10_000, "{agreed}");
+}
