@@ -3,16 +3,28 @@
 //! Pure: no files, no network. Gzip is known by its magic bytes, never by a name; anything else
 //! passes through untouched. The decoded size never exceeds the caller's limit, whatever the
 //! input says of itself.
+//!
+//! A log file is one gzip member nearly always: libdeflate decodes it in one go. What is anything
+//! else, or does not add up, flate2 reads member by member, and says what is wrong.
 
 use std::borrow::Cow;
 use std::io::{self, Read};
 
 #[expect(clippy::disallowed_types, reason = "the loop below reads every member")]
 use flate2::bufread::GzDecoder;
+use libdeflater::{Decompressor, crc32};
 use thiserror::Error;
 
 /// The first two bytes of every gzip member (RFC 1952, section 2.3.1).
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// A header without name, comment or other extras (RFC 1952, section 2.3): magic bytes, deflate,
+/// no flags; then time, level and system.
+const PLAIN_HEADER: [u8; 4] = [0x1f, 0x8b, 8, 0];
+const PLAIN_HEADER_BYTES: usize = 10;
+
+/// Checksum and size.
+const TRAILER_BYTES: usize = 8;
 
 /// Deflate cannot do better than 1,032 to 1 (zlib's technical notes), so a larger size in the
 /// trailer is a lie and reserves nothing.
@@ -91,6 +103,9 @@ pub fn decode(stored: &[u8], limit_bytes: u64) -> Result<Cow<'_, [u8]>, DecodeEr
         }
         return Ok(Cow::Borrowed(stored));
     }
+    if let Some(decoded) = decode_single_member(stored, limit_bytes) {
+        return Ok(Cow::Owned(decoded));
+    }
     let reserve_max = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
     let mut decoded = Vec::with_capacity(decoded_bytes_hint(stored).min(reserve_max) + 1);
     let mut rest = stored;
@@ -119,6 +134,25 @@ pub fn decode(stored: &[u8], limit_bytes: u64) -> Result<Cow<'_, [u8]>, DecodeEr
     Ok(Cow::Owned(decoded))
 }
 
+/// Decodes what is one member from the first byte to the last; `None` if that is in doubt.
+fn decode_single_member(stored: &[u8], limit_bytes: u64) -> Option<Vec<u8>> {
+    let member = stored.strip_prefix(&PLAIN_HEADER)?;
+    let body = member.get(PLAIN_HEADER_BYTES - PLAIN_HEADER.len()..)?;
+    let (body, trailer) = body.split_last_chunk::<TRAILER_BYTES>()?;
+    let checksum = trailer.first_chunk().map(|bytes| u32::from_le_bytes(*bytes))?;
+    // Wherever another member began, its first three bytes would stand here.
+    if memchr::memmem::find(body, &PLAIN_HEADER[..3]).is_some() {
+        return None;
+    }
+    let decoded_bytes = decoded_bytes_hint(stored);
+    if decoded_bytes as u64 > limit_bytes {
+        return None;
+    }
+    let mut decoded = vec![0; decoded_bytes];
+    let written = Decompressor::new().deflate_decompress(body, &mut decoded).ok()?;
+    (written == decoded_bytes && crc32(&decoded) == checksum).then_some(decoded)
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write;
@@ -145,6 +179,36 @@ mod tests {
     fn every_member_is_read() {
         let stored = [gz(b"one "), gz(b""), gz(b"two")].concat();
         assert_eq!(*decode(&stored, LIMIT).unwrap(), *b"one two");
+    }
+
+    /// What libdeflate is not to read, whole or in part, comes out as flate2 reads it.
+    #[test]
+    fn only_one_plain_member_is_decoded_in_one_go() {
+        let one = gz(b"one");
+        assert_eq!(decode_single_member(&one, LIMIT).as_deref(), Some(&b"one"[..]));
+        assert_eq!(decode_single_member(&one, 2), None);
+        let named = {
+            let encoder = flate2::GzBuilder::new().filename("a.json").comment("of a tool");
+            let mut encoder = encoder.write(Vec::new(), Compression::default());
+            encoder.write_all(b"one").unwrap();
+            encoder.finish().unwrap()
+        };
+        for (stored, expected) in [
+            (named, "one"),
+            // The trailer at the end fits the first member, too.
+            ([&*one, &*one].concat(), "oneone"),
+            ([&*one, &gz(b"")].concat(), "one"),
+            ([&*one, &[0; 8]].concat(), "one"),
+        ] {
+            assert_eq!(decode_single_member(&stored, LIMIT), None, "{expected}");
+            assert_eq!(*decode(&stored, LIMIT).unwrap(), *expected.as_bytes());
+        }
+        for at in 0..one.len() {
+            let mut stored = one.clone();
+            stored[at] ^= 1;
+            let decoded = decode_single_member(&stored, LIMIT);
+            assert_eq!(decoded.is_some(), (4..10).contains(&at), "time and system, at {at}");
+        }
     }
 
     #[test]

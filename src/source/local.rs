@@ -8,7 +8,8 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -26,11 +27,15 @@ const PAGE_OBJECTS_MAX: usize = 1_000;
 /// Most that is set aside before the first byte is read. A listed size may be wrong.
 const CAPACITY_BYTES_MAX: u64 = 64 << 20;
 
+/// A file of this size is read by the thread that asks for it, if files are quick to read.
+const INLINE_BYTES_MAX: u64 = 256 << 10;
+
 /// A file or folder.
 #[derive(Debug)]
 pub struct LocalSource {
     root: PathBuf,
     is_named: bool,
+    speed: Arc<Speed>,
 }
 
 impl LocalSource {
@@ -48,7 +53,7 @@ impl LocalSource {
             } else {
                 ensure_regular(&metadata)?;
             }
-            Ok(Self { root, is_named: metadata.is_file() })
+            Ok(Self { root, is_named: metadata.is_file(), speed: Arc::default() })
         };
         open().map_err(|cause| SourceError::Path { path: path.to_owned(), cause })
     }
@@ -71,8 +76,52 @@ impl Source for LocalSource {
     }
 
     async fn fetch(&self, object: &ObjectRef) -> Result<Bytes, SourceError> {
-        let object = object.clone();
-        spawn_blocking(move || read(&object)).await.expect("reading a file does not panic")
+        if object.size_bytes <= INLINE_BYTES_MAX && self.speed.is_quick() {
+            return self.speed.measure(|| read(object));
+        }
+        let (object, speed) = (object.clone(), Arc::clone(&self.speed));
+        let reading = spawn_blocking(move || speed.measure(|| read(&object)));
+        reading.await.expect("reading a file does not panic")
+    }
+}
+
+/// How long it takes to read a file.
+///
+/// Handing a read over to a thread that may be held up wakes that thread, and then another. Where
+/// reads take less time than that they are done in place; where they take long (the folder is on
+/// a network, or a bucket that is mounted), as many wait side by side as there are fetchers.
+#[derive(Debug)]
+struct Speed {
+    /// A moving average.
+    read_ns: AtomicU64,
+}
+
+impl Speed {
+    const QUICK: Duration = Duration::from_micros(500);
+
+    fn is_quick(&self) -> bool {
+        Duration::from_nanos(self.read_ns.load(Ordering::Relaxed)) < Self::QUICK
+    }
+
+    fn measure<T>(&self, read: impl FnOnce() -> T) -> T {
+        let begun = Instant::now();
+        let outcome = read();
+        self.took(begun.elapsed());
+        outcome
+    }
+
+    fn took(&self, time: Duration) {
+        let read_ns = self.read_ns.load(Ordering::Relaxed);
+        let time_ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        // Two at the same time may lose one of both: it is an average all the same.
+        self.read_ns.store(read_ns / 8 * 7 + time_ns / 8, Ordering::Relaxed);
+    }
+}
+
+/// Slow, until it turns out otherwise.
+impl Default for Speed {
+    fn default() -> Self {
+        Self { read_ns: AtomicU64::new(1_000_000_000) }
     }
 }
 
@@ -222,4 +271,20 @@ fn ensure_regular(metadata: &Metadata) -> io::Result<()> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "neither a file nor a folder"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_are_quick_once_many_were_and_slow_again_after_few() {
+        let speed = Speed::default();
+        let reads_until = |is_quick: bool, time: Duration| {
+            let took = (0..1000).take_while(|_| speed.is_quick() != is_quick);
+            took.inspect(|_| speed.took(time)).count()
+        };
+        assert!((10..100).contains(&reads_until(true, Duration::from_micros(50))));
+        assert!((1..5).contains(&reads_until(false, Duration::from_millis(5))));
+    }
 }
