@@ -3,6 +3,7 @@
 //! An *object* is one log file: an S3 object or a local file. It is known to the ledger by
 //! [`ObjectId`], and told apart from an older state of itself by its version.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -33,17 +34,16 @@ impl Location {
 
     /// Returns the ledger's key for this place.
     pub fn id(&self) -> ObjectId {
-        let mut hash = Sha256::new();
-        match self {
-            Self::S3 { bucket, key } => {
-                hash.update(b"s3://");
-                hash.update(bucket.as_bytes());
-                hash.update(b"/");
-                hash.update(key.as_bytes());
-            }
-            Self::File(path) => hash.update(path.as_os_str().as_encoded_bytes()),
-        }
-        ObjectId(hash.finalize().into())
+        let name = match self {
+            Self::S3 { bucket, key } => Cow::Owned(format!("s3://{bucket}/{key}").into_bytes()),
+            Self::File(path) => Cow::Borrowed(path.as_os_str().as_encoded_bytes()),
+        };
+        let folder_bytes = name.iter().rposition(|byte| *byte == b'/').unwrap_or_default();
+        let mut id = [0; 32];
+        let (of_folder, of_name) = id.split_at_mut(FOLDER_HASH_BYTES);
+        of_folder.copy_from_slice(&Sha256::digest(&name[..folder_bytes])[..of_folder.len()]);
+        of_name.copy_from_slice(&Sha256::digest(&name)[..of_name.len()]);
+        ObjectId(id)
     }
 
     /// Returns the part after the last `/`.
@@ -62,10 +62,14 @@ impl fmt::Display for Location {
     }
 }
 
-/// SHA-256 of an object's URI.
+/// How much of an [`ObjectId`] is its folder's.
+const FOLDER_HASH_BYTES: usize = 8;
+
+/// The SHA-256 of an object's folder (its first 8 bytes), then of its URI (its first 24 bytes).
 ///
 /// S3 keys are case-sensitive and up to 1,024 bytes: too long and too case-blind for a MySQL
-/// index, so the ledger is keyed by their hash.
+/// index, so the ledger is keyed by their hash. Objects of one folder stand together in it: what
+/// is listed and loaded together touches a few pages of the ledger, not one for each object.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectId(pub [u8; 32]);
 
@@ -80,8 +84,9 @@ impl fmt::Debug for ObjectId {
 impl ObjectId {
     /// Returns whether the object belongs to one of several machines that share a prefix.
     pub fn is_in(self, shard: Shard) -> bool {
-        let head = self.0.iter().take(8).fold(0, |head, byte| head << 8 | u64::from(*byte));
-        head % shard.count == shard.index - 1
+        let of_name = self.0[FOLDER_HASH_BYTES..].iter().take(8);
+        let number = of_name.fold(0, |number, byte| number << 8 | u64::from(*byte));
+        number % shard.count == shard.index - 1
     }
 }
 
@@ -162,8 +167,10 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_the_hash_of_the_uri() {
+    fn an_id_is_the_hash_of_the_folder_and_of_the_uri() {
         let place = Location::S3 { bucket: "trail".into(), key: "a b/ü.gz".into() };
-        assert_eq!(place.id().0, <[u8; 32]>::from(Sha256::digest("s3://trail/a b/ü.gz")));
+        let of_folder = Sha256::digest("s3://trail/a b");
+        let of_name = Sha256::digest("s3://trail/a b/ü.gz");
+        assert_eq!(place.id().0[..], [&of_folder[..8], &of_name[..24]].concat());
     }
 }

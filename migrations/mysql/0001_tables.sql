@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS logs (
 
 -- The ledger: one line per object. It commits with the object's rows.
 CREATE TABLE IF NOT EXISTS import_objects (
-    id            binary(32)   NOT NULL PRIMARY KEY, -- SHA-256 of the URI
+    id            binary(32)   NOT NULL PRIMARY KEY, -- SHA-256 of folder and URI
     uri           text         NOT NULL,
     version       varchar(255) NOT NULL,             -- ETag, or size and mtime
     size_bytes    bigint       NOT NULL,             -- stored (compressed) size

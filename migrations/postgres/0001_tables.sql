@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS logs (
 
 -- The ledger: one line per object. It commits with the object's rows.
 CREATE TABLE IF NOT EXISTS import_objects (
-    id            BYTEA   NOT NULL PRIMARY KEY, -- SHA-256 of the URI
+    id            BYTEA   NOT NULL PRIMARY KEY, -- SHA-256 of folder and URI
     uri           TEXT    NOT NULL,
     version       TEXT    NOT NULL,             -- ETag, or size and mtime
     size_bytes    BIGINT  NOT NULL,             -- stored (compressed) size
