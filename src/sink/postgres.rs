@@ -115,7 +115,9 @@ impl Driver for PostgresDriver {
             Err(error) => return Err(error),
             Ok(_) => {}
         }
-        connection.close().await
+        // It is done, however the farewell goes.
+        let _ = connection.close().await;
+        Ok(())
     }
 
     fn create_database_hint(&self) -> String {

@@ -15,3 +15,4 @@ mod sinks;
 mod sources;
 mod structure;
 mod trail;
+mod unix_sockets;
