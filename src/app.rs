@@ -28,7 +28,7 @@ use crate::source::s3::{S3Connector, S3Options};
 /// Objects fetched at once from S3, where each waits for the network.
 ///
 /// Files come small: half of them have less than a kilobyte, and an answer takes 20 ms or more.
-const FETCHERS_S3: usize = 64;
+const FETCHERS_S3: usize = 128;
 
 /// The least of threads for what blocks: files to read, folders to list, large objects to parse.
 const BLOCKING_THREADS_MIN: usize = 4;

@@ -253,7 +253,7 @@ pub struct LoadArgs {
     #[arg(long, value_name = "N", default_value_t = 4)]
     pub listers: usize,
 
-    /// Objects to fetch at once, 1 to 256 [default: 64 from S3, the number of cores from disk]
+    /// Objects to fetch at once, 1 to 256 [default: 128 from S3, the number of cores from disk]
     #[arg(long, value_name = "N")]
     pub fetchers: Option<usize>,
 

@@ -87,9 +87,14 @@ impl Bench {
         Comparison { by_cpu: true, ..comparison }
     }
 
-    /// From an S3 server against from a folder.
-    pub fn s3(&self) -> Comparison {
-        let data = self.data();
+    /// From an S3 server against from a folder: objects as a trail writes them, and large ones.
+    pub fn s3(&self) -> [Comparison; 2] {
+        let args = ["--records", &self.records.to_string(), "--records-per-file", "1000"];
+        let large = Data::make(&self.folder, &args);
+        [self.s3_with("", &self.data()), self.s3_with(", 1,000 records an object", &large)]
+    }
+
+    fn s3_with(&self, what: &str, data: &Data) -> Comparison {
         let engine = Engine::Postgres;
         let s3 = S3Server::start();
         for entry in walkdir::WalkDir::new(&data.folder) {
@@ -111,9 +116,10 @@ impl Bench {
             ]);
             with_server(server(engine), || import.run())
         };
-        let names = ("PostgreSQL, from S3 (20 ms a request)".into(), "from a folder".into());
+        let names =
+            (format!("PostgreSQL, from S3 (20 ms a request){what}"), "from a folder".into());
         let local = || import_new(engine, &data.folder, &["--no-index"]);
-        self.compare(names, "≤ 1.15", &data, ours, local)
+        self.compare(names, "≤ 1.15", data, ours, local)
     }
 
     /// Importing and then building the indexes, against importing into a table that has them.
@@ -169,8 +175,9 @@ impl Bench {
 
     /// Peak memory over trees of different shapes.
     pub fn memory(&self) -> Vec<(String, Usage)> {
-        let trees: [(&str, &[&str]); 3] = [
+        let trees: [(&str, &[&str]); 4] = [
             ("10,000 small objects", &["--records", "50000", "--records-per-file", "5"]),
+            ("50,000 small objects", &["--records", "250000", "--records-per-file", "5"]),
             ("200,000 small objects", &["--records", "1000000", "--records-per-file", "5"]),
             ("objects of 50 MB", &["--records", "500000", "--records-per-file", "45000"]),
         ];

@@ -140,7 +140,7 @@ fn comparisons(bench: &Bench, case: Case) -> Vec<Comparison> {
         Case::Mariadb => vec![bench.ready_file(Engine::Mariadb)],
         Case::Sqlite => vec![bench.ready_file(Engine::Sqlite)],
         Case::Parse => vec![bench.parse()],
-        Case::S3 => vec![bench.s3()],
+        Case::S3 => bench.s3().into(),
         Case::SingleInserts => ENGINES.map(|engine| bench.single_inserts(engine)).into(),
         Case::Indexes => ENGINES.map(|engine| bench.indexes(engine)).into(),
         Case::Settings => bench.settings(),

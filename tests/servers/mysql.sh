@@ -38,9 +38,10 @@ serve_mysql() {
 
 # mysql_options FOLDER PORT: sets the options MySQL and MariaDB share.
 mysql_options() {
-  # The data is thrown away, so it need not survive a power cut.
-  FAST_OPTIONS=(--innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=OFF --innodb-flush-method=nosync
-    --innodb-buffer-pool-size=512M --performance-schema=OFF --skip-log-bin)
+  FAST_OPTIONS=(--innodb-buffer-pool-size=512M --performance-schema=OFF --skip-log-bin)
+  if ! "$FLUSHES"; then
+    FAST_OPTIONS+=(--innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=OFF --innodb-flush-method=nosync)
+  fi
   # An empty `secure-file-priv` lets the benchmark load files from any folder.
   SERVER_OPTIONS=(--bind-address=127.0.0.1 --port="$2" --socket="$1/socket" --pid-file="$1/pid"
     --init-file="$1/init.sql" --max-connections=250 --skip-name-resolve --local-infile=ON --secure-file-priv=)

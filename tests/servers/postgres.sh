@@ -26,13 +26,12 @@ unix_socket_directories = '$folder'
 max_connections = 250
 shared_buffers = 256MB
 max_wal_size = 4GB
-# The data is thrown away, so it need not survive a power cut.
-fsync = off
-synchronous_commit = off
-full_page_writes = off
 autovacuum = off
 # LLVM is not part of the tree.
 jit = off
+fsync = $FLUSHES
+synchronous_commit = $FLUSHES
+full_page_writes = $FLUSHES
 CONF
   unprivileged_exec "$bin/postgres" -D "$folder/data"
 }

@@ -22,6 +22,11 @@ readonly START_SECONDS_MAX=60
 # A download may take longer than a start.
 readonly FETCH_SECONDS_MAX=900
 
+# Whether commits are flushed to the disk, as servers do in earnest. What the tests load is thrown
+# away, so it need not survive a power cut; benchmarks set this.
+# shellcheck disable=SC2034 # the servers' own scripts read it
+FLUSHES=false
+
 FOLDER=
 declare -A PIDS=() PORTS=()
 
