@@ -23,7 +23,7 @@ const COPY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const COPY_TRAILER: &[u8] = &(-1_i16).to_be_bytes();
 
 /// What is sent in one message. Small objects are gathered up to it.
-const COPY_CHUNK_BYTES: usize = 256 << 10;
+const COPY_CHUNK_BYTES: usize = 64 << 10;
 
 /// The most connections at once: 64 writers, triage, index builds.
 const CONNECTIONS_MAX: usize = 72;
