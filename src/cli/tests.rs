@@ -1,7 +1,12 @@
 use clap::error::ErrorKind;
 
 use super::*;
-use crate::config::{MEMORY_BYTES, Prices, SourceSpec};
+use crate::config::{
+    ConfigError, Database, FETCHERS, ImportSettings, LoadMethod, MEMORY_BYTES, Prices, S3Settings,
+    SourceSpec, StatusPart, WRITERS,
+};
+use crate::layout::Selection;
+use crate::object::Shard;
 
 fn parse(args: &[&str]) -> Result<Cli, clap::Error> {
     let program = std::iter::once("cloudtrail2sql");
