@@ -135,6 +135,9 @@ pub fn decode(stored: &[u8], limit_bytes: u64) -> Result<Cow<'_, [u8]>, DecodeEr
 }
 
 /// Decodes what is one member from the first byte to the last; `None` if that is in doubt.
+///
+/// The decoder does not say where the member ends. That it ends at the last byte follows from the
+/// checksum and the size there, which by chance fit in one of 2^64.
 fn decode_single_member(stored: &[u8], limit_bytes: u64) -> Option<Vec<u8>> {
     let member = stored.strip_prefix(&PLAIN_HEADER)?;
     let body = member.get(PLAIN_HEADER_BYTES - PLAIN_HEADER.len()..)?;
@@ -145,7 +148,8 @@ fn decode_single_member(stored: &[u8], limit_bytes: u64) -> Option<Vec<u8>> {
         return None;
     }
     let decoded_bytes = decoded_bytes_hint(stored);
-    if decoded_bytes as u64 > limit_bytes {
+    // Zero bytes at the end fit every member that holds nothing.
+    if decoded_bytes == 0 || decoded_bytes as u64 > limit_bytes {
         return None;
     }
     let mut decoded = vec![0; decoded_bytes];
@@ -199,10 +203,14 @@ mod tests {
             ([&*one, &*one].concat(), "oneone"),
             ([&*one, &gz(b"")].concat(), "one"),
             ([&*one, &[0; 8]].concat(), "one"),
+            // Eight zero bytes are the trailer of nothing, too.
+            ([&*gz(b""), &[0; 8]].concat(), ""),
         ] {
             assert_eq!(decode_single_member(&stored, LIMIT), None, "{expected}");
             assert_eq!(*decode(&stored, LIMIT).unwrap(), *expected.as_bytes());
         }
+        let garbage = [&*gz(b""), b"xyz", &[0; 8]].concat();
+        assert!(matches!(decode(&garbage, LIMIT), Err(DecodeError::TrailingGarbage { .. })));
         for at in 0..one.len() {
             let mut stored = one.clone();
             stored[at] ^= 1;

@@ -311,7 +311,7 @@ mod tests {
         assert!(takes(&siblings));
     }
 
-    /// Every byte of valid texts is replaced, removed or doubled, at random, one to three times.
+    /// One to three bytes of a valid text are replaced, removed or added, at random.
     #[test]
     fn what_is_taken_is_valid_and_what_is_valid_is_taken() {
         const BYTES: &[u8] = b"\"\\{}[]:,0123456789.-+eEtrufalsn/b \n\t\x00\x1f\x7f";

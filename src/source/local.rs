@@ -27,7 +27,7 @@ const PAGE_OBJECTS_MAX: usize = 1_000;
 /// Most that is set aside before the first byte is read. A listed size may be wrong.
 const CAPACITY_BYTES_MAX: u64 = 64 << 20;
 
-/// A file of this size is read by the thread that asks for it, if files are quick to read.
+/// A file of at most this size is read by the thread that asks for it, if reads are quick.
 const INLINE_BYTES_MAX: u64 = 256 << 10;
 
 /// A file or folder.
@@ -87,9 +87,9 @@ impl Source for LocalSource {
 
 /// How long it takes to read a file.
 ///
-/// Handing a read over to a thread that may be held up wakes that thread, and then another. Where
-/// reads take less time than that they are done in place; where they take long (the folder is on
-/// a network, or a bucket that is mounted), as many wait side by side as there are fetchers.
+/// Handing a read over to a thread that may be held up wakes that thread, and then another. Quick
+/// reads are done in place instead; where they take long (the folder is on a network, or is a
+/// bucket that is mounted), as many wait side by side as there are fetchers.
 #[derive(Debug)]
 struct Speed {
     /// A moving average.
@@ -97,6 +97,7 @@ struct Speed {
 }
 
 impl Speed {
+    /// Reads that take less are quick.
     const QUICK: Duration = Duration::from_micros(500);
 
     fn is_quick(&self) -> bool {

@@ -18,7 +18,7 @@ serve_mariadb() {
   unprivileged "$root/usr/bin/mariadb-install-db" --no-defaults --basedir="$root/usr" --datadir="$folder/data" \
     --auth-root-authentication-method=normal --skip-test-db --skip-name-resolve --innodb-log-file-size=32M
   unprivileged_exec "$root/usr/sbin/mariadbd" --no-defaults --basedir="$root/usr" --datadir="$folder/data" \
-    --plugin-dir="$root/usr/lib/mysql/plugin" --innodb-log-file-size=256M "${FAST_OPTIONS[@]}" "${SERVER_OPTIONS[@]}"
+    --plugin-dir="$root/usr/lib/mysql/plugin" --innodb-log-file-size=256M "${STORAGE_OPTIONS[@]}" "${SERVER_OPTIONS[@]}"
 }
 
 mariadb_is_ready() { mysql_is_ready "$1"; }

@@ -32,15 +32,15 @@ serve_mysql() {
   mysql_options "$folder" "$2"
   root_account_sql "$3" >"$folder/init.sql"
   give_folder "$folder"
-  unprivileged "${server[@]}" "${FAST_OPTIONS[@]}" --initialize-insecure
-  unprivileged_exec "${server[@]}" "${FAST_OPTIONS[@]}" "${SERVER_OPTIONS[@]}" --mysqlx=OFF
+  unprivileged "${server[@]}" "${STORAGE_OPTIONS[@]}" --initialize-insecure
+  unprivileged_exec "${server[@]}" "${STORAGE_OPTIONS[@]}" "${SERVER_OPTIONS[@]}" --mysqlx=OFF
 }
 
 # mysql_options FOLDER PORT: sets the options MySQL and MariaDB share.
 mysql_options() {
-  FAST_OPTIONS=(--innodb-buffer-pool-size=512M --performance-schema=OFF --skip-log-bin)
+  STORAGE_OPTIONS=(--innodb-buffer-pool-size=512M --performance-schema=OFF --skip-log-bin)
   if ! "$FLUSHES"; then
-    FAST_OPTIONS+=(--innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=OFF --innodb-flush-method=nosync)
+    STORAGE_OPTIONS+=(--innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=OFF --innodb-flush-method=nosync)
   fi
   # An empty `secure-file-priv` lets the benchmark load files from any folder.
   SERVER_OPTIONS=(--bind-address=127.0.0.1 --port="$2" --socket="$1/socket" --pid-file="$1/pid"
