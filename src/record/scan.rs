@@ -303,10 +303,19 @@ mod tests {
 
     #[test]
     fn containers_are_followed_to_a_depth_and_then_left() {
-        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
-        let depth_max = DEPTH_MAX as usize;
-        assert!(takes(&nested(depth_max)));
-        assert!(!takes(&nested(depth_max + 1)));
+        for (opening, closing) in [("[", "]"), ("{\"a\":", "}"), ("[{\"a\":", "}]")] {
+            let levels = closing.len();
+            let nested = |depth| {
+                let times = depth / levels;
+                format!("{}0{}", opening.repeat(times), closing.repeat(times))
+            };
+            let depth_max = DEPTH_MAX as usize;
+            assert!(takes(&nested(depth_max)), "{opening}");
+            for depth in depth_max + 1..3 * depth_max {
+                let text = nested(depth.next_multiple_of(levels));
+                assert_eq!(Scanner::new(&text).value(), None, "{depth} of {opening}");
+            }
+        }
         let siblings = format!("[{}{{}}]", "{\"a\":[]},".repeat(1000));
         assert!(takes(&siblings));
     }
