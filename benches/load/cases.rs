@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::ceiling::ReadyParts;
 use crate::data::Data;
 use crate::databases::{
     ENGINES, ReadyFile, import, import_command, name, server, settle, with_tables,
@@ -55,20 +56,34 @@ impl Bench {
     /// Our import against the server's own load of the same rows, without indexes.
     pub fn ready_file(&self, engine: Engine) -> Comparison {
         let data = self.data();
-        let database = OwnDatabase::new(engine);
-        import(&database, &data.folder, &["--no-index"]);
-        let file = ReadyFile::of(&database);
-        drop(database);
-        let (reference, aim) = match engine {
-            Engine::Postgres => ("`COPY … FROM 'file' (FORMAT binary)`", "≤ 1.0"),
-            Engine::Mysql | Engine::Mariadb => ("`LOAD DATA INFILE`", "≤ 0.7"),
-            Engine::Sqlite => ("`sqlite3 .import`", "≤ 1.25"),
+        let file = ReadyFile::of(&Self::loaded(engine, &data));
+        let aim = match engine {
+            Engine::Postgres => "≤ 1.0",
+            Engine::Mysql | Engine::Mariadb => "≤ 0.7",
+            Engine::Sqlite => "≤ 1.25",
         };
-        let names = (name(engine).into(), reference.into());
+        let names = (name(engine).into(), ReadyFile::statement(engine).into());
         // Both sides find the tables there, and empty.
         let args = ["--no-index"];
         let ours = || import(&with_tables(engine, &args), &data.folder, &args);
         self.compare(names, aim, &data, ours, || file.load())
+    }
+
+    /// Ready-made rows, only sent, against the server's own load of the same rows.
+    pub fn ceiling(&self) -> Comparison {
+        let (engine, data) = (Engine::Postgres, self.data());
+        let database = Self::loaded(engine, &data);
+        let (file, parts) = (ReadyFile::of(&database), ReadyParts::of(&database));
+        drop(database);
+        let ours = format!("{}, ready-made rows only sent", name(engine));
+        let names = (ours, ReadyFile::statement(engine).into());
+        self.compare(names, "the ceiling", &data, || parts.send(), || file.load())
+    }
+
+    fn loaded(engine: Engine, data: &Data) -> OwnDatabase {
+        let database = OwnDatabase::new(engine);
+        import(&database, &data.folder, &["--no-index"]);
+        database
     }
 
     /// Decoding and parsing, on one core, against `gzip`.

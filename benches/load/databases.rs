@@ -122,6 +122,15 @@ impl ReadyFile {
         self.folder.path().join("logs").display().to_string()
     }
 
+    /// Returns what loads it, for people.
+    pub fn statement(engine: Engine) -> &'static str {
+        match engine {
+            Engine::Postgres => "`COPY … FROM 'file' (FORMAT binary)`",
+            Engine::Mysql | Engine::Mariadb => "`LOAD DATA INFILE`",
+            Engine::Sqlite => "`sqlite3 .import`",
+        }
+    }
+
     /// Loads it into a new database without indexes, measured.
     pub fn load(&self) -> Usage {
         let database = with_tables(self.engine, &["--no-index"]);

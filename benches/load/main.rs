@@ -23,6 +23,7 @@
 )]
 
 mod cases;
+mod ceiling;
 mod data;
 mod databases;
 mod day;
@@ -95,6 +96,10 @@ fn main() -> ExitCode {
             data::read(rest[0].as_ref(), |log, _| drop(std::hint::black_box(log)));
             return ExitCode::SUCCESS;
         }
+        Some((first, [url, files @ ..])) if first == ceiling::SEND => {
+            ceiling::send(url, files);
+            return ExitCode::SUCCESS;
+        }
         _ => {}
     }
     let arguments = Arguments::parse();
@@ -135,7 +140,7 @@ fn main() -> ExitCode {
 /// Runs a case that compares two sides.
 fn comparisons(bench: &Bench, case: Case) -> Vec<Comparison> {
     match case {
-        Case::Postgres => vec![bench.ready_file(Engine::Postgres)],
+        Case::Postgres => vec![bench.ready_file(Engine::Postgres), bench.ceiling()],
         Case::Mysql => vec![bench.ready_file(Engine::Mysql)],
         Case::Mariadb => vec![bench.ready_file(Engine::Mariadb)],
         Case::Sqlite => vec![bench.ready_file(Engine::Sqlite)],

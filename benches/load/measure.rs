@@ -36,13 +36,19 @@ pub fn wrapper(args: &[String]) -> ExitCode {
     let [file, program, args @ ..] = args else { return ExitCode::from(2) };
     let status = Command::new(program).args(args).status().unwrap();
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
-    let cpu_ms = (usage.user_time() + usage.system_time()).num_milliseconds();
-    let usage = ChildUsage {
-        cpu_ms: cpu_ms.try_into().unwrap(),
-        peak_kib: usage.max_rss().try_into().unwrap(),
-    };
+    let usage =
+        ChildUsage { cpu_ms: cpu_ms(&usage), peak_kib: usage.max_rss().try_into().unwrap() };
     std::fs::write(file, serde_json::to_vec(&usage).unwrap()).unwrap();
     if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Returns the CPU time of this process so far.
+pub fn own_cpu() -> Duration {
+    Duration::from_millis(cpu_ms(&getrusage(UsageWho::RUSAGE_SELF).unwrap()))
+}
+
+fn cpu_ms(usage: &nix::sys::resource::Usage) -> u64 {
+    (usage.user_time() + usage.system_time()).num_milliseconds().try_into().unwrap()
 }
 
 /// A command that is measured when it runs.

@@ -8,8 +8,8 @@ use cloudtrail2sql::row::Rows;
 use sqlx::{Connection, MySqlConnection, PgConnection, SqliteConnection};
 
 use crate::data::{Data, read};
-use crate::databases::with_tables;
-use crate::measure::Usage;
+use crate::databases::{server, with_tables};
+use crate::measure::{Usage, own_cpu, with_server};
 use crate::own_database::Engine;
 
 /// How long to insert. The rate does not change, so the rest is reckoned.
@@ -23,7 +23,8 @@ fn connections(engine: Engine) -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Returns what inserting all rows of the data would take, from the rate of some seconds.
+/// Returns what inserting all rows of the data would take, reckoned from some seconds of it.
+#[expect(clippy::cast_precision_loss, reason = "rates")]
 pub fn single_inserts(engine: Engine, data: &Data) -> Usage {
     let database = with_tables(engine, &["--no-index"]);
     let mut rows: Vec<Rows> = Vec::new();
@@ -66,17 +67,25 @@ pub fn single_inserts(engine: Engine, data: &Data) -> Usage {
             }
         }
     };
-    let rates: Vec<f64> = std::thread::scope(|scope| {
-        let work = &work;
-        let threads: Vec<_> = (0..workers).map(|n| scope.spawn(move || work(n))).collect();
-        let rate = |(inserted, took): (u64, Duration)| {
-            #[expect(clippy::cast_precision_loss, reason = "a rate")]
-            let inserted = inserted as f64;
-            inserted / took.as_secs_f64()
-        };
-        threads.into_iter().map(|thread| rate(thread.join().unwrap())).collect()
+    let mut inserted = 0;
+    let mut rows_per_second = 0.0;
+    let before = own_cpu();
+    let sample = with_server(server(engine), || {
+        std::thread::scope(|scope| {
+            let work = &work;
+            let threads: Vec<_> = (0..workers).map(|n| scope.spawn(move || work(n))).collect();
+            for (count, took) in threads.into_iter().map(|thread| thread.join().unwrap()) {
+                inserted += count;
+                rows_per_second += count as f64 / took.as_secs_f64();
+            }
+        });
+        Usage { client_cpu: own_cpu().saturating_sub(before), ..Usage::default() }
     });
-    #[expect(clippy::cast_precision_loss, reason = "a rate")]
-    let wall = Duration::from_secs_f64(data.rows as f64 / rates.iter().sum::<f64>());
-    Usage { wall, ..Usage::default() }
+    let share = data.rows as f64 / inserted as f64;
+    Usage {
+        wall: Duration::from_secs_f64(data.rows as f64 / rows_per_second),
+        client_cpu: sample.client_cpu.mul_f64(share),
+        server_cpu: sample.server_cpu.mul_f64(share),
+        ..Usage::default()
+    }
 }
