@@ -25,6 +25,7 @@ mod fault;
 mod fetch;
 mod http;
 mod listing;
+mod options;
 mod pace;
 
 use std::sync::Arc;
@@ -33,8 +34,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use self::client::Bucket;
-pub use self::client::{Patience, S3Connector, S3Options};
+pub use self::client::S3Connector;
 use self::listing::S3Step;
+pub use self::options::{Patience, S3Options};
 use super::{Source, SourceError, Step};
 use crate::layout::Selection;
 use crate::object::{Location, ObjectRef};

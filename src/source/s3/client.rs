@@ -23,6 +23,7 @@ use tracing::{debug, info};
 use url::Url;
 
 use super::fault::{self, REGION_HEADER};
+use super::options::{Patience, S3Options, shown};
 use super::pace::{Pace, Watch};
 use super::{S3Source, http};
 use crate::object::{Location, ObjectRef};
@@ -40,60 +41,6 @@ pub(super) const BACKOFF_MAX: Duration = Duration::from_secs(20);
 
 /// Where to ask when no region is set anywhere: any region tells where a bucket is.
 const REGION_DEFAULT: &str = "us-east-1";
-
-/// How to reach S3.
-#[derive(Clone, Default)]
-pub struct S3Options {
-    /// Profile of the AWS configuration files, instead of `AWS_PROFILE`.
-    pub profile: Option<String>,
-    /// Region, instead of the environment's or the profile's.
-    pub region: Option<String>,
-    /// Another S3 server. Its buckets are addressed by path, not by host name.
-    pub endpoint_url: Option<Url>,
-    /// Whether requests go out without credentials, as to public buckets.
-    pub no_sign_request: bool,
-    /// Whether we pay for what we read, where the bucket's owner asks for that.
-    pub request_payer: bool,
-    /// How long to wait for answers.
-    pub patience: Patience,
-}
-
-impl fmt::Debug for S3Options {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("S3Options")
-            .field("profile", &self.profile)
-            .field("region", &self.region)
-            .field("endpoint_url", &self.endpoint_url.as_ref().map(shown))
-            .field("no_sign_request", &self.no_sign_request)
-            .field("request_payer", &self.request_payer)
-            .field("patience", &self.patience)
-            .finish()
-    }
-}
-
-/// How long to wait for S3. The defaults suit a run; tests have less of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
-    /// Wait before the second try of a request. It doubles from try to try, up to 20 s.
-    pub retry_base: Duration,
-    /// For a connection to open.
-    pub connect: Duration,
-    /// For the first byte of an answer.
-    pub first_byte: Duration,
-    /// For the next bytes of a body.
-    pub stall: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            retry_base: Duration::from_secs(1),
-            connect: Duration::from_secs(5),
-            first_byte: Duration::from_secs(30),
-            stall: Duration::from_secs(20),
-        }
-    }
-}
 
 /// What the S3 sources of one run share: configuration, credentials and open connections.
 ///
@@ -372,15 +319,6 @@ impl Bucket {
     }
 }
 
-/// Returns the URL without user and password.
-fn shown(url: &Url) -> String {
-    let mut url = url.clone();
-    // Both fail only for URLs that cannot have any.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url.as_str().trim_end_matches('/').to_owned()
-}
-
 /// Returns the part of AWS that a region belongs to, as ARNs name it.
 fn partition(region: &str) -> &'static str {
     const PARTITIONS: [(&str, &str); 6] = [
@@ -397,14 +335,6 @@ fn partition(region: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn debug_shows_no_password() {
-        let endpoint_url = Some(Url::parse("http://user:hunter2@localhost:9000").unwrap());
-        let options = S3Options { endpoint_url, ..S3Options::default() };
-        let debug = format!("{options:?}");
-        assert!(debug.contains("http://localhost:9000") && !debug.contains("hunter2"), "{debug}");
-    }
 
     #[test]
     fn an_arn_names_the_partition_of_the_region() {
