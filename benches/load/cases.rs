@@ -193,9 +193,9 @@ impl Bench {
     /// Peak memory over trees of different shapes.
     pub fn memory(&self) -> Vec<(String, Usage)> {
         let trees: [(&str, &[&str]); 4] = [
-            ("10,000 small objects", &["--records", "50000", "--records-per-file", "5"]),
-            ("50,000 small objects", &["--records", "250000", "--records-per-file", "5"]),
-            ("200,000 small objects", &["--records", "1000000", "--records-per-file", "5"]),
+            ("10,000 small objects", &["--records", "200000", "--records-per-file", "20"]),
+            ("50,000 small objects", &["--records", "1000000", "--records-per-file", "20"]),
+            ("200,000 small objects", &["--records", "4000000", "--records-per-file", "20"]),
             ("objects of 50 MB", &["--records", "500000", "--records-per-file", "45000"]),
         ];
         let mut peaks = Vec::new();

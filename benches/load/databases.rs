@@ -109,7 +109,7 @@ impl ReadyFile {
             }
             Engine::Sqlite => {
                 file.sqlite(
-                    &sqlite_file(database),
+                    &database.file(),
                     "",
                     &format!(".mode csv\n.output {path}\nSELECT * FROM logs;\n"),
                 );
@@ -145,22 +145,18 @@ impl ReadyFile {
                 let settings = "PRAGMA journal_mode = TRUNCATE;\nPRAGMA synchronous = FULL;\n\
                                 PRAGMA cache_size = -32768;\n";
                 let import = format!(".mode csv\n.import {path} logs\n");
-                return self.sqlite(&sqlite_file(&database), settings, &import);
+                return self.sqlite(&database.file(), settings, &import);
             }
         };
         with_server(server(self.engine), || statement(|| drop(database.query(&load))))
     }
 
-    fn sqlite(&self, database: &str, settings: &str, commands: &str) -> Usage {
+    fn sqlite(&self, database: &Path, settings: &str, commands: &str) -> Usage {
         let script = self.folder.path().join("script");
         std::fs::write(&script, format!("{settings}{commands}")).unwrap();
         let mut shell = Measured::new(Path::new("sqlite3"));
-        shell.command().args(["-batch", "-bail", database]);
+        shell.command().args(["-batch", "-bail"]).arg(database);
         shell.command().stdin(std::fs::File::open(&script).unwrap());
         shell.run()
     }
-}
-
-fn sqlite_file(database: &OwnDatabase) -> String {
-    database.url.trim_start_matches("sqlite://").to_owned()
 }

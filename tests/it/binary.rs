@@ -265,7 +265,7 @@ fn steady(text: &str, folder: &Path) -> String {
         (r#"("\w*seconds": )[0-9.e-]+"#, "${1}[seconds]"),
         (r#"("(id|run_id)": )\d{16}"#, "${1}[run]"),
         (r"127\.0\.0\.1:\d+", "127.0.0.1:[port]"),
-        (r"\bt\d+_\d+\b", "[database]"),
+        (r"\bt\d+_\d+_\d+\b", "[database]"),
     ] {
         text = Regex::new(pattern).unwrap().replace_all(&text, replacement).into_owned();
     }

@@ -1,8 +1,10 @@
 //! A database of one test's own, and a look into it that is not the program's.
 //!
-//! Everything here blocks: these tests wait for processes, not for futures.
+//! What is not `async` blocks: most tests wait for processes, not for futures.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use sqlx::{Connection, MySqlConnection, PgConnection, Row, SqliteConnection};
 use tempfile::TempDir;
@@ -19,14 +21,14 @@ pub enum Engine {
     Mariadb,
 }
 
-/// A database that goes with the test; it is not made here.
+/// A database that goes with the test, whether it passes or not; it is not made here.
 #[derive(Debug)]
 pub struct OwnDatabase {
     pub engine: Engine,
     pub name: String,
     /// With the password of an administrator.
     pub url: String,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// All that an import leaves, without what differs from run to run.
@@ -51,6 +53,11 @@ impl Engine {
         })
     }
 
+    /// Returns whether it speaks MySQL's protocol.
+    pub fn is_mysql(self) -> bool {
+        matches!(self, Self::Mysql | Self::Mariadb)
+    }
+
     /// Returns `HOST:PORT` of the server.
     pub fn address(self) -> String {
         let url = self.admin_url();
@@ -60,8 +67,12 @@ impl Engine {
 
     /// Runs SQL as the administrator, outside any database of a test.
     pub fn administer(self, sql: &str) -> Table {
+        self.try_administer(sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    fn try_administer(self, sql: &str) -> Result<Table, sqlx::Error> {
         let database = if self == Self::Postgres { "postgres" } else { "information_schema" };
-        query(self, &format!("{}{database}", self.admin_url()), sql).unwrap()
+        query_now(self, &format!("{}{database}", self.admin_url()), sql)
     }
 }
 
@@ -69,22 +80,26 @@ impl OwnDatabase {
     pub fn new(engine: Engine) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("t{}_{count}", std::process::id());
+        // An earlier test process of the same number may have been killed.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let name = format!("t{}_{}_{count}", std::process::id(), now.subsec_nanos());
         let folder = tempfile::tempdir().unwrap();
-        let url = match engine {
-            Engine::Sqlite => format!("sqlite://{}", folder.path().join("own.db").display()),
-            _ => format!("{}{name}", engine.admin_url()),
+        let mut database = Self { engine, name, url: String::new(), folder };
+        database.url = match engine {
+            Engine::Sqlite => format!("sqlite://{}", database.file().display()),
+            _ => format!("{}{}", engine.admin_url(), database.name),
         };
-        if engine != Engine::Sqlite {
-            // An earlier test process of the same number may have been killed.
-            engine.administer(&format!("DROP DATABASE IF EXISTS {name}"));
-        }
-        Self { engine, name, url, _folder: folder }
+        database
+    }
+
+    /// Returns the SQLite file.
+    pub fn file(&self) -> PathBuf {
+        self.folder.path().join("own.db")
     }
 
     /// Runs SQL and returns its rows.
     pub fn query(&self, sql: &str) -> Table {
-        query(self.engine, &self.url, sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
+        query_now(self.engine, &self.url, sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
     /// Returns the one number that a query answers.
@@ -122,35 +137,43 @@ impl Drop for OwnDatabase {
             return;
         }
         let force = if self.engine == Engine::Postgres { " WITH (FORCE)" } else { "" };
-        self.engine.administer(&format!("DROP DATABASE IF EXISTS {}{force}", self.name));
+        let drop_database = format!("DROP DATABASE IF EXISTS {}{force}", self.name);
+        let is_dropped = self.engine.try_administer(&drop_database).is_ok();
+        assert!(is_dropped || std::thread::panicking(), "cannot drop the test's database");
     }
 }
 
-/// Runs SQL on a connection of its own.
-fn query(engine: Engine, url: &str, sql: &str) -> Result<Table, sqlx::Error> {
+/// Runs SQL on a connection of its own, on a thread of its own: the caller's may belong to a
+/// runtime.
+fn query_now(engine: Engine, url: &str, sql: &str) -> Result<Table, sqlx::Error> {
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(query(engine, url, sql))
+    };
+    std::thread::scope(|scope| scope.spawn(run).join().unwrap())
+}
+
+/// Runs SQL on a connection of its own; returns the rows of its last statement.
+pub async fn query(engine: Engine, url: &str, sql: &str) -> Result<Table, sqlx::Error> {
     macro_rules! query_over {
-        ($connection:ty) => {
-            async {
-                let mut connection = <$connection>::connect(url).await?;
-                let rows = sqlx::raw_sql(sql).fetch_all(&mut connection).await?;
-                connection.close().await?;
-                let read =
-                    |row: &<<$connection as Connection>::Database as sqlx::Database>::Row| {
-                        let value = |column| match row.try_get::<Option<i64>, _>(column) {
-                            Ok(int) => int.map(|int| int.to_string()),
-                            Err(_) => row.get_unchecked::<Option<String>, _>(column),
-                        };
-                        (0..row.len()).map(value).collect()
-                    };
-                Ok(rows.iter().map(read).collect())
-            }
-        };
+        ($connection:ty) => {{
+            let mut connection = <$connection>::connect(url).await?;
+            let rows = sqlx::raw_sql(sql).fetch_all(&mut connection).await?;
+            connection.close().await?;
+            let read = |row: &<<$connection as Connection>::Database as sqlx::Database>::Row| {
+                let value = |column| match row.try_get::<Option<i64>, _>(column) {
+                    Ok(int) => int.map(|int| int.to_string()),
+                    Err(_) => row.get_unchecked::<Option<String>, _>(column),
+                };
+                (0..row.len()).map(value).collect()
+            };
+            Ok(rows.iter().map(read).collect())
+        }};
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     match engine {
-        Engine::Sqlite => runtime.block_on(query_over!(SqliteConnection)),
-        Engine::Postgres => runtime.block_on(query_over!(PgConnection)),
-        Engine::Mysql | Engine::Mariadb => runtime.block_on(query_over!(MySqlConnection)),
+        Engine::Sqlite => query_over!(SqliteConnection),
+        Engine::Postgres => query_over!(PgConnection),
+        Engine::Mysql | Engine::Mariadb => query_over!(MySqlConnection),
     }
 }
 

@@ -27,16 +27,16 @@ macro_rules! promises {
 
 macro_rules! server {
     (sqlite) => {
-        $crate::sinks::scratch::Server::Sqlite
+        $crate::databases::Engine::Sqlite
     };
     (postgres) => {
-        $crate::sinks::scratch::Server::Postgres
+        $crate::databases::Engine::Postgres
     };
     (mysql) => {
-        $crate::sinks::scratch::Server::Mysql
+        $crate::databases::Engine::Mysql
     };
     (mariadb) => {
-        $crate::sinks::scratch::Server::Mariadb
+        $crate::databases::Engine::Mariadb
     };
 }
 use server;

@@ -153,7 +153,7 @@ fn a_logs_table_with_other_columns_is_refused_and_left_alone() {
     ] {
         let database = OwnDatabase::new(engine);
         if engine == Engine::Sqlite {
-            fs::write(database.url.trim_start_matches("sqlite://"), "").unwrap();
+            fs::write(database.file(), "").unwrap();
         } else {
             engine.administer(&format!("CREATE DATABASE {}", database.name));
         }

@@ -10,7 +10,8 @@ use cloudtrail2sql::record::Kind;
 use cloudtrail2sql::sink::{Database, Sink, SinkError};
 
 use super::objects::{RUN, batch, cells, failed, id, log_of, numbered, object, reject};
-use super::scratch::{Scratch, Server, row};
+use super::scratch::{Scratch, row};
+use crate::databases::Engine;
 
 promises! { on all:
     rows_rejects_and_ledger_line_commit_together
@@ -26,8 +27,8 @@ promises! { on servers:
     connections_that_the_server_ended_are_replaced
 }
 
-async fn rows_rejects_and_ledger_line_commit_together(server: Server) {
-    let (scratch, sink) = Scratch::prepared(server).await;
+async fn rows_rejects_and_ledger_line_commit_together(engine: Engine) {
+    let (scratch, sink) = Scratch::prepared(engine).await;
     let mut log = numbered("a", 3);
     let ParsedContent::Log(content) = &mut log.content else { unreachable!() };
     content.rejects = vec![reject(1, r#"["é😀"]"#), reject(4, "17")];
@@ -70,8 +71,8 @@ async fn rows_rejects_and_ledger_line_commit_together(server: Server) {
 
 /// Makes the database refuse rows whose eventName is `bad`.
 async fn refuse_bad_rows(scratch: &Scratch) {
-    let rule = match scratch.server {
-        Server::Sqlite => {
+    let rule = match scratch.engine {
+        Engine::Sqlite => {
             "CREATE TRIGGER no_bad BEFORE INSERT ON logs WHEN NEW.eventName = 'bad' \
              BEGIN SELECT RAISE(ABORT, 'no bad rows'); END"
         }
@@ -85,8 +86,8 @@ fn bad(name: &str) -> ParsedObject {
     log_of(name, [good, cells(&[("eventID", "bad"), ("eventName", "bad")])])
 }
 
-async fn a_refused_batch_leaves_nothing(server: Server) {
-    let (scratch, sink) = Scratch::prepared(server).await;
+async fn a_refused_batch_leaves_nothing(engine: Engine) {
+    let (scratch, sink) = Scratch::prepared(engine).await;
     refuse_bad_rows(&scratch).await;
     let mut with_reject = numbered("a", 200);
     let ParsedContent::Log(log) = &mut with_reject.content else { unreachable!() };
@@ -107,8 +108,8 @@ async fn a_refused_batch_leaves_nothing(server: Server) {
     assert!(failed[0].reason.contains("no"), "{}", failed[0].reason);
 }
 
-async fn a_batch_with_a_taken_key_conflicts_and_leaves_nothing(server: Server) {
-    let (scratch, sink) = Scratch::prepared(server).await;
+async fn a_batch_with_a_taken_key_conflicts_and_leaves_nothing(engine: Engine) {
+    let (scratch, sink) = Scratch::prepared(engine).await;
     let other = scratch.sink();
     other.write(8, &batch(1, [numbered("taken", 2)])).await.unwrap();
     let objects = [numbered("a", 3), numbered("taken", 2), numbered("z", 3)];
@@ -119,8 +120,8 @@ async fn a_batch_with_a_taken_key_conflicts_and_leaves_nothing(server: Server) {
     assert_eq!(scratch.counts().await, [8, 3, 0]);
 }
 
-async fn a_line_is_replaced_unless_it_is_loaded(server: Server) {
-    let (scratch, sink) = Scratch::prepared(server).await;
+async fn a_line_is_replaced_unless_it_is_loaded(engine: Engine) {
+    let (scratch, sink) = Scratch::prepared(engine).await;
     let foreign = object("skipped", ParsedContent::Foreign(Kind::OtherJson));
     let lines = [failed("failed", "cut"), foreign, numbered("loaded", 1)];
     sink.write(6, &batch(1, lines)).await.unwrap();
@@ -140,8 +141,8 @@ async fn a_line_is_replaced_unless_it_is_loaded(server: Server) {
     assert!(seen.values().all(|line| line.outcome == Outcome::Loaded && line.run_id == RUN));
 }
 
-async fn a_duplicate_in_the_users_own_unique_index_is_refused_data(server: Server) {
-    let (scratch, sink) = Scratch::prepared(server).await;
+async fn a_duplicate_in_the_users_own_unique_index_is_refused_data(engine: Engine) {
+    let (scratch, sink) = Scratch::prepared(engine).await;
     scratch.run("CREATE UNIQUE INDEX once ON logs (eventID)").await;
     sink.write(RUN, &batch(1, [numbered("a", 2)])).await.unwrap();
     let twice = ["x/0", "x/1", "a/1"].map(|id| cells(&[("eventID", id)]));
@@ -159,8 +160,8 @@ async fn a_duplicate_in_the_users_own_unique_index_is_refused_data(server: Serve
     assert_eq!(scratch.counts().await, [5, 3, 0]);
 }
 
-async fn the_ledger_knows_what_is_asked_whatever_the_number(server: Server) {
-    let (_scratch, sink) = Scratch::prepared(server).await;
+async fn the_ledger_knows_what_is_asked_whatever_the_number(engine: Engine) {
+    let (_scratch, sink) = Scratch::prepared(engine).await;
     let names: Vec<String> = (0..1_000).map(|n| format!("key {n}")).collect();
     let known = names.iter().step_by(3).map(|name| numbered(name, 0)).collect::<Vec<_>>();
     sink.write(RUN, &batch(1, known)).await.unwrap();
@@ -198,8 +199,8 @@ async fn load_all(sink: &Database, run_id: i64, width: usize, is_reversed: bool)
     [loaded, already_loaded]
 }
 
-async fn two_imports_of_the_same_objects_load_each_once(server: Server) {
-    let (scratch, one) = Scratch::prepared(server).await;
+async fn two_imports_of_the_same_objects_load_each_once(engine: Engine) {
+    let (scratch, one) = Scratch::prepared(engine).await;
     let two = scratch.sink();
     let ([loaded_one, not_one], [loaded_two, not_two]) =
         tokio::join!(load_all(&one, 1, 7, false), load_all(&two, 2, 6, true));
@@ -209,8 +210,8 @@ async fn two_imports_of_the_same_objects_load_each_once(server: Server) {
     assert_eq!(scratch.count("(SELECT DISTINCT eventID FROM logs) AS ids").await, 123);
 }
 
-async fn a_write_dropped_at_any_moment_is_in_or_out_whole(server: Server) {
-    let (scratch, sink) = Scratch::prepared(server).await;
+async fn a_write_dropped_at_any_moment_is_in_or_out_whole(engine: Engine) {
+    let (scratch, sink) = Scratch::prepared(engine).await;
     let mut settled = Vec::new();
     for wait_ms in 0..14_u64 {
         let name = format!("n{wait_ms}");
@@ -226,8 +227,8 @@ async fn a_write_dropped_at_any_moment_is_in_or_out_whole(server: Server) {
     assert_eq!(scratch.count("(SELECT DISTINCT eventID FROM logs) AS ids").await, 14 * 701);
 }
 
-async fn connections_that_the_server_ended_are_replaced(server: Server) {
-    let (scratch, sink) = Scratch::prepared(server).await;
+async fn connections_that_the_server_ended_are_replaced(engine: Engine) {
+    let (scratch, sink) = Scratch::prepared(engine).await;
     // Several idle connections, all of which the server then ends.
     let ids = [id("a")];
     let (one, two, three) = tokio::join!(sink.seen(&ids), sink.seen(&ids), sink.seen(&ids));
@@ -236,7 +237,7 @@ async fn connections_that_the_server_ended_are_replaced(server: Server) {
     }
     for id in scratch.connections().await {
         let end =
-            if server.is_mysql() { "KILL ID" } else { "SELECT pg_terminate_backend(ID)::text" };
+            if engine.is_mysql() { "KILL ID" } else { "SELECT pg_terminate_backend(ID)::text" };
         scratch.run(&end.replace("ID", &id)).await;
     }
     let mut settled = Vec::new();

@@ -6,7 +6,8 @@ use cloudtrail2sql::index::{Built, build_missing};
 use cloudtrail2sql::sink::{Database, Sink};
 
 use super::objects::{RUN, batch, numbered};
-use super::scratch::{Scratch, Server, row};
+use super::scratch::{Scratch, row};
+use crate::databases::Engine;
 
 promises! { on all:
     what_is_missing_is_built_and_then_nothing
@@ -33,24 +34,24 @@ fn columns(built: &[Built]) -> Vec<&'static str> {
 
 /// Returns how many indexes the table has.
 async fn indexes(scratch: &Scratch) -> usize {
-    let table = match scratch.server {
-        Server::Sqlite => "pragma_index_list('logs')",
-        Server::Postgres => "pg_indexes WHERE tablename = 'logs'",
-        Server::Mysql | Server::Mariadb => {
+    let table = match scratch.engine {
+        Engine::Sqlite => "pragma_index_list('logs')",
+        Engine::Postgres => "pg_indexes WHERE tablename = 'logs'",
+        Engine::Mysql | Engine::Mariadb => {
             "information_schema.statistics WHERE table_schema = DATABASE() AND table_name = 'logs'"
         }
     };
     scratch.count(table).await
 }
 
-async fn prepared(server: Server) -> (Scratch, Arc<Database>) {
-    let (scratch, sink) = Scratch::prepared(server).await;
+async fn prepared(engine: Engine) -> (Scratch, Arc<Database>) {
+    let (scratch, sink) = Scratch::prepared(engine).await;
     sink.write(RUN, &batch(1, [numbered("a", 129)])).await.unwrap();
     (scratch, Arc::new(sink))
 }
 
-async fn what_is_missing_is_built_and_then_nothing(server: Server) {
-    let (scratch, sink) = prepared(server).await;
+async fn what_is_missing_is_built_and_then_nothing(engine: Engine) {
+    let (scratch, sink) = prepared(engine).await;
     assert_eq!(missing(&sink).await, COLUMNS);
     assert_eq!(indexes(&scratch).await, 0);
     assert_eq!(columns(&build_missing(&sink).await.unwrap()), COLUMNS);
@@ -60,11 +61,11 @@ async fn what_is_missing_is_built_and_then_nothing(server: Server) {
         assert!(build_missing(&sink).await.unwrap().is_empty());
     }
     assert_eq!(indexes(&scratch).await, 6);
-    let drop_one = if server.is_mysql() { " ON logs" } else { "" };
+    let drop_one = if engine.is_mysql() { " ON logs" } else { "" };
     scratch.run(&format!("DROP INDEX logs_eventname{drop_one}")).await;
     let sink = Arc::new(scratch.sink());
     assert_eq!(columns(&build_missing(&sink).await.unwrap()), ["eventName"]);
-    if server.is_mysql() {
+    if engine.is_mysql() {
         // The two that are wider than a key may be have prefix indexes.
         let prefixes = "SELECT CAST(column_name AS CHAR), CAST(sub_part AS SIGNED) \
              FROM information_schema.statistics WHERE table_schema = DATABASE() \
@@ -74,16 +75,16 @@ async fn what_is_missing_is_built_and_then_nothing(server: Server) {
     }
 }
 
-async fn an_index_of_the_users_own_on_the_same_column_counts(server: Server) {
-    let (scratch, sink) = prepared(server).await;
+async fn an_index_of_the_users_own_on_the_same_column_counts(engine: Engine) {
+    let (scratch, sink) = prepared(engine).await;
     // The last two do not serve a search for one of our columns.
-    let indexes = match server {
-        Server::Sqlite | Server::Postgres => [
+    let indexes = match engine {
+        Engine::Sqlite | Engine::Postgres => [
             "INDEX mine ON logs (eventName, eventID)",
             "INDEX not_first ON logs (awsRegion, eventSource)",
             "INDEX partly ON logs (eventType) WHERE eventID IS NULL",
         ],
-        Server::Mysql | Server::Mariadb => [
+        Engine::Mysql | Engine::Mariadb => [
             "INDEX mine ON logs (eventName(100), eventID(100))",
             "INDEX not_first ON logs (awsRegion(100), eventSource(100))",
             "FULLTEXT INDEX words ON logs (eventType)",
@@ -98,9 +99,9 @@ async fn an_index_of_the_users_own_on_the_same_column_counts(server: Server) {
     assert!(missing(&sink).await.is_empty());
 }
 
-async fn two_builds_at_once_both_succeed(server: Server) {
+async fn two_builds_at_once_both_succeed(engine: Engine) {
     for _ in 0..3 {
-        let (scratch, one) = prepared(server).await;
+        let (scratch, one) = prepared(engine).await;
         let two = Arc::new(scratch.sink());
         let (one_built, two_built) = tokio::join!(build_missing(&one), build_missing(&two));
         let built = one_built.unwrap().len() + two_built.unwrap().len();

@@ -4,7 +4,8 @@ use cloudtrail2sql::record::COLUMNS;
 use cloudtrail2sql::sink::{Database, Sink, SinkError, UpgradePolicy};
 
 use super::objects::{RUN, batch, cells, log_of};
-use super::scratch::{Scratch, Server, row};
+use super::scratch::{Scratch, row};
+use crate::databases::Engine;
 
 promises! { on servers:
     a_narrow_table_is_refused_and_left_alone
@@ -39,20 +40,20 @@ const TYPES: [&str; 16] = [
 const INDEXED: [&str; 5] = ["eventSource", "eventName", "errorCode", "requestID", "eventType"];
 
 /// Makes the tutorial's table, with its indexes and three rows.
-async fn tutorial_table(server: Server, options: &str) -> Scratch {
-    let scratch = Scratch::created(server).await;
+async fn tutorial_table(engine: Engine, options: &str) -> Scratch {
+    let scratch = Scratch::created(engine);
     let columns: Vec<String> = COLUMNS
         .iter()
         .zip(TYPES)
-        .map(|(name, column_type)| match server {
-            Server::Postgres => format!("{name} {}", column_type.replace("longtext", "text")),
+        .map(|(name, column_type)| match engine {
+            Engine::Postgres => format!("{name} {}", column_type.replace("longtext", "text")),
             _ => format!("{name} {column_type}"),
         })
         .collect();
     scratch.run(&format!("CREATE TABLE logs ({}) {options}", columns.join(", "))).await;
     for column in INDEXED {
-        let add = match server {
-            Server::Postgres => format!("CREATE INDEX {column}_idx ON logs ({column})"),
+        let add = match engine {
+            Engine::Postgres => format!("CREATE INDEX {column}_idx ON logs ({column})"),
             _ => format!("ALTER TABLE logs ADD INDEX {column}_idx ({column})"),
         };
         scratch.run(&add).await;
@@ -67,9 +68,9 @@ async fn tutorial_table(server: Server, options: &str) -> Scratch {
     scratch
 }
 
-fn latin1(server: Server) -> &'static str {
-    match server {
-        Server::Postgres => "",
+fn latin1(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Postgres => "",
         _ => "ENGINE = InnoDB DEFAULT CHARSET = latin1 ROW_FORMAT = COMPACT",
     }
 }
@@ -101,14 +102,14 @@ async fn assert_everything_fits(scratch: &Scratch, sink: &Database) {
     assert_old_rows(scratch).await;
 }
 
-async fn a_narrow_table_is_refused_and_left_alone(server: Server) {
-    let scratch = tutorial_table(server, latin1(server)).await;
+async fn a_narrow_table_is_refused_and_left_alone(engine: Engine) {
+    let scratch = tutorial_table(engine, latin1(engine)).await;
     let sink = scratch.sink();
     for _ in 0..2 {
         let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
         let SinkError::Unfit { what, hint } = &error else { panic!("{error:?}") };
-        let (columns, first) = match server {
-            Server::Postgres => ("11 of", "character varying(10)"),
+        let (columns, first) = match engine {
+            Engine::Postgres => ("11 of", "character varying(10)"),
             _ => ("16 of", "varchar(10) with latin1"),
         };
         assert!(what.starts_with(columns) && what.contains(first), "{what}");
@@ -119,8 +120,8 @@ async fn a_narrow_table_is_refused_and_left_alone(server: Server) {
     assert_old_rows(&scratch).await;
 }
 
-async fn a_narrow_table_of_all_characters_is_refused_too(server: Server) {
-    let scratch = tutorial_table(server, "DEFAULT CHARSET = utf8mb4").await;
+async fn a_narrow_table_of_all_characters_is_refused_too(engine: Engine) {
+    let scratch = tutorial_table(engine, "DEFAULT CHARSET = utf8mb4").await;
     let sink = scratch.sink();
     let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
     let SinkError::Unfit { what, .. } = &error else { panic!("{error:?}") };
@@ -129,8 +130,8 @@ async fn a_narrow_table_of_all_characters_is_refused_too(server: Server) {
     assert_everything_fits(&scratch, &sink).await;
 }
 
-async fn the_statements_of_the_hint_widen_it(server: Server) {
-    let scratch = tutorial_table(server, latin1(server)).await;
+async fn the_statements_of_the_hint_widen_it(engine: Engine) {
+    let scratch = tutorial_table(engine, latin1(engine)).await;
     let sink = scratch.sink();
     let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
     let (_, statements) = error.hint().unwrap().split_once("or run:\n").unwrap();
@@ -139,8 +140,8 @@ async fn the_statements_of_the_hint_widen_it(server: Server) {
     assert_everything_fits(&scratch, &sink).await;
 }
 
-async fn an_upgrade_keeps_the_rows_and_then_everything_fits(server: Server) {
-    let scratch = tutorial_table(server, latin1(server)).await;
+async fn an_upgrade_keeps_the_rows_and_then_everything_fits(engine: Engine) {
+    let scratch = tutorial_table(engine, latin1(engine)).await;
     let sink = scratch.sink();
     assert!(!sink.prepare(UpgradePolicy::Upgrade).await.unwrap());
     assert_everything_fits(&scratch, &sink).await;
@@ -151,19 +152,19 @@ async fn an_upgrade_keeps_the_rows_and_then_everything_fits(server: Server) {
     let mut built: Vec<&str> =
         built.iter().flat_map(|built| &built.indexes).map(|index| index.column).collect();
     built.sort_unstable();
-    match server {
-        Server::Postgres => assert_eq!(built, ["eventTime"]),
+    match engine {
+        Engine::Postgres => assert_eq!(built, ["eventTime"]),
         _ => assert_eq!(built, ["errorCode", "eventTime", "requestID"]),
     }
     assert_old_rows(&scratch).await;
 }
 
-async fn a_table_without_transactions_is_refused_or_upgraded(server: Server) {
-    let ours = Scratch::prepared(server).await.0;
+async fn a_table_without_transactions_is_refused_or_upgraded(engine: Engine) {
+    let ours = Scratch::prepared(engine).await.0;
     let create = ours.query("SHOW CREATE TABLE logs").await;
     let create = create[0][1].as_deref().unwrap().replace("ENGINE=InnoDB", "ENGINE=MyISAM");
     // MyISAM knows no DYNAMIC tables, and takes the word for its own.
-    let scratch = Scratch::created(server).await;
+    let scratch = Scratch::created(engine);
     scratch.run(&create).await;
     let sink = scratch.sink();
     let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
@@ -179,10 +180,10 @@ async fn a_table_without_transactions_is_refused_or_upgraded(server: Server) {
 
 #[tokio::test]
 async fn a_postgres_database_that_cannot_hold_every_character_is_refused() {
-    let scratch = Scratch::new(Server::Postgres);
+    let scratch = Scratch::new(Engine::Postgres);
     let create =
         format!("CREATE DATABASE {} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0", scratch.name);
-    Server::Postgres.administer(&create).await;
+    Engine::Postgres.administer(&create);
     let error = scratch.sink().prepare(UpgradePolicy::Upgrade).await.unwrap_err();
     let SinkError::Unfit { what, .. } = &error else { panic!("{error:?}") };
     assert!(what.contains("LATIN1") && what.contains(&scratch.name), "{what}");

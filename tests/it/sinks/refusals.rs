@@ -5,7 +5,8 @@ use cloudtrail2sql::error::{RunError, chain, told};
 use cloudtrail2sql::sink::{Database, Sink, SinkError, UpgradePolicy};
 
 use super::objects::{RUN, batch, numbered};
-use super::scratch::{Scratch, Server, open};
+use super::scratch::{Scratch, open};
+use crate::databases::Engine;
 
 promises! { on servers:
     a_wrong_password_is_fatal_and_not_shown
@@ -22,20 +23,20 @@ const PASSWORD_IN_URL: &str = "s3cret%2FPa55%3Aw%C3%B6rd%40";
 /// An account of its own, dropped with its database.
 struct Account {
     name: String,
-    server: Server,
+    engine: Engine,
 }
 
 impl Account {
     /// Makes an account with no right but to connect, named after the database.
-    async fn new(scratch: &Scratch) -> Self {
+    fn new(scratch: &Scratch) -> Self {
         let name = format!("u{}", scratch.name);
-        let server = scratch.server;
-        let create = match server {
-            Server::Postgres => format!("CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'"),
+        let engine = scratch.engine;
+        let create = match engine {
+            Engine::Postgres => format!("CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'"),
             _ => format!("CREATE USER {name}@'%' IDENTIFIED BY '{PASSWORD}'"),
         };
-        server.administer(&create).await;
-        Self { name, server }
+        engine.administer(&create);
+        Self { name, engine }
     }
 
     /// Returns the URL of a database for this account.
@@ -44,13 +45,13 @@ impl Account {
     }
 
     /// Drops the account and what it owns in the database.
-    async fn drop(self, scratch: &Scratch) {
-        if self.server == Server::Postgres {
+    fn drop(self, scratch: &Scratch) {
+        if self.engine == Engine::Postgres {
             let drop_database = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", scratch.name);
-            self.server.administer(&drop_database).await;
-            self.server.administer(&format!("DROP ROLE {}", self.name)).await;
+            self.engine.administer(&drop_database);
+            self.engine.administer(&format!("DROP ROLE {}", self.name));
         } else {
-            self.server.administer(&format!("DROP USER {}@'%'", self.name)).await;
+            self.engine.administer(&format!("DROP USER {}@'%'", self.name));
         }
     }
 }
@@ -71,9 +72,9 @@ fn shown(error: SinkError, sink: &Database) -> String {
     told
 }
 
-async fn a_wrong_password_is_fatal_and_not_shown(server: Server) {
-    let scratch = Scratch::created(server).await;
-    let account = Account::new(&scratch).await;
+async fn a_wrong_password_is_fatal_and_not_shown(engine: Engine) {
+    let scratch = Scratch::created(engine);
+    let account = Account::new(&scratch);
     let sink = open(&with_user(&scratch.url, &account.name, "not-the-Pa55word"));
     let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
     assert!(matches!(error, SinkError::Fatal { .. }), "{error:?}");
@@ -81,11 +82,11 @@ async fn a_wrong_password_is_fatal_and_not_shown(server: Server) {
     assert!(told.starts_with("error: cannot connect to the database\n  caused by: "), "{told}");
     assert!(told.contains(&account.name), "{told}");
     assert!(told.ends_with("hint: check user name and password"), "{told}");
-    account.drop(&scratch).await;
+    account.drop(&scratch);
 }
 
-async fn a_server_that_is_not_there_is_said_so(server: Server) {
-    let scheme = if server == Server::Postgres { "postgres" } else { "mysql" };
+async fn a_server_that_is_not_there_is_said_so(engine: Engine) {
+    let scheme = if engine == Engine::Postgres { "postgres" } else { "mysql" };
     // A port that nobody listens on: it was free a moment ago.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     for place in [format!("127.0.0.1:{port}"), "no-such-host.invalid".to_owned()] {
@@ -100,16 +101,16 @@ async fn a_server_that_is_not_there_is_said_so(server: Server) {
     }
 }
 
-async fn an_account_that_may_not_create_the_database_gets_the_sql(server: Server) {
-    let scratch = Scratch::new(server);
-    let account = Account::new(&scratch).await;
+async fn an_account_that_may_not_create_the_database_gets_the_sql(engine: Engine) {
+    let scratch = Scratch::new(engine);
+    let account = Account::new(&scratch);
     let sink = open(&account.url(&scratch));
     let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
     assert!(matches!(error, SinkError::Fatal { .. }), "{error:?}");
     let told = shown(error, &sink);
     let hint = told.lines().last().unwrap().to_owned();
     let (_, sql) = hint.split_once("run: ").unwrap();
-    let (expected, sql) = if server.is_mysql() {
+    let (expected, sql) = if engine.is_mysql() {
         // Here the right on a database can be given before there is one.
         let sql = sql.replace("the account", &format!("{}@'%'", account.name));
         (format!("ON `{}`.* TO ", scratch.name), sql)
@@ -117,7 +118,7 @@ async fn an_account_that_may_not_create_the_database_gets_the_sql(server: Server
         (format!("CREATE DATABASE \"{}\"", scratch.name), sql.to_owned())
     };
     assert!(sql.contains(&expected), "{told}");
-    server.administer(&sql).await;
+    engine.administer(&sql);
     sink.prepare(UpgradePolicy::Refuse).await.unwrap();
     sink.write(RUN, &batch(1, [numbered("a", 3)])).await.unwrap();
     assert_eq!(scratch.counts().await, [3, 1, 0]);
@@ -125,15 +126,15 @@ async fn an_account_that_may_not_create_the_database_gets_the_sql(server: Server
     assert_eq!(sink.missing_indexes().await.unwrap().len(), 6);
     cloudtrail2sql::index::build_missing(&sink).await.unwrap();
     sink.close().await;
-    account.drop(&scratch).await;
+    account.drop(&scratch);
 }
 
-async fn an_account_that_may_not_create_tables_is_told_so(server: Server) {
-    let scratch = Scratch::created(server).await;
-    let account = Account::new(&scratch).await;
-    if server.is_mysql() {
+async fn an_account_that_may_not_create_tables_is_told_so(engine: Engine) {
+    let scratch = Scratch::created(engine);
+    let account = Account::new(&scratch);
+    if engine.is_mysql() {
         let grant = format!("GRANT SELECT ON {}.* TO {}@'%'", scratch.name, account.name);
-        server.administer(&grant).await;
+        engine.administer(&grant);
     } else {
         scratch.run("REVOKE CREATE ON SCHEMA public FROM PUBLIC").await;
     }
@@ -143,13 +144,13 @@ async fn an_account_that_may_not_create_tables_is_told_so(server: Server) {
     assert!(told.starts_with("error: cannot create the tables\n  caused by: "), "{told}");
     assert!(told.to_lowercase().contains("denied"), "{told}");
     assert!(told.contains("the account needs the right to create tables"), "{told}");
-    account.drop(&scratch).await;
+    account.drop(&scratch);
 }
 
-async fn an_account_that_is_shut_out_later_is_no_fault_of_the_data(server: Server) {
-    let (scratch, _) = Scratch::prepared(server).await;
-    let account = Account::new(&scratch).await;
-    let grant = if server.is_mysql() {
+async fn an_account_that_is_shut_out_later_is_no_fault_of_the_data(engine: Engine) {
+    let (scratch, _) = Scratch::prepared(engine).await;
+    let account = Account::new(&scratch);
+    let grant = if engine.is_mysql() {
         format!("GRANT ALL ON {}.* TO {}@'%'", scratch.name, account.name)
     } else {
         format!("GRANT ALL ON ALL TABLES IN SCHEMA public TO {}", account.name)
@@ -158,23 +159,23 @@ async fn an_account_that_is_shut_out_later_is_no_fault_of_the_data(server: Serve
     let sink = open(&account.url(&scratch));
     sink.write(RUN, &batch(1, [numbered("a", 3)])).await.unwrap();
     sink.close().await;
-    let shut_out = match server {
-        Server::Postgres => format!("ALTER ROLE {} NOLOGIN", account.name),
-        Server::Mysql => format!("ALTER USER {}@'%' PASSWORD EXPIRE", account.name),
+    let shut_out = match engine {
+        Engine::Postgres => format!("ALTER ROLE {} NOLOGIN", account.name),
+        Engine::Mysql => format!("ALTER USER {}@'%' PASSWORD EXPIRE", account.name),
         _ => format!("ALTER USER {}@'%' ACCOUNT LOCK", account.name),
     };
-    server.administer(&shut_out).await;
+    engine.administer(&shut_out);
     // Were it `Refused`, every object would be written down as failed.
     let error = sink.write(RUN, &batch(2, [numbered("b", 3)])).await.unwrap_err();
     assert!(matches!(error, SinkError::Fatal { .. }), "{error:?}");
     shown(error, &sink);
     assert_eq!(scratch.counts().await, [3, 1, 0]);
-    account.drop(&scratch).await;
+    account.drop(&scratch);
 }
 
 #[tokio::test]
 async fn a_file_that_is_no_sqlite_database_is_left_alone() {
-    let scratch = Scratch::new(Server::Sqlite);
+    let scratch = Scratch::new(Engine::Sqlite);
     let text = b"this is a diary, not a database, and it is quite long enough to be taken for one";
     std::fs::write(scratch.file(), text.repeat(100)).unwrap();
     let sink = scratch.sink();
@@ -200,7 +201,7 @@ async fn a_sqlite_file_in_no_folder_names_the_folder_to_make() {
 
 #[tokio::test]
 async fn a_read_only_sqlite_file_is_said_to_be_so() {
-    let (scratch, sink) = Scratch::prepared(Server::Sqlite).await;
+    let (scratch, sink) = Scratch::prepared(Engine::Sqlite).await;
     sink.close().await;
     let sink = open(&format!("{}?mode=ro", scratch.url));
     assert!(sink.has_ledger().await.unwrap(), "reading is not writing");
@@ -214,7 +215,7 @@ async fn a_read_only_sqlite_file_is_said_to_be_so() {
 #[tokio::test]
 async fn a_sqlite_file_that_another_process_writes_is_waited_for() {
     use sqlx::{Connection, SqliteConnection};
-    let (scratch, sink) = Scratch::prepared(Server::Sqlite).await;
+    let (scratch, sink) = Scratch::prepared(Engine::Sqlite).await;
     let mut other = SqliteConnection::connect(&scratch.url).await.unwrap();
     sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
     let batch = batch(1, [numbered("a", 3)]);

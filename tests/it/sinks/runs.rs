@@ -5,7 +5,8 @@ use cloudtrail2sql::record::Kind;
 use cloudtrail2sql::sink::{RunTotals, Sink};
 
 use super::objects::{RUN, batch, failed, numbered, object, reject};
-use super::scratch::{Scratch, Server};
+use super::scratch::Scratch;
+use crate::databases::Engine;
 
 promises! { on all:
     a_run_is_written_down_from_its_beginning_to_its_end
@@ -14,8 +15,8 @@ promises! { on all:
     the_ledger_adds_up
 }
 
-async fn a_run_is_written_down_from_its_beginning_to_its_end(server: Server) {
-    let (_scratch, sink) = Scratch::prepared(server).await;
+async fn a_run_is_written_down_from_its_beginning_to_its_end(engine: Engine) {
+    let (_scratch, sink) = Scratch::prepared(engine).await;
     assert!(sink.runs(10).await.unwrap().is_empty());
     let sources = r#"["s3://trail/é😀/"]"#;
     let killed = sink.begin_run("[]").await.unwrap();
@@ -46,8 +47,8 @@ async fn a_run_is_written_down_from_its_beginning_to_its_end(server: Server) {
     assert_eq!(sink.runs(10).await.unwrap()[1].outcome, "running");
 }
 
-async fn runs_that_begin_at_once_have_numbers_of_their_own(server: Server) {
-    let (scratch, one) = Scratch::prepared(server).await;
+async fn runs_that_begin_at_once_have_numbers_of_their_own(engine: Engine) {
+    let (scratch, one) = Scratch::prepared(engine).await;
     let two = scratch.sink();
     for _ in 0..10 {
         let (one, two) = tokio::join!(one.begin_run("[]"), two.begin_run("[]"));
@@ -56,8 +57,8 @@ async fn runs_that_begin_at_once_have_numbers_of_their_own(server: Server) {
     assert_eq!(scratch.count("import_runs").await, 20);
 }
 
-async fn what_failed_and_was_rejected_is_told(server: Server) {
-    let (_scratch, sink) = Scratch::prepared(server).await;
+async fn what_failed_and_was_rejected_is_told(engine: Engine) {
+    let (_scratch, sink) = Scratch::prepared(engine).await;
     let reason = format!("a long reason: {}", "é😀".repeat(50_000));
     let mut log = numbered("b", 1);
     let ParsedContent::Log(content) = &mut log.content else { unreachable!() };
@@ -83,8 +84,8 @@ async fn what_failed_and_was_rejected_is_told(server: Server) {
     assert_eq!(sink.rejected_records(1).await.unwrap().len(), 1);
 }
 
-async fn the_ledger_adds_up(server: Server) {
-    let (_scratch, sink) = Scratch::prepared(server).await;
+async fn the_ledger_adds_up(engine: Engine) {
+    let (_scratch, sink) = Scratch::prepared(engine).await;
     assert_eq!(sink.ledger_totals().await.unwrap(), RunTotals::default());
     let mut log = numbered("a", 41);
     let ParsedContent::Log(content) = &mut log.content else { unreachable!() };

@@ -8,7 +8,8 @@ use cloudtrail2sql::record::Log;
 use cloudtrail2sql::sink::{Sink, SinkError};
 
 use super::objects::{RUN, batch, cells, log_of, numbered, object, reject};
-use super::scratch::{Scratch, Server, query};
+use super::scratch::Scratch;
+use crate::databases::{Engine, query};
 
 promises! { on all:
     no_row_is_lost_whatever_the_number
@@ -24,16 +25,16 @@ promises! { on [mysql mariadb]:
 /// Around the statements' 128 and 1,024 rows.
 const ROWS: [usize; 9] = [1, 2, 127, 128, 129, 1_023, 1_024, 1_025, 2_049];
 
-fn ways(server: Server) -> &'static [LoadMethod] {
-    match server {
-        Server::Postgres => &[LoadMethod::Copy, LoadMethod::Insert],
+fn ways(engine: Engine) -> &'static [LoadMethod] {
+    match engine {
+        Engine::Postgres => &[LoadMethod::Copy, LoadMethod::Insert],
         _ => &[LoadMethod::Insert],
     }
 }
 
-async fn no_row_is_lost_whatever_the_number(server: Server) {
-    for &way in ways(server) {
-        let (scratch, _) = Scratch::prepared(server).await;
+async fn no_row_is_lost_whatever_the_number(engine: Engine) {
+    for &way in ways(engine) {
+        let (scratch, _) = Scratch::prepared(engine).await;
         let sink = scratch.sink_by(way);
         let mut expected = 0;
         for (n, rows) in (1..).zip(ROWS) {
@@ -47,9 +48,9 @@ async fn no_row_is_lost_whatever_the_number(server: Server) {
     }
 }
 
-async fn no_object_is_lost_whatever_the_number(server: Server) {
-    for &way in ways(server) {
-        let (scratch, _) = Scratch::prepared(server).await;
+async fn no_object_is_lost_whatever_the_number(engine: Engine) {
+    for &way in ways(engine) {
+        let (scratch, _) = Scratch::prepared(engine).await;
         let sink = scratch.sink_by(way);
         let mut expected = [0; 3];
         for (n, objects) in (1..).zip([1, 41, 127, 129, 1_025]) {
@@ -66,8 +67,8 @@ async fn no_object_is_lost_whatever_the_number(server: Server) {
     }
 }
 
-async fn no_reject_is_lost_whatever_the_number(server: Server) {
-    let (scratch, sink) = Scratch::prepared(server).await;
+async fn no_reject_is_lost_whatever_the_number(engine: Engine) {
+    let (scratch, sink) = Scratch::prepared(engine).await;
     for (n, rejects) in (1..).zip([129, 1_025]) {
         let rejects: Vec<_> = (0..rejects).map(|index| reject(index, "[]")).collect();
         let log = Log { rejects, ..Log::default() };
@@ -77,10 +78,10 @@ async fn no_reject_is_lost_whatever_the_number(server: Server) {
     assert_eq!(scratch.counts().await, [0, 2, 129 + 1_025]);
 }
 
-async fn many_large_rows_go_in_several_statements(server: Server) {
+async fn many_large_rows_go_in_several_statements(engine: Engine) {
     let text = "0123456789".repeat(30_000);
-    for &way in ways(server) {
-        let (scratch, _) = Scratch::prepared(server).await;
+    for &way in ways(engine) {
+        let (scratch, _) = Scratch::prepared(engine).await;
         let sink = scratch.sink_by(way);
         // 64 of them, 19 MB, are more than a statement's limit on each of the databases, and than
         // the packet of a MariaDB server as it is delivered.
@@ -92,12 +93,12 @@ async fn many_large_rows_go_in_several_statements(server: Server) {
 }
 
 async fn packet_bytes_max(scratch: &Scratch) -> usize {
-    let rows = query(scratch.server, &scratch.url, "SELECT CAST(@@max_allowed_packet AS SIGNED)");
+    let rows = query(scratch.engine, &scratch.url, "SELECT CAST(@@max_allowed_packet AS SIGNED)");
     rows.await.unwrap()[0][0].as_deref().unwrap().parse().unwrap()
 }
 
-async fn a_row_that_no_packet_holds_is_refused_and_the_connection_kept(server: Server) {
-    let (scratch, sink) = Scratch::prepared(server).await;
+async fn a_row_that_no_packet_holds_is_refused_and_the_connection_kept(engine: Engine) {
+    let (scratch, sink) = Scratch::prepared(engine).await;
     let text = "x".repeat(packet_bytes_max(&scratch).await + 1);
     let objects = [log_of("large", [cells(&[("requestParameters", &text)])]), numbered("a", 3)];
     let error = sink.write(RUN, &batch(1, objects)).await.unwrap_err();
@@ -119,8 +120,8 @@ async fn a_row_that_no_packet_holds_is_refused_and_the_connection_kept(server: S
     panic!("connections are left behind");
 }
 
-async fn a_row_just_below_the_packet_passes(server: Server) {
-    let (scratch, sink) = Scratch::prepared(server).await;
+async fn a_row_just_below_the_packet_passes(engine: Engine) {
+    let (scratch, sink) = Scratch::prepared(engine).await;
     // 64 KiB are kept for what a packet holds beyond its values.
     let bytes = packet_bytes_max(&scratch).await - (65 << 10);
     let text = "x".repeat(bytes);

@@ -4,7 +4,8 @@ use cloudtrail2sql::record::COLUMNS;
 use cloudtrail2sql::sink::{Sink, SinkError, UpgradePolicy};
 
 use super::objects::{RUN, batch, cells, log_of};
-use super::scratch::{Scratch, Server, Table};
+use super::scratch::Scratch;
+use crate::databases::{Engine, Table};
 
 promises! { on all:
     what_is_missing_is_created_and_then_nothing
@@ -20,13 +21,13 @@ promises! { on [mysql mariadb]:
 
 /// Returns what the tables are made of.
 async fn schema(scratch: &Scratch) -> Table {
-    let query = match scratch.server {
-        Server::Sqlite => "SELECT name, sql FROM sqlite_master ORDER BY name",
-        Server::Postgres => {
+    let query = match scratch.engine {
+        Engine::Sqlite => "SELECT name, sql FROM sqlite_master ORDER BY name",
+        Engine::Postgres => {
             "SELECT table_name::text, column_name::text, data_type::text \
              FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 2"
         }
-        Server::Mysql | Server::Mariadb => {
+        Engine::Mysql | Engine::Mariadb => {
             "SELECT CAST(table_name AS CHAR), CAST(column_name AS CHAR), \
              CAST(column_type AS CHAR), CAST(collation_name AS CHAR) \
              FROM information_schema.columns WHERE table_schema = DATABASE() ORDER BY 1, 2"
@@ -35,8 +36,8 @@ async fn schema(scratch: &Scratch) -> Table {
     scratch.query(query).await
 }
 
-async fn what_is_missing_is_created_and_then_nothing(server: Server) {
-    let scratch = Scratch::new(server);
+async fn what_is_missing_is_created_and_then_nothing(engine: Engine) {
+    let scratch = Scratch::new(engine);
     let sink = scratch.sink();
     assert!(!sink.has_ledger().await.unwrap());
     assert!(sink.prepare(UpgradePolicy::Refuse).await.unwrap());
@@ -55,9 +56,9 @@ async fn what_is_missing_is_created_and_then_nothing(server: Server) {
     assert_eq!(scratch.count("import_migrations").await, 1);
 }
 
-async fn prepares_at_once_on_a_fresh_database_all_succeed(server: Server) {
+async fn prepares_at_once_on_a_fresh_database_all_succeed(engine: Engine) {
     for _ in 0..3 {
-        let scratch = Scratch::new(server);
+        let scratch = Scratch::new(engine);
         let sinks = [scratch.sink(), scratch.sink(), scratch.sink()];
         let [one, two, three] = &sinks;
         let policy = UpgradePolicy::Refuse;
@@ -75,16 +76,16 @@ async fn prepares_at_once_on_a_fresh_database_all_succeed(server: Server) {
     }
 }
 
-async fn an_empty_database_is_used(server: Server) {
-    let scratch = Scratch::created(server).await;
+async fn an_empty_database_is_used(engine: Engine) {
+    let scratch = Scratch::created(engine);
     let sink = scratch.sink();
     assert!(!sink.has_ledger().await.unwrap());
     assert!(!sink.prepare(UpgradePolicy::Refuse).await.unwrap());
     assert_eq!(scratch.counts().await, [0; 3]);
 }
 
-async fn a_logs_table_with_other_columns_is_refused_by_their_names(server: Server) {
-    let scratch = Scratch::created(server).await;
+async fn a_logs_table_with_other_columns_is_refused_by_their_names(engine: Engine) {
+    let scratch = Scratch::created(engine);
     let columns = COLUMNS.map(|name| match name {
         "eventName" => "event_name text".to_owned(),
         "userAgent" => "level int".to_owned(),
@@ -105,11 +106,11 @@ async fn a_logs_table_with_other_columns_is_refused_by_their_names(server: Serve
     assert!(!sink.has_ledger().await.unwrap(), "the refused database was written to");
 }
 
-async fn columns_in_another_order_are_filled_by_name(server: Server) {
-    let scratch = Scratch::created(server).await;
-    let (text, options) = match server {
-        Server::Mysql | Server::Mariadb => ("longtext", "DEFAULT CHARACTER SET utf8mb4"),
-        Server::Sqlite | Server::Postgres => ("text", ""),
+async fn columns_in_another_order_are_filled_by_name(engine: Engine) {
+    let scratch = Scratch::created(engine);
+    let (text, options) = match engine {
+        Engine::Mysql | Engine::Mariadb => ("longtext", "DEFAULT CHARACTER SET utf8mb4"),
+        Engine::Sqlite | Engine::Postgres => ("text", ""),
     };
     let columns: Vec<String> =
         COLUMNS.iter().rev().map(|name| format!("{} {text}", name.to_uppercase())).collect();
@@ -122,8 +123,8 @@ async fn columns_in_another_order_are_filled_by_name(server: Server) {
     assert_eq!(scratch.query(&query).await, [super::scratch::row(&COLUMNS)]);
 }
 
-async fn a_migration_that_was_cut_off_is_done_again(server: Server) {
-    let (scratch, sink) = Scratch::prepared(server).await;
+async fn a_migration_that_was_cut_off_is_done_again(engine: Engine) {
+    let (scratch, sink) = Scratch::prepared(engine).await;
     let before = schema(&scratch).await;
     // As a process leaves it that was killed among the statements.
     scratch.run("DELETE FROM import_migrations").await;
@@ -136,7 +137,7 @@ async fn a_migration_that_was_cut_off_is_done_again(server: Server) {
 #[tokio::test]
 async fn a_sqlite_column_that_would_turn_text_into_numbers_is_refused() {
     for column_type in ["INTEGER", "REAL", "NUMERIC", "DATETIME"] {
-        let scratch = Scratch::created(Server::Sqlite).await;
+        let scratch = Scratch::created(Engine::Sqlite);
         let columns = COLUMNS.map(|name| match name {
             "recipientAccountId" => format!("{name} {column_type}"),
             "eventTime" => format!("{name} BLOB"),

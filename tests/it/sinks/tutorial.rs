@@ -3,7 +3,8 @@
 use cloudtrail2sql::sink::Sink;
 
 use super::objects::{RUN, batch, parsed};
-use super::scratch::{Scratch, Server, Table, row};
+use super::scratch::{Scratch, row};
+use crate::databases::{Engine, Table};
 
 promises! { on all:
     the_queries_have_the_same_answers_everywhere
@@ -48,8 +49,8 @@ fn answers() -> [Table; 5] {
     ]
 }
 
-async fn the_queries_have_the_same_answers_everywhere(server: Server) {
-    let (scratch, sink) = Scratch::prepared(server).await;
+async fn the_queries_have_the_same_answers_everywhere(engine: Engine) {
+    let (scratch, sink) = Scratch::prepared(engine).await;
     let records: Vec<String> = [
         ("s3", "GetObject", "15T09:00:01"),
         ("s3", "GetObject", "15T09:00:01"),

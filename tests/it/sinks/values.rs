@@ -8,7 +8,8 @@ use cloudtrail2sql::sink::{Database, Sink, SinkError};
 use std::sync::Arc;
 
 use super::objects::{RUN, batch, cells, log_of, parsed};
-use super::scratch::{Scratch, Server, Table};
+use super::scratch::Scratch;
+use crate::databases::{Engine, Table};
 
 promises! { on all:
     values_survive_byte_for_byte
@@ -60,8 +61,8 @@ fn owned(cells: &Cells<'_>) -> Vec<Option<String>> {
     cells.iter().map(|cell| cell.map(str::to_owned)).collect()
 }
 
-async fn values_survive_byte_for_byte(server: Server) {
-    let (scratch, sink) = Scratch::prepared(server).await;
+async fn values_survive_byte_for_byte(engine: Engine) {
+    let (scratch, sink) = Scratch::prepared(engine).await;
     let mut rows: Vec<Cells<'_>> = TEXTS.iter().map(|text| [Some(*text); CELLS]).collect();
     if sink.rules().stores_nul {
         rows.push([Some("a\0b\0"); CELLS]);
@@ -77,8 +78,8 @@ async fn values_survive_byte_for_byte(server: Server) {
     assert_eq!(found, expected);
 }
 
-async fn large_json_survives_byte_for_byte(server: Server) {
-    let (scratch, sink) = Scratch::prepared(server).await;
+async fn large_json_survives_byte_for_byte(engine: Engine) {
+    let (scratch, sink) = Scratch::prepared(engine).await;
     for (name, bytes_min) in [("a", 100_000), ("b", 5_000_000)] {
         let piece = r#"{"key é😀":"value\n\u0000",'"#;
         let json = piece.repeat(bytes_min / piece.len() + 1);
@@ -98,11 +99,11 @@ async fn large_json_survives_byte_for_byte(server: Server) {
     }
 }
 
-async fn nul_is_stored_or_replaced_and_counted(server: Server) {
-    let (scratch, sink) = Scratch::prepared(server).await;
+async fn nul_is_stored_or_replaced_and_counted(engine: Engine) {
+    let (scratch, sink) = Scratch::prepared(engine).await;
     let json = r#"[{"eventID":"a\u0000b","eventName":"x","requestParameters":{"k":"\u0000"}}]"#;
     let object = parsed("a", json, sink.rules());
-    let is_replaced = server == Server::Postgres;
+    let is_replaced = engine == Engine::Postgres;
     assert_eq!(object.log().unwrap().altered, u64::from(is_replaced));
     sink.write(RUN, &batch(1, [object])).await.unwrap();
     let expected = if is_replaced { "a\u{fffd}b" } else { "a\0b" };
@@ -125,8 +126,8 @@ fn filling(limit: CellLimit, seed: u64) -> String {
     }
 }
 
-async fn every_column_holds_its_limit_and_can_be_indexed(server: Server) {
-    let (scratch, sink) = Scratch::prepared(server).await;
+async fn every_column_holds_its_limit_and_can_be_indexed(engine: Engine) {
+    let (scratch, sink) = Scratch::prepared(engine).await;
     let sink = Arc::new(sink);
     let limits = sink.rules().limits;
     let texts: [String; CELLS] =
@@ -147,8 +148,8 @@ async fn every_column_holds_its_limit_and_can_be_indexed(server: Server) {
     assert_eq!(scratch.counts().await, [4, 2, 0]);
 }
 
-async fn what_is_over_the_limit_is_rejected_with_its_text(server: Server) {
-    let (scratch, sink) = Scratch::prepared(server).await;
+async fn what_is_over_the_limit_is_rejected_with_its_text(engine: Engine) {
+    let (scratch, sink) = Scratch::prepared(engine).await;
     let limits = sink.rules().limits;
     let mut rejected = 0;
     for (column, name) in COLUMNS.iter().enumerate() {
@@ -170,20 +171,20 @@ async fn what_is_over_the_limit_is_rejected_with_its_text(server: Server) {
         let found = found.iter().find(|found| found.uri == uri).unwrap();
         assert!(found.record == record && found.reason.contains(name), "{}", found.reason);
     }
-    let expected = match server {
-        Server::Sqlite => 0,
-        Server::Postgres => 6,
-        Server::Mysql | Server::Mariadb => 11,
+    let expected = match engine {
+        Engine::Sqlite => 0,
+        Engine::Postgres => 6,
+        Engine::Mysql | Engine::Mariadb => 11,
     };
     assert_eq!(rejected, expected);
     assert_eq!(scratch.counts().await, [expected; 3]);
 }
 
-async fn what_is_too_long_is_refused_and_never_cut(server: Server) {
+async fn what_is_too_long_is_refused_and_never_cut(engine: Engine) {
     async fn write(sink: &Database, name: &str, column: &str, text: &str) -> Result<(), SinkError> {
         sink.write(RUN, &batch(1, [log_of(name, [cells(&[(column, text)])])])).await
     }
-    let (scratch, sink) = Scratch::prepared(server).await;
+    let (scratch, sink) = Scratch::prepared(engine).await;
     sink.close().await;
     // A server that cuts what is too long, unless a connection forbids it.
     let sql_mode = scratch.query("SELECT CAST(@@GLOBAL.sql_mode AS CHAR)").await;
