@@ -5,8 +5,7 @@
 
 use std::collections::HashSet;
 
-use tokio::sync::OwnedSemaphorePermit;
-
+use crate::budget::Share;
 use crate::object::{ObjectId, ObjectRef};
 use crate::record::{Kind, Log};
 
@@ -24,7 +23,7 @@ pub struct ParsedObject {
     /// Whether the ledger has a line for it that this one replaces.
     pub replaces_line: bool,
     /// Its share of the memory budget, given back when it is dropped.
-    pub reserved: Option<OwnedSemaphorePermit>,
+    pub reserved: Option<Share>,
 }
 
 /// What a parsed object holds.
@@ -91,6 +90,7 @@ pub struct Batcher {
     ids: HashSet<ObjectId>,
     rows: usize,
     bytes: usize,
+    held_bytes: u64,
     next_id: i64,
 }
 
@@ -98,7 +98,7 @@ impl Batcher {
     /// Makes a batcher with nothing pending.
     pub fn new(limits: BatchLimits) -> Self {
         let (pending, ids) = (Vec::new(), HashSet::new());
-        Self { limits, pending, ids, rows: 0, bytes: 0, next_id: 1 }
+        Self { limits, pending, ids, rows: 0, bytes: 0, held_bytes: 0, next_id: 1 }
     }
 
     /// Adds an object; returns the batch that it closed.
@@ -112,9 +112,15 @@ impl Batcher {
         let closed = if overfills || self.ids.contains(&object.id) { self.finish() } else { None };
         self.rows += object.rows();
         self.bytes += object.row_bytes();
+        self.held_bytes += object.reserved.as_ref().map_or(0, Share::held_bytes);
         self.ids.insert(object.id);
         self.pending.push(object);
         closed
+    }
+
+    /// Returns how much of the memory budget the pending objects hold, in bytes.
+    pub fn held_bytes(&self) -> u64 {
+        self.held_bytes
     }
 
     /// Returns what is pending, if anything is.
@@ -122,7 +128,7 @@ impl Batcher {
         if self.pending.is_empty() {
             return None;
         }
-        (self.rows, self.bytes) = (0, 0);
+        (self.rows, self.bytes, self.held_bytes) = (0, 0, 0);
         self.ids.clear();
         let id = self.next_id;
         self.next_id += 1;

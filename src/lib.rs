@@ -43,8 +43,9 @@ pub mod row;
 
 pub mod record;
 
-pub mod batch;
 pub mod budget;
+
+pub mod batch;
 
 pub mod ledger;
 

@@ -132,7 +132,7 @@ pub async fn run(
         tasks.spawn(fetch_all(Arc::clone(&shared), Arc::clone(&jobs), parsed_tx.clone()));
     }
     drop((job_tx, jobs, parsed_tx));
-    tasks.spawn(gather(shared.plan.batch, parsed_rx, batch_tx));
+    tasks.spawn(gather(Arc::clone(&shared), parsed_rx, batch_tx));
     for _ in 0..shared.plan.writers {
         tasks.spawn(write_all(Arc::clone(&shared), Arc::clone(&batches)));
     }
@@ -279,24 +279,28 @@ async fn fetch_all(
 
 /// Makes batches of parsed objects.
 async fn gather(
-    limits: BatchLimits,
+    shared: Arc<Shared>,
     mut parsed: mpsc::Receiver<ParsedObject>,
     batches: mpsc::Sender<Batch>,
 ) -> Result<(), SinkError> {
-    let mut gathered = Batcher::new(limits);
+    let mut gathered = Batcher::new(shared.plan.batch);
     let mut opened = Instant::now();
     loop {
-        let age_left = BATCH_AGE_MAX.saturating_sub(opened.elapsed());
-        let batch = match tokio::time::timeout(age_left, parsed.recv()).await {
-            Ok(Some(object)) => gathered.push(object),
-            Ok(None) => break,
-            Err(_too_old) => None,
+        let closed = tokio::select! {
+            biased;
+            object = parsed.recv() => match object {
+                Some(object) => gathered.push(object),
+                None => break,
+            },
+            // No object comes before this batch has given its share of the budget back.
+            () = shared.budget.wanted(gathered.held_bytes()) => gathered.finish(),
+            () = tokio::time::sleep_until(opened + BATCH_AGE_MAX) => {
+                opened = Instant::now();
+                gathered.finish()
+            }
         };
-        let is_too_old = opened.elapsed() >= BATCH_AGE_MAX;
-        if batch.is_some() || is_too_old {
+        if let Some(batch) = closed {
             opened = Instant::now();
-        }
-        for batch in batch.into_iter().chain(is_too_old.then(|| gathered.finish()).flatten()) {
             let _ = batches.send(batch).await;
         }
     }

@@ -78,7 +78,8 @@ pub(super) async fn prepare(shared: &Shared, job: Job) -> Option<ParsedObject> {
         ParsedContent::Log(log) => log.rows.as_copy_bytes().len() as u64,
         ParsedContent::Foreign(_) | ParsedContent::Failed(_) => 0,
     };
-    let reserved = Some(reserved.keep(row_bytes));
+    reserved.shrink(row_bytes);
+    let reserved = Some(reserved);
     Some(ParsedObject { object, id, digest, content, replaces_line, reserved })
 }
 

@@ -39,6 +39,23 @@ async fn objects_larger_than_the_whole_budget_pass_alone() {
     }
 }
 
+/// A batch that waits for more objects must not make them wait for it.
+#[tokio::test(start_paused = true)]
+async fn no_object_waits_for_a_batch_to_grow_old() {
+    let source = large_logs(13, false);
+    for memory_bytes in [1, 150 << 10, 300 << 10] {
+        for (fetchers, writers) in [(1, 1), (3, 2)] {
+            let sink = new_sink();
+            let (_stop, stopped) = watch::channel(false);
+            let plan = Plan { fetchers, writers, ..tiny(memory_bytes) };
+            let begun = Instant::now();
+            let left = run_with(plan, [Arc::clone(&source)], &sink, stopped).await;
+            assert_eq!((left.end.unwrap(), sink.rows()), (End::Complete, 1_300));
+            assert!(begun.elapsed() < BATCH_AGE_MAX, "{memory_bytes}: {:?}", begun.elapsed());
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn several_members_pass_a_budget_below_the_cap() {
     let (source, sink) = (Arc::new(MemorySource::new()), new_sink());
