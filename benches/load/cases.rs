@@ -202,7 +202,7 @@ impl Bench {
         for (shape, args) in trees {
             let data = Data::make(&self.folder, args);
             for engine in ENGINES {
-                for limit in [&[][..], &["--memory", "64MiB"]] {
+                for limit in [&[][..], &["--memory", "16MiB"]] {
                     let args = [&["--no-index"], limit].concat();
                     let usage = import_new(engine, &data.folder, &args);
                     peaks.push((format!("{shape}, {} {}", name(engine), limit.join(" ")), usage));
