@@ -123,7 +123,13 @@ fn credentials_that_expire_end_the_run_and_the_same_command_goes_on() {
 
 #[test]
 fn three_imports_at_once_of_a_slow_bucket_load_each_object_once() {
-    let bucket = Bucket::with(141);
+    // Once in a while one of them keeps SQLite's lock from the others until all is in.
+    let met = (0..5).any(|_| three_imports_meet(&Bucket::with(141)));
+    assert!(met, "each time one of them loaded everything");
+}
+
+/// Returns whether more than one of them loaded something.
+fn three_imports_meet(bucket: &Bucket) -> bool {
     // Slow enough that none of them holds SQLite's lock for long, and all of them load.
     bucket.server.set_latency(Duration::from_millis(10));
     let args = ["--no-index", "--fetchers=1", "--batch-rows=1"];
@@ -142,8 +148,8 @@ fn three_imports_at_once_of_a_slow_bucket_load_each_object_once() {
     let (loaded, already_loaded) = (counts("loaded"), counts("already_loaded"));
     assert_eq!(loaded.iter().sum::<u64>(), 141, "{loaded:?}");
     assert_eq!(already_loaded.iter().sum::<u64>(), 2 * 141, "{already_loaded:?}");
-    assert!(loaded.iter().filter(|count| **count > 0).count() > 1, "they never met: {loaded:?}");
     bucket.assert_imported();
+    loaded.iter().filter(|count| **count > 0).count() > 1
 }
 
 #[test]
