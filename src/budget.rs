@@ -21,8 +21,9 @@ pub struct Budget {
 #[derive(Debug)]
 struct Inner {
     semaphore: Arc<Semaphore>,
-    units: usize,
-    /// Units of all shares together.
+    units: u32,
+    /// Units of all shares together. Not what the semaphore lacks: it sets units aside for who
+    /// waits.
     held: AtomicUsize,
     /// How many wait for a share.
     waiting: AtomicUsize,
@@ -42,10 +43,8 @@ pub struct Share {
 impl Budget {
     /// Makes a budget of so many bytes.
     pub fn new(bytes: u64) -> Self {
-        let units = usize::try_from(bytes / UNIT_BYTES).unwrap_or(usize::MAX);
-        // The semaphore gives out no more than that at once.
-        let units = units.clamp(1, (u32::MAX as usize).min(Semaphore::MAX_PERMITS));
-        let semaphore = Arc::new(Semaphore::new(units));
+        let units = u32::try_from(bytes / UNIT_BYTES).unwrap_or(u32::MAX).max(1);
+        let semaphore = Arc::new(Semaphore::new(units as usize));
         let (held, waiting) = (AtomicUsize::new(0), AtomicUsize::new(0));
         Self { inner: Arc::new(Inner { semaphore, units, held, waiting, changed: Notify::new() }) }
     }
@@ -55,18 +54,17 @@ impl Budget {
     /// # Panics
     /// Never: the semaphore is not closed.
     pub async fn reserve(&self, bytes: u64) -> Share {
-        let units = usize::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(usize::MAX);
+        let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
         let units = units.clamp(1, self.inner.units);
-        let permits = u32::try_from(units).expect("no budget has more");
         let semaphore = || Arc::clone(&self.inner.semaphore);
-        let permit = if let Ok(permit) = semaphore().try_acquire_many_owned(permits) {
+        let permit = if let Ok(permit) = semaphore().try_acquire_many_owned(units) {
             permit
         } else {
             let _turn = Turn::new(&self.inner);
-            let permit = semaphore().acquire_many_owned(permits).await;
+            let permit = semaphore().acquire_many_owned(units).await;
             permit.expect("the semaphore is never closed")
         };
-        self.inner.held.fetch_add(units, Ordering::SeqCst);
+        self.inner.held.fetch_add(permit.num_permits(), Ordering::SeqCst);
         Share { inner: Arc::clone(&self.inner), permit, asked_bytes: bytes }
     }
 
@@ -146,9 +144,10 @@ mod tests {
     #[tokio::test]
     async fn a_share_gives_back_what_it_does_not_keep() {
         let budget = Budget::new(10 << 10);
-        let free = || budget.inner.units - budget.inner.held.load(Ordering::SeqCst);
-        let is_free =
-            |units: usize| (free(), budget.inner.semaphore.available_permits()) == (units, units);
+        let is_free = |units| {
+            let held = budget.inner.held.load(Ordering::SeqCst);
+            (10 - held, budget.inner.semaphore.available_permits()) == (units, units)
+        };
         let mut share = budget.reserve(8 << 10).await;
         assert!(is_free(2));
         share.shrink(3 << 10);

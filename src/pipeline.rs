@@ -288,19 +288,17 @@ async fn gather(
     loop {
         let closed = tokio::select! {
             biased;
-            object = parsed.recv() => match object {
-                Some(object) => gathered.push(object),
+            object = parsed.recv() => match object.map(|object| gathered.push(object)) {
+                Some(None) => continue,
+                Some(closed) => closed,
                 None => break,
             },
             // No object comes before this batch has given its share of the budget back.
             () = shared.budget.wanted(gathered.held_bytes()) => gathered.finish(),
-            () = tokio::time::sleep_until(opened + BATCH_AGE_MAX) => {
-                opened = Instant::now();
-                gathered.finish()
-            }
+            () = tokio::time::sleep_until(opened + BATCH_AGE_MAX) => gathered.finish(),
         };
+        opened = Instant::now();
         if let Some(batch) = closed {
-            opened = Instant::now();
             let _ = batches.send(batch).await;
         }
     }

@@ -3,12 +3,11 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
 
 use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 
-use crate::databases::{server, with_tables};
+use crate::databases::{folder_for_servers, server, with_tables};
 use crate::measure::{Measured, Usage, with_server};
 use crate::own_database::{Engine, OwnDatabase};
 
@@ -29,14 +28,15 @@ pub struct ReadyParts {
 impl ReadyParts {
     /// Lets the server write the files.
     pub fn of(database: &OwnDatabase) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        // The server runs as another user.
-        std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o777)).unwrap();
-        let parts = Self { folder };
+        let parts = Self { folder: folder_for_servers() };
         let rows = database.number("SELECT COUNT(*) FROM logs").div_ceil(CONNECTIONS);
         for (part, file) in (0..).zip(parts.files()) {
             let select = format!("SELECT * FROM logs OFFSET {} LIMIT {rows}", part * rows);
-            database.query(&format!("COPY ({select}) TO '{file}' (FORMAT binary)"));
+            // Else a scan may begin where another one stopped, and read rows of both parts.
+            let scan_in_order =
+                "SET synchronize_seqscans = off; SET max_parallel_workers_per_gather = 0";
+            database
+                .query(&format!("{scan_in_order}; COPY ({select}) TO '{file}' (FORMAT binary)"));
         }
         parts
     }

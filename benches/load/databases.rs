@@ -84,6 +84,13 @@ pub fn settle(engine: Engine) {
     std::thread::sleep(Duration::from_millis(500));
 }
 
+/// Makes a folder into which servers can write: they run as another user.
+pub fn folder_for_servers() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o777)).unwrap();
+    folder
+}
+
 /// The rows of a database's `logs` table as a file that the database itself loads fastest.
 pub struct ReadyFile {
     folder: TempDir,
@@ -93,10 +100,7 @@ pub struct ReadyFile {
 impl ReadyFile {
     /// Writes the file, by the server if there is one.
     pub fn of(database: &OwnDatabase) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        // The server runs as another user.
-        std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o777)).unwrap();
-        let file = Self { folder, engine: database.engine };
+        let file = Self { folder: folder_for_servers(), engine: database.engine };
         let path = file.path();
         match database.engine {
             Engine::Postgres => {
