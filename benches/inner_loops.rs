@@ -7,9 +7,9 @@
 
 use std::hint::black_box;
 
-use cloudtrail2sql::decode::decode;
-use cloudtrail2sql::record::{CellRules, Content, parse};
-use cloudtrail2sql::row::{Cells, Rows};
+use cloudtrail2sql::trail::gzip::decode;
+use cloudtrail2sql::trail::record::{CellRules, parse};
+use cloudtrail2sql::trail::rows::{Cells, Rows};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 const OBJECT_BYTES_MAX: u64 = 1 << 30;
@@ -30,10 +30,8 @@ fn inner_loops(criterion: &mut Criterion) {
         .collect();
     let logs: Vec<Rows> = decoded
         .iter()
-        .filter_map(|json| match parse(json, &CellRules::ANY).unwrap() {
-            Content::Log(log) => Some(log.rows),
-            Content::Foreign(_) => None,
-        })
+        .filter_map(|json| parse(json, &CellRules::ANY).ok())
+        .map(|log| log.rows)
         .collect();
     let cells: Vec<Cells<'_>> = logs.iter().flatten().collect();
     let bytes = |all: &[Vec<u8>]| Throughput::Bytes(all.iter().map(Vec::len).sum::<usize>() as u64);

@@ -1,9 +1,9 @@
 //! Imports AWS CloudTrail logs from S3 or folders into SQLite, PostgreSQL, MySQL or MariaDB.
 //!
-//! # The way of the data
+//! # Data flow
 //!
 //! ```text
-//! SOURCE ─list steps─▶ [object] ─ledger: new / seen / changed─▶ job
+//! SOURCE ─list─▶ [object] ─ledger: new / seen / changed─▶ job
 //!    ═ bounded queue ═▶ fetch → decode → parse ─▶ parsed object
 //!    ═ bounded queue ═▶ batcher ─▶ batch ─▶ load: rows + ledger lines, one transaction
 //!    ─▶ post-load: build the missing indexes ─▶ summary
@@ -12,12 +12,13 @@
 //! An *object* is one log file in the source; a *record* is one CloudTrail event inside it; a
 //! *row* is what the table holds; a *batch* is a list of whole objects. A record is *rejected*
 //! when it cannot become a row; an object has *failed* when none of it could be loaded, and is
-//! *skipped* when it is no log file. The *ledger* is the table that says which objects are in.
+//! *skipped* when it is not a log file. The *ledger* is the table that records which objects are
+//! loaded.
 //!
-//! # What always holds
+//! # Invariants
 //!
-//! 1. An object is in or out, whole: rows, rejects and ledger line commit in one transaction.
-//! 2. A retry asks first: before a batch is written again, the ledger says whether it is in.
+//! 1. An object is loaded whole or not at all: its rows, rejects and ledger line commit together.
+//! 2. Before a batch is written again, the ledger is asked whether it was committed.
 //! 3. Two imports may run at once; the ledger's primary key decides.
 //! 4. listed = loaded + already loaded + skipped + failed; records = rows + rejected.
 //! 5. A run resumes by the ledger only, never by the largest key or the newest time.
@@ -25,54 +26,30 @@
 //! 7. Every queue, buffer, loop, retry and timeout has a named bound.
 //! 8. No secret is printed.
 //!
-//! # Where things are
+//! # Rooms
 //!
-//! The modules stand in reading order, and each imports only from those above it (a test keeps
-//! that so). `source` and `sink` never meet; only `sink` knows SQL drivers, only `source::s3` the
-//! AWS SDK, and only [`pipeline`] has channels and tasks.
+//! The rooms are listed in reading order. A room imports only from rooms above it, `source` and
+//! `database` never import each other, and the modules of a room are listed in their own order
+//! (`tests/it/structure.rs` enforces all of it).
 
-pub mod layout;
-pub mod object;
+/// The retry policy: attempts, a deadline, jittered backoff. Every loop that repeats a request
+/// uses it.
+pub mod retry;
 
+/// What CloudTrail is: key layout, selection, fields, gzip and JSON to rows.
+/// Pure: no I/O, no async, no SQL.
+pub mod trail;
+
+/// Where objects come from: folders, S3, the listing queue. Knows no SQL.
 pub mod source;
 
-pub mod listing;
+/// Where rows go and answers come from: schema, drivers, ledger, runs, migrations, post-load
+/// indexes, status. Knows no S3; only this room imports sqlx.
+pub mod database;
 
-pub mod decode;
-pub mod row;
+/// The conductor: triage, preparation, memory budget, batches, exactly-once load, progress, dry
+/// run. The only room with channels and tasks.
+pub mod import;
 
-pub mod record;
-
-pub mod budget;
-
-pub mod batch;
-
-pub mod ledger;
-
-pub mod config;
-
-pub mod sink;
-
-pub mod error;
-
-pub mod load;
-
-pub mod notice;
-
-pub mod progress;
-
-pub mod index;
-
-pub mod survey;
-
-pub mod pipeline;
-
-pub mod status;
-
-pub mod report;
-
-pub mod logging;
-
+/// Arguments, configuration, one file per command, and everything that is printed.
 pub mod cli;
-
-pub mod app;

@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use cloudtrail2sql::app;
-use cloudtrail2sql::cli::Cli;
-use cloudtrail2sql::config::Environment;
-use cloudtrail2sql::error::told;
+use cloudtrail2sql::cli::args::Cli;
+use cloudtrail2sql::cli::commands;
+use cloudtrail2sql::cli::config::Environment;
+use cloudtrail2sql::cli::error::told;
 
 fn main() -> ExitCode {
     let cli = match Cli::from_args(std::env::args_os()) {
@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .max_blocking_threads(app::blocking_threads(&cli))
+        .max_blocking_threads(commands::blocking_threads(&cli))
         .build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
@@ -25,8 +25,8 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let outcome = runtime.block_on(app::run(cli, &Environment::of_process()));
-    runtime.shutdown_timeout(app::SHUTDOWN_TIMEOUT);
+    let outcome = runtime.block_on(commands::run(cli, &Environment::of_process()));
+    runtime.shutdown_timeout(commands::SHUTDOWN_TIMEOUT);
     match outcome {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(error) => {

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use cloudtrail2sql::decode::decode;
-use cloudtrail2sql::record::{CellRules, Content, Log, parse};
+use cloudtrail2sql::trail::gzip::decode;
+use cloudtrail2sql::trail::record::{CellRules, Log, parse};
 
 /// No object of ours is larger.
 const OBJECT_BYTES_MAX: u64 = 1 << 30;
@@ -57,7 +57,7 @@ pub fn read(folder: &Path, mut take: impl FnMut(Log, u64)) {
         }
         let stored = std::fs::read(entry.path()).unwrap();
         let json = decode(&stored, OBJECT_BYTES_MAX).unwrap();
-        if let Content::Log(log) = parse(&json, &CellRules::ANY).unwrap() {
+        if let Ok(log) = parse(&json, &CellRules::ANY) {
             take(log, json.len() as u64);
         }
     }

@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use cloudtrail2sql::record::COLUMNS;
-use cloudtrail2sql::row::Rows;
+use cloudtrail2sql::trail::fields::COLUMNS;
+use cloudtrail2sql::trail::rows::Rows;
 use sqlx::{Connection, MySqlConnection, PgConnection, SqliteConnection};
 
 use crate::data::{Data, read};

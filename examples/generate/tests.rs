@@ -5,6 +5,7 @@ use std::fs;
 use std::io::Read as _;
 use std::path::Path;
 
+use cloudtrail2sql::trail::fields::COLUMNS;
 use jiff::civil::Date;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -160,24 +161,6 @@ fn hex(bytes: &[u8]) -> String {
 
 #[test]
 fn records_have_what_real_ones_have() {
-    const COLUMNS: [&str; 16] = [
-        "eventVersion",
-        "userIdentity",
-        "eventTime",
-        "eventSource",
-        "eventName",
-        "awsRegion",
-        "sourceIPAddress",
-        "userAgent",
-        "errorCode",
-        "errorMessage",
-        "requestParameters",
-        "responseElements",
-        "requestID",
-        "eventID",
-        "eventType",
-        "recipientAccountId",
-    ];
     let records = records(Family::Trail, 20_000);
     let mut ids = HashSet::new();
     let (mut outside, mut total, mut failed) = (0, 0, 0);

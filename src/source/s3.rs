@@ -37,9 +37,9 @@ use self::client::Bucket;
 pub use self::client::S3Connector;
 use self::listing::S3Step;
 pub use self::options::{Patience, S3Options};
-use super::{Source, SourceError, Step};
-use crate::layout::Selection;
-use crate::object::{Location, ObjectRef};
+use super::{Fetched, Source, SourceError, Step};
+use crate::trail::layout::Selection;
+use crate::trail::object::ObjectRef;
 
 /// A bucket's objects below a prefix, or one object. Opened by [`S3Connector::open`].
 #[derive(Debug)]
@@ -99,10 +99,12 @@ impl Source for S3Source {
         })
     }
 
-    async fn fetch(&self, object: &ObjectRef) -> Result<Bytes, SourceError> {
-        let Location::S3 { key, .. } = &object.location else {
-            unreachable!("a bucket lists only S3 objects");
-        };
-        self.bucket.fetch(key, object).await
+    async fn fetch(&self, object: &ObjectRef) -> Result<Fetched, SourceError> {
+        self.bucket.fetch(object, None).await
+    }
+
+    async fn fetch_head(&self, object: &ObjectRef, bytes_max: u64) -> Result<Bytes, SourceError> {
+        let fetched = self.bucket.fetch(object, Some(bytes_max)).await?;
+        Ok(fetched.bytes)
     }
 }

@@ -85,7 +85,8 @@ fn assert_sums(run: &Run, cases: &[Case]) {
     let told = [objects("loaded"), objects("failed"), skipped_told, objects("listed")];
     let all = good + loaded + failed + skipped;
     assert_eq!(told, [good + loaded, failed, skipped, all], "{}", run.shown());
-    let told = ["records", "rows", "rejected", "altered"].map(|sum| summary[sum].as_u64().unwrap());
+    let told =
+        ["records", "rows", "rejected", "replaced_chars"].map(|sum| summary[sum].as_u64().unwrap());
     assert_eq!(told, [good + records, good + rows, rejected, altered], "{}", run.shown());
     assert_eq!(summary["balanced"], true);
     assert_eq!(summary["outcome"], "partial");

@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cloudtrail2sql::layout::Selection;
-use cloudtrail2sql::object::ObjectRef;
 use cloudtrail2sql::source::{Found, Source, SourceError};
+use cloudtrail2sql::trail::layout::Selection;
+use cloudtrail2sql::trail::object::ObjectRef;
 
 /// A place to put objects in, and a source that reads them.
 #[async_trait]
@@ -43,7 +43,7 @@ async fn list_chosen(source: &dyn Source, selection: Selection, wants_more: bool
         assert!(found.objects.len() <= 1_000, "a step found {} objects", found.objects.len());
         all.objects.extend(found.objects);
         all.requests += found.requests;
-        all.not_chosen += found.not_chosen;
+        all.filtered_out += found.filtered_out;
         for (name, folders) in found.without_logs {
             *all.without_logs.entry(name).or_default() += folders;
         }
@@ -63,7 +63,7 @@ async fn only(source: &dyn Source) -> ObjectRef {
 async fn read(fixture: &impl Fixture, source: &dyn Source) -> BTreeMap<String, Vec<u8>> {
     let mut all = BTreeMap::new();
     for object in list(source).await {
-        let bytes = source.fetch(&object).await.unwrap();
+        let bytes = source.fetch(&object).await.unwrap().bytes;
         assert_eq!(object.size_bytes, bytes.len() as u64);
         let before = all.insert(fixture.name_of(&object), bytes.to_vec());
         assert!(before.is_none(), "{object:?} was listed twice");
@@ -127,7 +127,7 @@ async fn odd_names_are_listed_and_read<F: Fixture>() {
         let source = fixture.open(name).await.unwrap();
         let object = only(&*source).await;
         assert_eq!((fixture.name_of(&object), object.is_named), (name.clone(), true));
-        assert_eq!(source.fetch(&object).await.unwrap(), bytes);
+        assert_eq!(source.fetch(&object).await.unwrap().bytes, bytes);
     }
 }
 
@@ -181,7 +181,7 @@ async fn an_object_changed_since_listed_is_not_read<F: Fixture>() {
         assert!(matches!(error, SourceError::Changed { .. }), "{now}: {error:?}");
         assert!(!error.is_fatal());
         let object = only(&*source).await;
-        assert_eq!(source.fetch(&object).await.unwrap(), now.as_bytes());
+        assert_eq!(source.fetch(&object).await.unwrap().bytes, now.as_bytes());
     }
 }
 

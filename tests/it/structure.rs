@@ -6,13 +6,13 @@ use std::path::Path;
 
 use regex_lite::Regex;
 
-/// Where else than in `pipeline.rs` something may run by itself, what, and why.
+/// Where else than in `import` something may run by itself, what, and why.
 const EXCEPTIONS: [(&str, &str, &str); 5] = [
-    ("app.rs", "tokio::spawn", "waits for signals beside the run"),
-    ("app.rs", "watch::channel", "tells the run of a signal"),
-    ("index.rs", "JoinSet", "builds several indexes at once"),
-    ("report/live.rs", "tokio::spawn", "draws beside the run"),
-    ("source/local.rs", "spawn_blocking", "reads files, which only blocks"),
+    ("cli/commands.rs", "tokio::spawn", "waits for signals beside the run"),
+    ("cli/commands.rs", "watch::channel", "passes a signal on to the run"),
+    ("database/sql/post_load.rs", "JoinSet", "builds several indexes at once"),
+    ("cli/output/live.rs", "tokio::spawn", "draws beside the run"),
+    ("source/folder.rs", "spawn_blocking", "reads files, which only blocks"),
 ];
 
 /// A file below `src/`.
@@ -65,7 +65,7 @@ fn modules() -> Vec<String> {
     let lib = fs::read_to_string(root().join("lib.rs")).unwrap();
     let declared = Regex::new(r"(?m)^(?:pub )?mod (\w+);").unwrap();
     let modules: Vec<String> = declared.captures_iter(&lib).map(|it| it[1].to_owned()).collect();
-    assert!(modules.len() > 20, "{modules:?}");
+    assert_eq!(modules, ["retry", "trail", "source", "database", "import", "cli"]);
     modules
 }
 
@@ -100,15 +100,15 @@ fn a_module_imports_only_those_declared_above_it() {
 }
 
 #[test]
-fn only_the_sink_knows_sql_drivers_and_only_the_s3_source_the_aws_sdk() {
+fn only_the_sql_store_knows_sql_drivers_and_only_the_s3_source_the_aws_sdk() {
     let (mut drivers, mut sdks) = (0, 0);
     for source in sources() {
         let sqlx = source.matches(r"\bsqlx\b.*[:;{]|\bsqlx::");
         let aws = source.matches(r"\baws_(config|sdk|smithy|types|credential)\w*(::|;)");
-        if source.module == "sink" {
+        if source.path.starts_with("database/sql") {
             drivers += sqlx.len();
         } else {
-            assert_none(&sqlx, "only `sink` knows SQL drivers");
+            assert_none(&sqlx, "only `database/sql` knows SQL drivers");
         }
         if source.path.starts_with("source/s3") {
             sdks += aws.len();
@@ -120,18 +120,68 @@ fn only_the_sink_knows_sql_drivers_and_only_the_s3_source_the_aws_sdk() {
 }
 
 #[test]
-fn sources_and_sinks_never_meet() {
+fn sources_and_databases_never_meet() {
     for source in sources() {
         match &*source.module {
-            "source" => assert_none(&source.matches(r"\bcrate::sink\b"), "sources know no sink"),
-            "sink" => assert_none(&source.matches(r"\bcrate::source\b"), "sinks know no source"),
+            "source" => {
+                assert_none(&source.matches(r"\bcrate::database\b"), "sources know no database");
+            }
+            "database" => {
+                assert_none(&source.matches(r"\bcrate::source\b"), "databases know no source");
+            }
             _ => {}
         }
     }
 }
 
+/// Returns the modules that a room's own file declares, in order.
+fn modules_of(room: &Source) -> Vec<String> {
+    let declared = Regex::new(r"(?m)^(?:pub |pub\(crate\) )?mod (\w+);").unwrap();
+    declared.captures_iter(&room.text).map(|it| it[1].to_owned()).collect()
+}
+
 #[test]
-fn channels_and_tasks_are_in_the_pipeline_and_the_listed_exceptions() {
+fn a_module_of_a_room_imports_only_those_declared_above_it() {
+    let sources = sources();
+    let mut imports = 0;
+    for room in ["trail", "source", "database", "import", "cli"] {
+        let own = sources.iter().find(|it| it.path == format!("{room}.rs")).unwrap();
+        let modules = modules_of(own);
+        assert!(modules.len() > 2, "{room}: {modules:?}");
+        let position = |name: &str| modules.iter().position(|module| module == name);
+        let import = Regex::new(&format!(r"\b(?:crate::{room}|super)::(\w+)")).unwrap();
+        let mut upwards = Vec::new();
+        for source in sources.iter().filter(|it| it.path.starts_with(&format!("{room}/"))) {
+            let parts: Vec<&str> = source.path.trim_end_matches(".rs").split('/').collect();
+            let own = position(parts[1]).unwrap_or_else(|| panic!("{} is in no room", source.path));
+            // Deeper down, `super` is a module of the same file's own.
+            let is_direct = parts.len() == 2;
+            for (n, code) in source.code() {
+                for found in import.captures_iter(code) {
+                    if found[0].starts_with("super") && !is_direct {
+                        continue;
+                    }
+                    imports += 1;
+                    if position(&found[1]).is_some_and(|other| other > own) {
+                        upwards.push(format!("src/{}:{n}: {}", source.path, &found[0]));
+                    }
+                }
+            }
+        }
+        assert_none(&upwards, "reading order is import order within a room");
+    }
+    assert!(imports > 50, "only {imports} imports were found");
+}
+
+#[test]
+fn a_module_with_files_of_its_own_is_named_after_its_folder() {
+    for source in sources() {
+        assert!(!source.path.ends_with("mod.rs"), "src/{}: use NAME.rs", source.path);
+    }
+}
+
+#[test]
+fn channels_and_tasks_are_in_the_import_room_and_the_listed_exceptions() {
     let words = [
         "tokio::spawn",
         "thread::spawn",
@@ -144,7 +194,7 @@ fn channels_and_tasks_are_in_the_pipeline_and_the_listed_exceptions() {
     ];
     let mut used = BTreeSet::new();
     let is_free =
-        |path: &str| path.split('/').next().unwrap().starts_with("pipeline") || is_test(path);
+        |path: &str| path.split('/').next().unwrap().starts_with("import") || is_test(path);
     for source in sources().iter().filter(|source| !is_free(&source.path)) {
         for word in words {
             let found = source.matches(&format!(r"\b{word}"));
@@ -152,7 +202,7 @@ fn channels_and_tasks_are_in_the_pipeline_and_the_listed_exceptions() {
                 EXCEPTIONS.iter().find(|(path, what, _)| *path == source.path && *what == word);
             match exception {
                 Some(exception) if !found.is_empty() => drop(used.insert(exception)),
-                _ => assert_none(&found, "only the pipeline has channels and tasks"),
+                _ => assert_none(&found, "only `import` has channels and tasks"),
             }
         }
     }

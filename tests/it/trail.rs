@@ -1,6 +1,6 @@
 //! A trail in a bucket, from one run of the program to the next: late files, choices, shards.
 
-use cloudtrail2sql::layout::folder_of;
+use cloudtrail2sql::trail::layout::folder_of;
 use jiff::civil::date;
 
 use crate::binary::{Place, Run};

@@ -26,8 +26,8 @@ use super::fault::{self, REGION_HEADER};
 use super::options::{Patience, S3Options, shown};
 use super::pace::{Pace, Watch};
 use super::{S3Source, http};
-use crate::object::{Location, ObjectRef};
 use crate::source::{Grant, SourceError};
+use crate::trail::object::{Location, ObjectRef};
 
 /// Tries of one request, the first included. With [`Patience::default`] that is about a minute.
 const REQUEST_ATTEMPTS_MAX: u32 = 8;

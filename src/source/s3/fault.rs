@@ -9,8 +9,8 @@ use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use super::client::Bucket;
-use crate::object::ObjectRef;
 use crate::source::{Cause, SourceError};
+use crate::trail::object::ObjectRef;
 
 /// Where S3 says which region a bucket is in, with answers and with refusals.
 pub(super) const REGION_HEADER: &str = "x-amz-bucket-region";

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use tracing::warn;
 
 use super::client::{BACKOFF_MAX, Bucket};
 use super::fault::{Answer, innermost};
 use super::listing::version;
-use crate::object::ObjectRef;
-use crate::source::{Cause, SourceError};
+use crate::source::{Cause, Fetched, SourceError};
+use crate::trail::object::{Location, ObjectRef};
 
 /// Times a body is asked for. Each is up to 8 requests, as the answer's head may fail, too.
 const BODY_ATTEMPTS_MAX: u32 = 5;
@@ -27,14 +27,21 @@ enum Miss {
 }
 
 impl Bucket {
-    /// Returns the bytes of `object`: as many as listed, of the listed version.
-    pub(super) async fn fetch(&self, key: &str, object: &ObjectRef) -> Result<Bytes, SourceError> {
+    /// Returns the bytes of `object`, of the listed version: as many as listed, or the first
+    /// `head_bytes_max` of them.
+    pub(super) async fn fetch(
+        &self,
+        object: &ObjectRef,
+        head_bytes_max: Option<u64>,
+    ) -> Result<Fetched, SourceError> {
+        let wanted_bytes =
+            head_bytes_max.map_or(object.size_bytes, |max| max.min(object.size_bytes));
         let mut wait = self.patience().retry_base;
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let cause = match self.fetch_once(key, object).await {
-                Ok(bytes) => return Ok(bytes),
+            let cause = match self.fetch_once(object, wanted_bytes).await {
+                Ok(fetched) => return Ok(fetched),
                 Err(Miss::Final(error)) => return Err(error),
                 Err(Miss::Passing(cause)) => cause,
             };
@@ -48,7 +55,13 @@ impl Bucket {
         }
     }
 
-    async fn fetch_once(&self, key: &str, object: &ObjectRef) -> Result<Bytes, Miss> {
+    async fn fetch_once(&self, object: &ObjectRef, wanted_bytes: u64) -> Result<Fetched, Miss> {
+        let Location::S3 { key, .. } = &object.location else {
+            unreachable!("a bucket lists only S3 objects");
+        };
+        // A range of no bytes cannot be asked for.
+        let is_head = 0 < wanted_bytes && wanted_bytes < object.size_bytes;
+        let range = is_head.then(|| format!("bytes=0-{}", wanted_bytes - 1));
         let e_tag = (!object.version.is_empty()).then(|| format!("\"{}\"", object.version));
         self.pace.turn().await;
         let answer = self
@@ -57,11 +70,12 @@ impl Bucket {
             .bucket(&self.name)
             .key(key)
             .set_if_match(e_tag)
+            .set_range(range)
             .set_request_payer(self.payer())
             .send()
             .await;
         match answer {
-            Ok(answer) => collect(answer, object).await,
+            Ok(answer) => collect(answer, object, wanted_bytes).await,
             Err(error) => match Answer::of(&error) {
                 Some(answer) if answer.is_kms_throttling() => {
                     self.pace.refused();
@@ -74,27 +88,32 @@ impl Bucket {
 }
 
 /// Reads the body of `answer`, if it is that of the `object` listed.
-async fn collect(answer: GetObjectOutput, object: &ObjectRef) -> Result<Bytes, Miss> {
+async fn collect(
+    answer: GetObjectOutput,
+    object: &ObjectRef,
+    wanted_bytes: u64,
+) -> Result<Fetched, Miss> {
     let changed = || Miss::Final(SourceError::Changed { uri: object.location.uri() });
     // Not every server heeds `If-Match`.
     let version = version(answer.e_tag());
     let is_version = version.is_empty() || object.version.is_empty() || version == object.version;
     let size_bytes = answer.content_length().map(i64::unsigned_abs);
-    if !is_version || size_bytes.is_some_and(|size_bytes| size_bytes != object.size_bytes) {
+    if !is_version || size_bytes.is_some_and(|size_bytes| size_bytes != wanted_bytes) {
         return Err(changed());
     }
-    let capacity_bytes = object.size_bytes.min(CAPACITY_BYTES_MAX);
+    let capacity_bytes = wanted_bytes.min(CAPACITY_BYTES_MAX);
     let mut bytes = BytesMut::with_capacity(usize::try_from(capacity_bytes).unwrap_or_default());
+    let metadata = answer.metadata.unwrap_or_default().into_iter().collect();
     let mut body = answer.body;
     while let Some(chunk) = body.next().await {
         bytes.extend_from_slice(&chunk.map_err(|error| Miss::Passing(innermost(&error)))?);
-        if bytes.len() as u64 > object.size_bytes {
+        if bytes.len() as u64 > wanted_bytes {
             return Err(changed());
         }
     }
-    if (bytes.len() as u64) < object.size_bytes {
-        let cause = format!("the body ended after {} of {} bytes", bytes.len(), object.size_bytes);
+    if (bytes.len() as u64) < wanted_bytes {
+        let cause = format!("the body ended after {} of {} bytes", bytes.len(), wanted_bytes);
         return Err(Miss::Passing(cause.into()));
     }
-    Ok(bytes.freeze())
+    Ok(Fetched { bytes: bytes.freeze(), metadata })
 }

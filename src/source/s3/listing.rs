@@ -15,9 +15,9 @@ use aws_sdk_s3::types::{EncodingType, Object};
 
 use super::client::Bucket;
 use super::fault::Answer;
-use crate::layout::{Choice, Level, Place, Selection, folder_of};
-use crate::object::{Location, ObjectRef};
 use crate::source::{Found, SourceError, Step};
+use crate::trail::layout::{Choice, Level, Place, Selection, folder_of};
+use crate::trail::object::{Location, ObjectRef};
 
 // S3: ListObjectsV2 returns at most 1,000 keys.
 const PAGE_KEYS_MAX: i32 = 1_000;
@@ -274,7 +274,7 @@ impl S3Step {
                     found.steps.push(self.next(what));
                 }
                 Choice::NoLogs => *found.without_logs.entry((*name).to_owned()).or_default() += 1,
-                Choice::NotChosen => found.not_chosen += 1,
+                Choice::NotChosen => found.filtered_out += 1,
             }
         }
         if let Some(token) = page.next {

@@ -54,7 +54,7 @@ fn objects(summary: &Value, fate: &str) -> u64 {
 #[track_caller]
 fn assert_balanced(run: &Run) {
     let summary = run.json();
-    let fates = ["loaded", "already_loaded", "failed", "not_reached"];
+    let fates = ["loaded", "already_loaded", "failed", "pending"];
     let sum: u64 = fates.iter().map(|fate| objects(&summary, fate)).sum();
     assert_eq!(objects(&summary, "listed"), sum, "{}", run.shown());
     assert_eq!(summary["rows"], summary["records"], "{}", run.shown());
@@ -74,7 +74,7 @@ fn a_stopped_run_loads_what_is_in_flight_and_the_same_command_goes_on(engine: En
         assert_balanced(&run);
         let summary = run.json();
         assert_eq!(summary["outcome"], "interrupted");
-        assert!(objects(&summary, "not_reached") > 0, "it was not in the middle: {}", run.shown());
+        assert!(objects(&summary, "pending") > 0, "it was not in the middle: {}", run.shown());
         assert_eq!(objects(&summary, "already_loaded"), loaded);
         loaded += objects(&summary, "loaded");
         // What it counted is in, no more and no less.

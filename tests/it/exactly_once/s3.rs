@@ -112,9 +112,9 @@ fn credentials_that_expire_end_the_run_and_the_same_command_goes_on() {
     assert!(!run.stderr.contains(SECRET_KEY), "a secret is told");
     // What was in flight is in, and counted; what was left is, too.
     let objects = |fate: &str| summary[fate]["objects"].as_u64().unwrap();
-    assert_eq!(objects("listed"), objects("loaded") + objects("not_reached"), "{}", run.shown());
+    assert_eq!(objects("listed"), objects("loaded") + objects("pending"), "{}", run.shown());
     assert_eq!(bucket.database.number("SELECT COUNT(*) FROM logs"), objects("loaded"));
-    assert!(objects("loaded") > 0 && objects("not_reached") > 0, "{}", run.shown());
+    assert!(objects("loaded") > 0 && objects("pending") > 0, "{}", run.shown());
     bucket.server.heal();
     let run = bucket.import().expect(0);
     assert_eq!(run.json()["already_loaded"]["objects"], objects("loaded"), "{}", run.shown());

@@ -2,16 +2,27 @@
 
 use std::time::Duration;
 
-use cloudtrail2sql::batch::{ParsedContent, ParsedObject};
-use cloudtrail2sql::ledger::{Line, Outcome};
-use cloudtrail2sql::load::{Backoff, Fate, load};
-use cloudtrail2sql::object::ObjectId;
-use cloudtrail2sql::record::Kind;
-use cloudtrail2sql::sink::{Database, Sink, SinkError};
+use cloudtrail2sql::database::batch::{NoRows, ParsedObject};
+use cloudtrail2sql::database::ledger::{Line, ObjectOutcome};
+use cloudtrail2sql::database::{ErrorClass, Store};
+use cloudtrail2sql::import::load::load;
+use cloudtrail2sql::retry::RetryPolicy;
+use cloudtrail2sql::trail::object::ObjectId;
+use cloudtrail2sql::trail::record::Kind;
 
-use super::objects::{RUN, batch, cells, failed, id, log_of, numbered, object, reject};
+use super::objects::{
+    RUN, batch, cells, failed, id, log_of, numbered, numbered_log, object, reject,
+};
 use super::scratch::{Scratch, row};
 use crate::databases::Engine;
+
+/// Short waits, many attempts.
+const RETRY: RetryPolicy = RetryPolicy {
+    attempts_max: 10,
+    deadline: Duration::from_mins(1),
+    first_wait_max: Duration::from_millis(1),
+    wait_max: Duration::from_secs(10),
+};
 
 promises! { on all:
     rows_rejects_and_ledger_line_commit_together
@@ -29,11 +40,11 @@ promises! { on servers:
 
 async fn rows_rejects_and_ledger_line_commit_together(engine: Engine) {
     let (scratch, sink) = Scratch::prepared(engine).await;
-    let mut log = numbered("a", 3);
-    let ParsedContent::Log(content) = &mut log.content else { unreachable!() };
-    content.rejects = vec![reject(1, r#"["é😀"]"#), reject(4, "17")];
-    content.altered = 2;
-    let foreign = object("b", ParsedContent::Foreign(Kind::Digest));
+    let mut log = numbered_log("a", 3);
+    log.rejects = vec![reject(1, r#"["é😀"]"#), reject(4, "17")];
+    log.replaced_chars = 2;
+    let log = object("a", Ok(log));
+    let foreign = object("b", Err(NoRows::Skipped(Kind::Digest)));
     sink.write(RUN, &batch(3, [log, foreign, failed("c", "cut\0off")])).await.unwrap();
 
     assert_eq!(scratch.counts().await, [3, 3, 2]);
@@ -60,13 +71,13 @@ async fn rows_rejects_and_ledger_line_commit_together(engine: Engine) {
     );
     let seen = sink.seen(&[id("a"), id("b"), id("c"), id("d")]).await.unwrap();
     let line = |outcome| {
-        let (version, digest) = ("v1".into(), "d1".into());
-        Line { outcome, version, digest, run_id: 7, batch_id: 3 }
+        let (version, sha256) = ("v1".into(), "d1".into());
+        Line { outcome, version, sha256, run_id: 7, batch_id: 3 }
     };
     assert_eq!(seen.len(), 3);
-    assert_eq!(seen[&id("a")], line(Outcome::Loaded));
-    assert_eq!(seen[&id("b")], line(Outcome::Skipped(Kind::Digest)));
-    assert_eq!(seen[&id("c")], line(Outcome::Failed));
+    assert_eq!(seen[&id("a")], line(ObjectOutcome::Loaded));
+    assert_eq!(seen[&id("b")], line(ObjectOutcome::Skipped(Kind::Digest)));
+    assert_eq!(seen[&id("c")], line(ObjectOutcome::Failed("cut␀off".into())));
 }
 
 /// Makes the database refuse rows whose eventName is `bad`.
@@ -89,18 +100,17 @@ fn bad(name: &str) -> ParsedObject {
 async fn a_refused_batch_leaves_nothing(engine: Engine) {
     let (scratch, sink) = Scratch::prepared(engine).await;
     refuse_bad_rows(&scratch).await;
-    let mut with_reject = numbered("a", 200);
-    let ParsedContent::Log(log) = &mut with_reject.content else { unreachable!() };
+    let mut log = numbered_log("a", 200);
     log.rejects = vec![reject(200, "1")];
-    let batch_one = batch(1, [with_reject, bad("b"), numbered("c", 3)]);
+    let batch_one = batch(1, [object("a", Ok(log)), bad("b"), numbered("c", 3)]);
     for _ in 0..2 {
         let error = sink.write(RUN, &batch_one).await.unwrap_err();
-        assert!(matches!(error, SinkError::Refused { .. }), "{error:?}");
+        assert!(error.class == ErrorClass::DataRefused, "{error:?}");
         assert_eq!(scratch.counts().await, [0; 3]);
     }
     // The same sink goes on, and the bad object is alone out.
     let mut settled = Vec::new();
-    load(&sink, RUN, batch_one, &Backoff::default(), &mut settled).await.unwrap();
+    load(&*sink, RUN, batch_one, RETRY, &mut settled).await.unwrap();
     assert_eq!(scratch.counts().await, [203, 3, 1]);
     let failed = sink.failed_objects(10).await.unwrap();
     assert_eq!(failed.len(), 1);
@@ -114,7 +124,7 @@ async fn a_batch_with_a_taken_key_conflicts_and_leaves_nothing(engine: Engine) {
     other.write(8, &batch(1, [numbered("taken", 2)])).await.unwrap();
     let objects = [numbered("a", 3), numbered("taken", 2), numbered("z", 3)];
     let error = sink.write(RUN, &batch(1, objects)).await.unwrap_err();
-    assert!(matches!(error, SinkError::Conflict), "{error:?}");
+    assert!(error.class == ErrorClass::Conflict, "{error:?}");
     assert_eq!(scratch.counts().await, [2, 1, 0]);
     sink.write(RUN, &batch(2, [numbered("a", 3), numbered("z", 3)])).await.unwrap();
     assert_eq!(scratch.counts().await, [8, 3, 0]);
@@ -122,23 +132,27 @@ async fn a_batch_with_a_taken_key_conflicts_and_leaves_nothing(engine: Engine) {
 
 async fn a_line_is_replaced_unless_it_is_loaded(engine: Engine) {
     let (scratch, sink) = Scratch::prepared(engine).await;
-    let foreign = object("skipped", ParsedContent::Foreign(Kind::OtherJson));
+    let foreign = object("skipped", Err(NoRows::Skipped(Kind::OtherJson)));
     let lines = [failed("failed", "cut"), foreign, numbered("loaded", 1)];
     sink.write(6, &batch(1, lines)).await.unwrap();
 
-    let replacing = |name: &str| ParsedObject { replaces_line: true, ..numbered(name, 2) };
+    let replacing = |name: &str| {
+        let mut object = numbered(name, 2);
+        object.replaces_line = true;
+        object
+    };
     let error = sink.write(RUN, &batch(1, [replacing("failed"), replacing("loaded")])).await;
-    assert!(matches!(error, Err(SinkError::Conflict)), "{error:?}");
+    assert!(error.as_ref().is_err_and(|error| error.class == ErrorClass::Conflict), "{error:?}");
     assert_eq!(scratch.counts().await, [1, 3, 0]);
     let seen = sink.seen(&[id("failed"), id("loaded")]).await.unwrap();
-    assert_eq!(seen[&id("failed")].outcome, Outcome::Failed);
+    assert!(matches!(seen[&id("failed")].outcome, ObjectOutcome::Failed(_)));
     assert_eq!(seen[&id("loaded")].run_id, 6);
 
     let both = [replacing("failed"), replacing("skipped")];
     sink.write(RUN, &batch(2, both)).await.unwrap();
     assert_eq!(scratch.counts().await, [5, 3, 0]);
     let seen = sink.seen(&[id("failed"), id("skipped")]).await.unwrap();
-    assert!(seen.values().all(|line| line.outcome == Outcome::Loaded && line.run_id == RUN));
+    assert!(seen.values().all(|line| line.outcome == ObjectOutcome::Loaded && line.run_id == RUN));
 }
 
 async fn a_duplicate_in_the_users_own_unique_index_is_refused_data(engine: Engine) {
@@ -148,12 +162,12 @@ async fn a_duplicate_in_the_users_own_unique_index_is_refused_data(engine: Engin
     let twice = ["x/0", "x/1", "a/1"].map(|id| cells(&[("eventID", id)]));
     let batch = batch(2, [log_of("b", twice), numbered("c", 3)]);
     let error = sink.write(RUN, &batch).await.unwrap_err();
-    assert!(matches!(error, SinkError::Refused { .. }), "{error:?}");
+    assert!(error.class == ErrorClass::DataRefused, "{error:?}");
     let mut settled = Vec::new();
-    load(&sink, RUN, batch, &Backoff::default(), &mut settled).await.unwrap();
+    load(&*sink, RUN, batch, RETRY, &mut settled).await.unwrap();
     let failed: Vec<ObjectId> = settled
         .iter()
-        .filter(|(_, fate)| matches!(fate, Fate::Failed(_)))
+        .filter(|(_, fate)| matches!(fate, ObjectOutcome::Failed(_)))
         .map(|(object, _)| object.id)
         .collect();
     assert_eq!(failed, [id("b")]);
@@ -177,7 +191,7 @@ async fn the_ledger_knows_what_is_asked_whatever_the_number(engine: Engine) {
 }
 
 /// Loads 41 objects of 3 rows in batches of so many, forwards or backwards.
-async fn load_all(sink: &Database, run_id: i64, width: usize, is_reversed: bool) -> [usize; 2] {
+async fn load_all(sink: &dyn Store, run_id: i64, width: usize, is_reversed: bool) -> [usize; 2] {
     let mut names: Vec<usize> = (0..41).collect();
     if is_reversed {
         names.reverse();
@@ -187,11 +201,11 @@ async fn load_all(sink: &Database, run_id: i64, width: usize, is_reversed: bool)
         let objects: Vec<ParsedObject> =
             names.iter().map(|name| numbered(&name.to_string(), 3)).collect();
         let mut settled = Vec::new();
-        load(sink, run_id, batch(n, objects), &Backoff::default(), &mut settled).await.unwrap();
+        load(sink, run_id, batch(n, objects), RETRY, &mut settled).await.unwrap();
         for (_, fate) in settled {
             match fate {
-                Fate::Loaded => loaded += 1,
-                Fate::AlreadyLoaded => already_loaded += 1,
+                ObjectOutcome::Loaded => loaded += 1,
+                ObjectOutcome::AlreadyLoaded => already_loaded += 1,
                 other => panic!("{other:?}"),
             }
         }
@@ -203,7 +217,7 @@ async fn two_imports_of_the_same_objects_load_each_once(engine: Engine) {
     let (scratch, one) = Scratch::prepared(engine).await;
     let two = scratch.sink();
     let ([loaded_one, not_one], [loaded_two, not_two]) =
-        tokio::join!(load_all(&one, 1, 7, false), load_all(&two, 2, 6, true));
+        tokio::join!(load_all(&*one, 1, 7, false), load_all(&*two, 2, 6, true));
     assert_eq!(loaded_one + loaded_two, 41);
     assert_eq!((loaded_one + not_one, loaded_two + not_two), (41, 41));
     assert_eq!(scratch.counts().await, [123, 41, 0]);
@@ -221,7 +235,7 @@ async fn a_write_dropped_at_any_moment_is_in_or_out_whole(engine: Engine) {
         if let Ok(written) = tokio::time::timeout(wait, write).await {
             written.unwrap();
         }
-        load(&sink, 8, batch, &Backoff::default(), &mut settled).await.unwrap();
+        load(&*sink, 8, batch, RETRY, &mut settled).await.unwrap();
     }
     assert_eq!(scratch.counts().await, [14 * 701, 28, 0]);
     assert_eq!(scratch.count("(SELECT DISTINCT eventID FROM logs) AS ids").await, 14 * 701);
@@ -241,8 +255,7 @@ async fn connections_that_the_server_ended_are_replaced(engine: Engine) {
         scratch.run(&end.replace("ID", &id)).await;
     }
     let mut settled = Vec::new();
-    let backoff = Backoff { first: Duration::from_millis(1), ..Backoff::default() };
-    load(&sink, RUN, batch(1, [numbered("a", 3)]), &backoff, &mut settled).await.unwrap();
-    assert_eq!(settled[0].1, Fate::Loaded);
+    load(&*sink, RUN, batch(1, [numbered("a", 3)]), RETRY, &mut settled).await.unwrap();
+    assert_eq!(settled[0].1, ObjectOutcome::Loaded);
     assert_eq!(scratch.counts().await, [3, 1, 0]);
 }

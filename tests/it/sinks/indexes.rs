@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use cloudtrail2sql::index::{Built, build_missing};
-use cloudtrail2sql::sink::{Database, Sink};
+use cloudtrail2sql::database::{BuiltIndexes, Store};
 
 use super::objects::{RUN, batch, numbered};
 use super::scratch::{Scratch, row};
@@ -18,14 +17,14 @@ promises! { on all:
 const COLUMNS: [&str; 6] =
     ["errorCode", "eventName", "eventSource", "eventTime", "eventType", "requestID"];
 
-async fn missing(sink: &Database) -> Vec<&'static str> {
+async fn missing(sink: &dyn Store) -> Vec<&'static str> {
     let missing = sink.missing_indexes().await.unwrap();
     let mut columns: Vec<&str> = missing.iter().map(|index| index.column).collect();
     columns.sort_unstable();
     columns
 }
 
-fn columns(built: &[Built]) -> Vec<&'static str> {
+fn columns(built: &[BuiltIndexes]) -> Vec<&'static str> {
     let mut columns: Vec<&str> =
         built.iter().flat_map(|built| &built.indexes).map(|index| index.column).collect();
     columns.sort_unstable();
@@ -44,27 +43,27 @@ async fn indexes(scratch: &Scratch) -> usize {
     scratch.count(table).await
 }
 
-async fn prepared(engine: Engine) -> (Scratch, Arc<Database>) {
+async fn prepared(engine: Engine) -> (Scratch, Arc<dyn Store>) {
     let (scratch, sink) = Scratch::prepared(engine).await;
     sink.write(RUN, &batch(1, [numbered("a", 129)])).await.unwrap();
-    (scratch, Arc::new(sink))
+    (scratch, sink)
 }
 
 async fn what_is_missing_is_built_and_then_nothing(engine: Engine) {
     let (scratch, sink) = prepared(engine).await;
-    assert_eq!(missing(&sink).await, COLUMNS);
+    assert_eq!(missing(&*sink).await, COLUMNS);
     assert_eq!(indexes(&scratch).await, 0);
-    assert_eq!(columns(&build_missing(&sink).await.unwrap()), COLUMNS);
-    assert!(missing(&sink).await.is_empty());
+    assert_eq!(columns(&Arc::clone(&sink).build_missing_indexes().await.unwrap()), COLUMNS);
+    assert!(missing(&*sink).await.is_empty());
     assert_eq!(indexes(&scratch).await, 6);
-    for sink in [sink, Arc::new(scratch.sink())] {
-        assert!(build_missing(&sink).await.unwrap().is_empty());
+    for sink in [sink, scratch.sink()] {
+        assert!(Arc::clone(&sink).build_missing_indexes().await.unwrap().is_empty());
     }
     assert_eq!(indexes(&scratch).await, 6);
     let drop_one = if engine.is_mysql() { " ON logs" } else { "" };
     scratch.run(&format!("DROP INDEX logs_eventname{drop_one}")).await;
-    let sink = Arc::new(scratch.sink());
-    assert_eq!(columns(&build_missing(&sink).await.unwrap()), ["eventName"]);
+    let sink = scratch.sink();
+    assert_eq!(columns(&Arc::clone(&sink).build_missing_indexes().await.unwrap()), ["eventName"]);
     if engine.is_mysql() {
         // The two that are wider than a key may be have prefix indexes.
         let prefixes = "SELECT CAST(column_name AS CHAR), CAST(sub_part AS SIGNED) \
@@ -94,19 +93,22 @@ async fn an_index_of_the_users_own_on_the_same_column_counts(engine: Engine) {
         scratch.run(&format!("CREATE {index}")).await;
     }
     let expected = ["errorCode", "eventSource", "eventTime", "eventType", "requestID"];
-    assert_eq!(missing(&sink).await, expected);
-    assert_eq!(columns(&build_missing(&sink).await.unwrap()), expected);
-    assert!(missing(&sink).await.is_empty());
+    assert_eq!(missing(&*sink).await, expected);
+    assert_eq!(columns(&Arc::clone(&sink).build_missing_indexes().await.unwrap()), expected);
+    assert!(missing(&*sink).await.is_empty());
 }
 
 async fn two_builds_at_once_both_succeed(engine: Engine) {
     for _ in 0..3 {
         let (scratch, one) = prepared(engine).await;
-        let two = Arc::new(scratch.sink());
-        let (one_built, two_built) = tokio::join!(build_missing(&one), build_missing(&two));
+        let two = scratch.sink();
+        let (one_built, two_built) = tokio::join!(
+            Arc::clone(&one).build_missing_indexes(),
+            Arc::clone(&two).build_missing_indexes()
+        );
         let built = one_built.unwrap().len() + two_built.unwrap().len();
         assert!((1..=12).contains(&built), "{built}");
-        assert!(missing(&one).await.is_empty());
+        assert!(missing(&*one).await.is_empty());
         assert_eq!(indexes(&scratch).await, 6);
         // Connections of a build that lost work on.
         one.write(RUN, &batch(2, [numbered("b", 1)])).await.unwrap();

@@ -1,7 +1,9 @@
 //! The tables that the tutorial made: recognised, refused or widened, and never half used.
 
-use cloudtrail2sql::record::COLUMNS;
-use cloudtrail2sql::sink::{Database, Sink, SinkError, UpgradePolicy};
+use std::sync::Arc;
+
+use cloudtrail2sql::database::{Store, UpgradePolicy};
+use cloudtrail2sql::trail::fields::COLUMNS;
 
 use super::objects::{RUN, batch, cells, log_of};
 use super::scratch::{Scratch, row};
@@ -87,7 +89,7 @@ async fn assert_old_rows(scratch: &Scratch) {
     assert_eq!(scratch.query(query).await, expected);
 }
 
-async fn assert_everything_fits(scratch: &Scratch, sink: &Database) {
+async fn assert_everything_fits(scratch: &Scratch, sink: &dyn Store) {
     let request_id = format!("SecretDeleteMessage:{}", "x".repeat(123));
     assert_eq!(request_id.len(), 143);
     let json = format!("{{\"日本\":\"{}\"}}", "😀".repeat(30_000));
@@ -107,7 +109,7 @@ async fn a_narrow_table_is_refused_and_left_alone(engine: Engine) {
     let sink = scratch.sink();
     for _ in 0..2 {
         let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
-        let SinkError::Unfit { what, hint } = &error else { panic!("{error:?}") };
+        let (what, hint) = (&error.message, error.hint.as_deref().unwrap());
         let (columns, first) = match engine {
             Engine::Postgres => ("11 of", "character varying(10)"),
             _ => ("16 of", "varchar(10) with latin1"),
@@ -124,31 +126,30 @@ async fn a_narrow_table_of_all_characters_is_refused_too(engine: Engine) {
     let scratch = tutorial_table(engine, "DEFAULT CHARSET = utf8mb4").await;
     let sink = scratch.sink();
     let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
-    let SinkError::Unfit { what, .. } = &error else { panic!("{error:?}") };
+    let what = &error.message;
     assert!(what.starts_with("15 of") && what.contains("varchar(10)"), "{what}");
     sink.prepare(UpgradePolicy::Upgrade).await.unwrap();
-    assert_everything_fits(&scratch, &sink).await;
+    assert_everything_fits(&scratch, &*sink).await;
 }
 
 async fn the_statements_of_the_hint_widen_it(engine: Engine) {
     let scratch = tutorial_table(engine, latin1(engine)).await;
     let sink = scratch.sink();
     let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
-    let (_, statements) = error.hint().unwrap().split_once("or run:\n").unwrap();
+    let (_, statements) = error.hint.as_deref().unwrap().split_once("or run:\n").unwrap();
     scratch.run(statements).await;
     sink.prepare(UpgradePolicy::Refuse).await.unwrap();
-    assert_everything_fits(&scratch, &sink).await;
+    assert_everything_fits(&scratch, &*sink).await;
 }
 
 async fn an_upgrade_keeps_the_rows_and_then_everything_fits(engine: Engine) {
     let scratch = tutorial_table(engine, latin1(engine)).await;
     let sink = scratch.sink();
     assert!(!sink.prepare(UpgradePolicy::Upgrade).await.unwrap());
-    assert_everything_fits(&scratch, &sink).await;
+    assert_everything_fits(&scratch, &*sink).await;
     assert!(!sink.prepare(UpgradePolicy::Refuse).await.unwrap());
     // What the upgrade had to drop is built anew; what it kept counts.
-    let sink = std::sync::Arc::new(sink);
-    let built = cloudtrail2sql::index::build_missing(&sink).await.unwrap();
+    let built = Arc::clone(&sink).build_missing_indexes().await.unwrap();
     let mut built: Vec<&str> =
         built.iter().flat_map(|built| &built.indexes).map(|index| index.column).collect();
     built.sort_unstable();
@@ -168,7 +169,7 @@ async fn a_table_without_transactions_is_refused_or_upgraded(engine: Engine) {
     scratch.run(&create).await;
     let sink = scratch.sink();
     let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
-    let SinkError::Unfit { what, hint } = &error else { panic!("{error:?}") };
+    let (what, hint) = (&error.message, error.hint.as_deref().unwrap());
     assert!(what.contains("MyISAM"), "{what}");
     assert!(hint.contains("ENGINE = InnoDB"), "{hint}");
     sink.prepare(UpgradePolicy::Upgrade).await.unwrap();
@@ -185,6 +186,6 @@ async fn a_postgres_database_that_cannot_hold_every_character_is_refused() {
         format!("CREATE DATABASE {} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0", scratch.name);
     Engine::Postgres.administer(&create);
     let error = scratch.sink().prepare(UpgradePolicy::Upgrade).await.unwrap_err();
-    let SinkError::Unfit { what, .. } = &error else { panic!("{error:?}") };
+    let what = &error.message;
     assert!(what.contains("LATIN1") && what.contains(&scratch.name), "{what}");
 }

@@ -1,21 +1,18 @@
 //! Parsed objects and batches, made without a source.
 
-use cloudtrail2sql::batch::{Batch, ParsedContent, ParsedObject};
-use cloudtrail2sql::object::{Location, ObjectId, ObjectRef};
-use cloudtrail2sql::record::{COLUMNS, CellRules, Content, Log, Reject, parse};
-use cloudtrail2sql::row::{CELLS, Cells};
+use cloudtrail2sql::database::batch::{Batch, NoRows, ParsedObject};
+use cloudtrail2sql::trail::fields::COLUMN_COUNT;
+pub use cloudtrail2sql::trail::fields::column;
+use cloudtrail2sql::trail::object::{Location, ObjectId, ObjectRef};
+use cloudtrail2sql::trail::record::{CellRules, Log, Reject, parse};
+use cloudtrail2sql::trail::rows::Cells;
 
 /// The run that the tests write for.
 pub const RUN: i64 = 7;
 
-/// Returns the position of a column of `logs`.
-pub fn column(name: &str) -> usize {
-    COLUMNS.iter().position(|column| *column == name).unwrap()
-}
-
 /// Returns a row with these values; the other columns are NULL.
 pub fn cells<'t>(values: &[(&str, &'t str)]) -> Cells<'t> {
-    let mut cells = [None; CELLS];
+    let mut cells = [None; COLUMN_COUNT];
     for (name, value) in values {
         cells[column(name)] = Some(*value);
     }
@@ -32,38 +29,37 @@ fn location(name: &str) -> Location {
 }
 
 /// Returns an object with any content.
-pub fn object(name: &str, content: ParsedContent) -> ParsedObject {
+pub fn object(name: &str, content: Result<Log, NoRows>) -> ParsedObject {
     let location = location(name);
-    ParsedObject {
-        id: location.id(),
-        object: ObjectRef { location, size_bytes: 41, version: "v1".into(), is_named: false },
-        digest: "d1".into(),
-        content,
-        replaces_line: false,
-        reserved: None,
-    }
+    let id = location.id();
+    let object = ObjectRef { location, size_bytes: 41, version: "v1".into(), is_named: false };
+    ParsedObject::new(object, id, "d1".into(), false, content)
 }
 
 /// Returns an object that holds these rows.
 pub fn log_of<'c>(name: &str, rows: impl IntoIterator<Item = Cells<'c>>) -> ParsedObject {
     let mut log = Log::default();
     rows.into_iter().for_each(|cells| log.rows.push(&cells));
-    object(name, ParsedContent::Log(log))
+    object(name, Ok(log))
 }
 
 /// Returns an object whose rows differ in their eventID, NAME/0 and so on.
 pub fn numbered(name: &str, rows: usize) -> ParsedObject {
+    object(name, Ok(numbered_log(name, rows)))
+}
+
+/// Returns the log of [`numbered`].
+pub fn numbered_log(name: &str, rows: usize) -> Log {
     let mut log = Log::default();
     for n in 0..rows {
         log.rows.push(&cells(&[("eventID", &format!("{name}/{n}")), ("eventName", "GetObject")]));
     }
-    object(name, ParsedContent::Log(log))
+    log
 }
 
 /// Returns an object read from JSON by the rules of a sink.
 pub fn parsed(name: &str, json: &str, rules: &CellRules) -> ParsedObject {
-    let Ok(Content::Log(log)) = parse(json.as_bytes(), rules) else { panic!("no log: {json}") };
-    object(name, ParsedContent::Log(log))
+    object(name, Ok(parse(json.as_bytes(), rules).unwrap()))
 }
 
 /// Returns a record that was rejected.
@@ -74,7 +70,7 @@ pub fn reject(index: u64, text: &str) -> Reject {
 
 /// Returns an object that failed.
 pub fn failed(name: &str, reason: &str) -> ParsedObject {
-    object(name, ParsedContent::Failed(reason.into()))
+    object(name, Err(NoRows::Failed(reason.into())))
 }
 
 /// Returns a batch.

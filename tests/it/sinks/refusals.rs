@@ -1,8 +1,11 @@
 //! What the database or the file system does not allow: said in words that help, without a
 //! secret.
 
-use cloudtrail2sql::error::{RunError, chain, told};
-use cloudtrail2sql::sink::{Database, Sink, SinkError, UpgradePolicy};
+use std::sync::Arc;
+
+use cloudtrail2sql::cli::error::{RunError, told};
+use cloudtrail2sql::database::{DatabaseError, ErrorClass, Store, UpgradePolicy};
+use cloudtrail2sql::import::error::chain;
 
 use super::objects::{RUN, batch, numbered};
 use super::scratch::{Scratch, open};
@@ -63,7 +66,7 @@ fn with_user(url: &str, user: &str, password: &str) -> String {
 }
 
 /// Returns all that people and logs can see of an error, after checking that no secret is in it.
-fn shown(error: SinkError, sink: &Database) -> String {
+fn shown(error: DatabaseError, sink: &dyn Store) -> String {
     let all = format!("{error:?} {sink:?} {}", chain(&error));
     let told = told(&RunError::from(error));
     for secret in [PASSWORD, PASSWORD_IN_URL, "Pa55"] {
@@ -77,8 +80,8 @@ async fn a_wrong_password_is_fatal_and_not_shown(engine: Engine) {
     let account = Account::new(&scratch);
     let sink = open(&with_user(&scratch.url, &account.name, "not-the-Pa55word"));
     let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
-    assert!(matches!(error, SinkError::Fatal { .. }), "{error:?}");
-    let told = shown(error, &sink);
+    assert!(error.class == ErrorClass::Fatal, "{error:?}");
+    let told = shown(error, &*sink);
     assert!(told.starts_with("error: cannot connect to the database\n  caused by: "), "{told}");
     assert!(told.contains(&account.name), "{told}");
     assert!(told.ends_with("hint: check user name and password"), "{told}");
@@ -92,7 +95,7 @@ async fn a_server_that_is_not_there_is_said_so(engine: Engine) {
     for place in [format!("127.0.0.1:{port}"), "no-such-host.invalid".to_owned()] {
         let sink = open(&format!("{scheme}://someone:{PASSWORD_IN_URL}@{place}/logs"));
         let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
-        let told = shown(error, &sink);
+        let told = shown(error, &*sink);
         assert!(told.starts_with("error: cannot connect to the database"), "{told}");
         let expected = if place.starts_with("127") { "refused" } else { "lookup" };
         assert!(told.contains(expected), "{told}");
@@ -106,8 +109,8 @@ async fn an_account_that_may_not_create_the_database_gets_the_sql(engine: Engine
     let account = Account::new(&scratch);
     let sink = open(&account.url(&scratch));
     let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
-    assert!(matches!(error, SinkError::Fatal { .. }), "{error:?}");
-    let told = shown(error, &sink);
+    assert!(error.class == ErrorClass::Fatal, "{error:?}");
+    let told = shown(error, &*sink);
     let hint = told.lines().last().unwrap().to_owned();
     let (_, sql) = hint.split_once("run: ").unwrap();
     let (expected, sql) = if engine.is_mysql() {
@@ -122,9 +125,8 @@ async fn an_account_that_may_not_create_the_database_gets_the_sql(engine: Engine
     sink.prepare(UpgradePolicy::Refuse).await.unwrap();
     sink.write(RUN, &batch(1, [numbered("a", 3)])).await.unwrap();
     assert_eq!(scratch.counts().await, [3, 1, 0]);
-    let sink = std::sync::Arc::new(sink);
     assert_eq!(sink.missing_indexes().await.unwrap().len(), 6);
-    cloudtrail2sql::index::build_missing(&sink).await.unwrap();
+    Arc::clone(&sink).build_missing_indexes().await.unwrap();
     sink.close().await;
     account.drop(&scratch);
 }
@@ -140,7 +142,7 @@ async fn an_account_that_may_not_create_tables_is_told_so(engine: Engine) {
     }
     let sink = open(&account.url(&scratch));
     let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
-    let told = shown(error, &sink);
+    let told = shown(error, &*sink);
     assert!(told.starts_with("error: cannot create the tables\n  caused by: "), "{told}");
     assert!(told.to_lowercase().contains("denied"), "{told}");
     assert!(told.contains("the account needs the right to create tables"), "{told}");
@@ -167,8 +169,8 @@ async fn an_account_that_is_shut_out_later_is_no_fault_of_the_data(engine: Engin
     engine.administer(&shut_out);
     // Were it `Refused`, every object would be written down as failed.
     let error = sink.write(RUN, &batch(2, [numbered("b", 3)])).await.unwrap_err();
-    assert!(matches!(error, SinkError::Fatal { .. }), "{error:?}");
-    shown(error, &sink);
+    assert!(error.class == ErrorClass::Fatal, "{error:?}");
+    shown(error, &*sink);
     assert_eq!(scratch.counts().await, [3, 1, 0]);
     account.drop(&scratch);
 }
@@ -180,7 +182,7 @@ async fn a_file_that_is_no_sqlite_database_is_left_alone() {
     std::fs::write(scratch.file(), text.repeat(100)).unwrap();
     let sink = scratch.sink();
     let error = sink.prepare(UpgradePolicy::Upgrade).await.unwrap_err();
-    let told = shown(error, &sink);
+    let told = shown(error, &*sink);
     assert!(told.contains("file is not a database"), "{told}");
     assert!(told.ends_with("hint: name another file: this is no SQLite database"), "{told}");
     assert_eq!(std::fs::read(scratch.file()).unwrap(), text.repeat(100));
@@ -192,7 +194,7 @@ async fn a_sqlite_file_in_no_folder_names_the_folder_to_make() {
     let path = folder.path().join("not there").join("logs.db");
     let sink = open(&format!("sqlite://{}", path.display().to_string().replace(' ', "%20")));
     let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
-    let told = shown(error, &sink);
+    let told = shown(error, &*sink);
     assert!(told.starts_with("error: cannot create the database\n  caused by: "), "{told}");
     let hint = format!("hint: the folder `{}` must be there", path.parent().unwrap().display());
     assert!(told.lines().last().unwrap().starts_with(&hint), "{told}");
@@ -206,8 +208,8 @@ async fn a_read_only_sqlite_file_is_said_to_be_so() {
     let sink = open(&format!("{}?mode=ro", scratch.url));
     assert!(sink.has_ledger().await.unwrap(), "reading is not writing");
     let error = sink.write(RUN, &batch(1, [numbered("a", 1)])).await.unwrap_err();
-    assert!(matches!(error, SinkError::Fatal { .. }), "{error:?}");
-    let told = shown(error, &sink);
+    assert!(error.class == ErrorClass::Fatal, "{error:?}");
+    let told = shown(error, &*sink);
     assert!(told.contains("readonly"), "{told}");
     assert!(told.ends_with("hint: the file and its folder must be writable"), "{told}");
 }

@@ -1,10 +1,10 @@
 //! The ledger's story for people.
 
-use cloudtrail2sql::batch::ParsedContent;
-use cloudtrail2sql::record::Kind;
-use cloudtrail2sql::sink::{RunTotals, Sink};
+use cloudtrail2sql::database::batch::NoRows;
+use cloudtrail2sql::database::status::RunTotals;
+use cloudtrail2sql::trail::record::Kind;
 
-use super::objects::{RUN, batch, failed, numbered, object, reject};
+use super::objects::{RUN, batch, failed, numbered, numbered_log, object, reject};
 use super::scratch::Scratch;
 use crate::databases::Engine;
 
@@ -37,7 +37,7 @@ async fn a_run_is_written_down_from_its_beginning_to_its_end(engine: Engine) {
         records: 6,
         rows: 7,
         rejects: 8,
-        altered: u64::from(u32::MAX) + 9,
+        replaced_chars: u64::from(u32::MAX) + 9,
     };
     sink.finish_run(last, "partial", &totals).await.unwrap();
     let runs = sink.runs(1).await.unwrap();
@@ -60,10 +60,10 @@ async fn runs_that_begin_at_once_have_numbers_of_their_own(engine: Engine) {
 async fn what_failed_and_was_rejected_is_told(engine: Engine) {
     let (_scratch, sink) = Scratch::prepared(engine).await;
     let reason = format!("a long reason: {}", "é😀".repeat(50_000));
-    let mut log = numbered("b", 1);
-    let ParsedContent::Log(content) = &mut log.content else { unreachable!() };
+    let mut log = numbered_log("b", 1);
     let text = format!("\"{}\"", "x".repeat(200_000));
-    content.rejects = vec![reject(3, "null"), reject(5, &text)];
+    log.rejects = vec![reject(3, "null"), reject(5, &text)];
+    let log = object("b", Ok(log));
     let objects = [failed("a 'quoted' \\ name", &reason), log, failed("c", "")];
     sink.write(RUN, &batch(1, objects)).await.unwrap();
 
@@ -87,10 +87,10 @@ async fn what_failed_and_was_rejected_is_told(engine: Engine) {
 async fn the_ledger_adds_up(engine: Engine) {
     let (_scratch, sink) = Scratch::prepared(engine).await;
     assert_eq!(sink.ledger_totals().await.unwrap(), RunTotals::default());
-    let mut log = numbered("a", 41);
-    let ParsedContent::Log(content) = &mut log.content else { unreachable!() };
-    (content.rejects, content.altered) = (vec![reject(0, "1"), reject(9, "2")], 5);
-    let foreign = |name| object(name, ParsedContent::Foreign(Kind::Empty));
+    let mut log = numbered_log("a", 41);
+    (log.rejects, log.replaced_chars) = (vec![reject(0, "1"), reject(9, "2")], 5);
+    let log = object("a", Ok(log));
+    let foreign = |name| object(name, Err(NoRows::Skipped(Kind::Empty)));
     sink.write(RUN, &batch(1, [log, numbered("b", 3), foreign("c"), failed("d", "x")]))
         .await
         .unwrap();
@@ -104,7 +104,7 @@ async fn the_ledger_adds_up(engine: Engine) {
         records: 46,
         rows: 44,
         rejects: 2,
-        altered: 5,
+        replaced_chars: 5,
     };
     assert_eq!(sink.ledger_totals().await.unwrap(), expected);
 }

@@ -1,9 +1,13 @@
 //! A database of one test's own, for tests that wait for futures, and sinks for it.
 
+use std::sync::Arc;
+
 use std::ops::Deref;
 
-use cloudtrail2sql::config::{Database as DatabaseSettings, Environment, LoadMethod};
-use cloudtrail2sql::sink::{Database, OpenOptions, SinkError, UpgradePolicy};
+use cloudtrail2sql::cli::config::{Database as DatabaseSettings, Environment};
+use cloudtrail2sql::database::{
+    self, DatabaseError, LoadMethod, OpenOptions, Store, UpgradePolicy,
+};
 
 use crate::databases::{Engine, OwnDatabase, Table, query};
 
@@ -35,7 +39,7 @@ impl Scratch {
     }
 
     /// Makes a database with our tables, and a sink for it.
-    pub async fn prepared(engine: Engine) -> (Self, Database) {
+    pub async fn prepared(engine: Engine) -> (Self, Arc<dyn Store>) {
         let scratch = Self::new(engine);
         let sink = scratch.sink();
         sink.prepare(UpgradePolicy::Refuse).await.unwrap();
@@ -43,12 +47,12 @@ impl Scratch {
     }
 
     /// Returns a sink that loads in the fastest way.
-    pub fn sink(&self) -> Database {
+    pub fn sink(&self) -> Arc<dyn Store> {
         open(&self.url)
     }
 
     /// Returns a sink that loads in the given way.
-    pub fn sink_by(&self, load_method: LoadMethod) -> Database {
+    pub fn sink_by(&self, load_method: LoadMethod) -> Arc<dyn Store> {
         open_by(&self.url, Some(load_method)).unwrap()
     }
 
@@ -91,15 +95,15 @@ impl Scratch {
 }
 
 /// Returns a sink for a URL, as the command line would make it.
-pub fn open(url: &str) -> Database {
+pub fn open(url: &str) -> Arc<dyn Store> {
     open_by(url, None).unwrap()
 }
 
-fn open_by(url: &str, load_method: Option<LoadMethod>) -> Result<Database, SinkError> {
+fn open_by(url: &str, load_method: Option<LoadMethod>) -> Result<Arc<dyn Store>, DatabaseError> {
     let environment = Environment::new([], "");
     let settings = DatabaseSettings::resolve(Some(url), None, &environment).unwrap();
     let load_method = load_method.unwrap_or(LoadMethod::fastest(settings.engine()));
-    Database::new(&settings, OpenOptions { load_method })
+    database::open(&settings.url, OpenOptions { load_method })
 }
 
 /// Returns one row of a [`Table`].

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use cloudtrail2sql::batch::ParsedContent;
-use cloudtrail2sql::config::LoadMethod;
-use cloudtrail2sql::record::Log;
-use cloudtrail2sql::sink::{Sink, SinkError};
+use cloudtrail2sql::database::ErrorClass;
+use cloudtrail2sql::database::LoadMethod;
+use cloudtrail2sql::trail::record::Log;
 
 use super::objects::{RUN, batch, cells, log_of, numbered, object, reject};
 use super::scratch::Scratch;
@@ -72,7 +71,7 @@ async fn no_reject_is_lost_whatever_the_number(engine: Engine) {
     for (n, rejects) in (1..).zip([129, 1_025]) {
         let rejects: Vec<_> = (0..rejects).map(|index| reject(index, "[]")).collect();
         let log = Log { rejects, ..Log::default() };
-        let object = object(&n.to_string(), ParsedContent::Log(log));
+        let object = object(&n.to_string(), Ok(log));
         sink.write(RUN, &batch(n, [object])).await.unwrap();
     }
     assert_eq!(scratch.counts().await, [0, 2, 129 + 1_025]);
@@ -102,7 +101,8 @@ async fn a_row_that_no_packet_holds_is_refused_and_the_connection_kept(engine: E
     let text = "x".repeat(packet_bytes_max(&scratch).await + 1);
     let objects = [log_of("large", [cells(&[("requestParameters", &text)])]), numbered("a", 3)];
     let error = sink.write(RUN, &batch(1, objects)).await.unwrap_err();
-    let SinkError::Refused { source } = &error else { panic!("{error:?}") };
+    assert_eq!(error.class, ErrorClass::DataRefused);
+    let source = error.source.as_ref().unwrap();
     // Said before it was sent: some servers cut the connection instead.
     assert!(source.to_string().contains("what the server takes at once"), "{source}");
     assert_eq!(scratch.counts().await, [0; 3]);

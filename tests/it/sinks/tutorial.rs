@@ -1,6 +1,6 @@
 //! The tutorial's five queries, word for word the same on every database, with one answer.
 
-use cloudtrail2sql::sink::Sink;
+use std::sync::Arc;
 
 use super::objects::{RUN, batch, parsed};
 use super::scratch::{Scratch, row};
@@ -78,7 +78,7 @@ async fn the_queries_have_the_same_answers_everywhere(engine: Engine) {
         for (query, expected) in QUERIES.iter().zip(answers()) {
             assert_eq!(scratch.query(query).await, expected, "{has_indexes} {query}");
         }
-        let sink = std::sync::Arc::new(scratch.sink());
-        cloudtrail2sql::index::build_missing(&sink).await.unwrap();
+        let sink = scratch.sink();
+        Arc::clone(&sink).build_missing_indexes().await.unwrap();
     }
 }

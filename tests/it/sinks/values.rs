@@ -1,10 +1,9 @@
 //! Values come back byte for byte, up to the limit of each column.
 
-use cloudtrail2sql::batch::ParsedContent;
-use cloudtrail2sql::index::build_missing;
-use cloudtrail2sql::record::{COLUMNS, CellLimit};
-use cloudtrail2sql::row::{CELLS, Cells};
-use cloudtrail2sql::sink::{Database, Sink, SinkError};
+use cloudtrail2sql::database::{DatabaseError, ErrorClass, Store};
+use cloudtrail2sql::trail::fields::{COLUMN_COUNT, COLUMNS};
+use cloudtrail2sql::trail::record::CellLimit;
+use cloudtrail2sql::trail::rows::Cells;
 use std::sync::Arc;
 
 use super::objects::{RUN, batch, cells, log_of, parsed};
@@ -63,11 +62,11 @@ fn owned(cells: &Cells<'_>) -> Vec<Option<String>> {
 
 async fn values_survive_byte_for_byte(engine: Engine) {
     let (scratch, sink) = Scratch::prepared(engine).await;
-    let mut rows: Vec<Cells<'_>> = TEXTS.iter().map(|text| [Some(*text); CELLS]).collect();
+    let mut rows: Vec<Cells<'_>> = TEXTS.iter().map(|text| [Some(*text); COLUMN_COUNT]).collect();
     if sink.rules().stores_nul {
-        rows.push([Some("a\0b\0"); CELLS]);
+        rows.push([Some("a\0b\0"); COLUMN_COUNT]);
     }
-    rows.push([None; CELLS]);
+    rows.push([None; COLUMN_COUNT]);
     rows.push(std::array::from_fn(|column| (column % 2 == 0).then_some("")));
     rows.push(std::array::from_fn(|column| (column % 2 == 1).then_some(COLUMNS[column])));
     sink.write(RUN, &batch(1, [log_of("a", rows.iter().copied())])).await.unwrap();
@@ -104,7 +103,7 @@ async fn nul_is_stored_or_replaced_and_counted(engine: Engine) {
     let json = r#"[{"eventID":"a\u0000b","eventName":"x","requestParameters":{"k":"\u0000"}}]"#;
     let object = parsed("a", json, sink.rules());
     let is_replaced = engine == Engine::Postgres;
-    assert_eq!(object.log().unwrap().altered, u64::from(is_replaced));
+    assert_eq!(object.log().replaced_chars, u64::from(is_replaced));
     sink.write(RUN, &batch(1, [object])).await.unwrap();
     let expected = if is_replaced { "a\u{fffd}b" } else { "a\0b" };
     let found = scratch.query("SELECT eventID, requestParameters FROM logs").await;
@@ -128,15 +127,14 @@ fn filling(limit: CellLimit, seed: u64) -> String {
 
 async fn every_column_holds_its_limit_and_can_be_indexed(engine: Engine) {
     let (scratch, sink) = Scratch::prepared(engine).await;
-    let sink = Arc::new(sink);
     let limits = sink.rules().limits;
-    let texts: [String; CELLS] =
+    let texts: [String; COLUMN_COUNT] =
         std::array::from_fn(|column| filling(limits[column], 41 + column as u64));
     let row: Cells<'_> = texts.each_ref().map(|text| Some(&**text));
     // Short rows too, so that the longest is not the only one of its page.
     let short = cells(&[("eventName", "short"), ("eventID", "1")]);
     sink.write(RUN, &batch(1, [log_of("a", [short, row, short])])).await.unwrap();
-    build_missing(&sink).await.unwrap();
+    Arc::clone(&sink).build_missing_indexes().await.unwrap();
     assert!(sink.missing_indexes().await.unwrap().is_empty());
     let found = all_rows(&scratch).await;
     let longest = found.iter().max_by_key(|row| row.iter().flatten().count()).unwrap();
@@ -162,7 +160,7 @@ async fn what_is_over_the_limit_is_rejected_with_its_text(engine: Engine) {
         let record = format!(r#"{{"{marked}":"1","{name}":"{over}"}}"#);
         let json = format!(r#"{{"Records":[{record},{{"eventID":"good"}}]}}"#);
         let object = parsed(name, &json, sink.rules());
-        let ParsedContent::Log(log) = &object.content else { unreachable!() };
+        let log = object.log();
         assert_eq!((log.rows.len(), log.rejects.len()), (1, 1), "{name}");
         sink.write(RUN, &batch(1, [object])).await.unwrap();
         rejected += 1;
@@ -181,7 +179,12 @@ async fn what_is_over_the_limit_is_rejected_with_its_text(engine: Engine) {
 }
 
 async fn what_is_too_long_is_refused_and_never_cut(engine: Engine) {
-    async fn write(sink: &Database, name: &str, column: &str, text: &str) -> Result<(), SinkError> {
+    async fn write(
+        sink: &dyn Store,
+        name: &str,
+        column: &str,
+        text: &str,
+    ) -> Result<(), DatabaseError> {
         sink.write(RUN, &batch(1, [log_of(name, [cells(&[(column, text)])])])).await
     }
     let (scratch, sink) = Scratch::prepared(engine).await;
@@ -194,14 +197,17 @@ async fn what_is_too_long_is_refused_and_never_cut(engine: Engine) {
     for (n, column) in COLUMNS.iter().enumerate() {
         // Past the rules, as a defect of ours would send it.
         let CellLimit::Chars(chars) = sink.rules().limits[n] else { continue };
-        written.push((column, write(&sink, column, column, &"é".repeat(chars + 1)).await));
+        written.push((column, write(&*sink, column, column, &"é".repeat(chars + 1)).await));
     }
     scratch.run(&format!("SET GLOBAL sql_mode = '{sql_mode}'")).await;
     assert_eq!(written.len(), 11);
     for (column, written) in written {
-        assert!(matches!(written, Err(SinkError::Refused { .. })), "{column}: {written:?}");
+        assert!(
+            written.as_ref().is_err_and(|error| error.class == ErrorClass::DataRefused),
+            "{column}: {written:?}"
+        );
     }
     assert_eq!(scratch.counts().await, [0; 3]);
-    write(&sink, "a", "eventID", "fits").await.unwrap();
+    write(&*sink, "a", "eventID", "fits").await.unwrap();
     assert_eq!(scratch.counts().await, [1, 1, 0]);
 }

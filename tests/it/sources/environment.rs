@@ -50,7 +50,7 @@ async fn read_one(options: S3Options) {
     let source = connector.open("trail", "a").await.unwrap();
     assert_eq!(source.region(), "eu-west-3");
     let object = only(&source).await;
-    assert_eq!(source.fetch(&object).await.unwrap(), "x");
+    assert_eq!(source.fetch(&object).await.unwrap().bytes, "x");
 }
 
 fn server() -> S3Server {

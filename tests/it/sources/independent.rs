@@ -17,10 +17,10 @@ use aws_sdk_s3::types::{
     BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, ObjectCannedAcl,
     VersioningConfiguration,
 };
-use cloudtrail2sql::layout::Selection;
-use cloudtrail2sql::object::{Location, ObjectRef};
 use cloudtrail2sql::source::s3::{Patience, S3Connector, S3Options, S3Source};
 use cloudtrail2sql::source::{Source, SourceError};
+use cloudtrail2sql::trail::layout::Selection;
+use cloudtrail2sql::trail::object::{Location, ObjectRef};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tokio::task::JoinSet;
@@ -205,7 +205,7 @@ async fn an_offer_to_pay_does_no_harm() {
         let options = S3Options { request_payer: true, ..options() };
         let source = bucket.source(key, options).await.unwrap();
         let object = only(&source).await;
-        assert_eq!(source.fetch(&object).await.unwrap(), "x");
+        assert_eq!(source.fetch(&object).await.unwrap().bytes, "x");
     }
 }
 
@@ -223,7 +223,7 @@ async fn without_keys_public_objects_are_read_and_others_denied() {
     for object in objects {
         let fetched = source.fetch(&object).await;
         if bucket.name_of(&object) == "public" {
-            assert_eq!(fetched.unwrap(), "x");
+            assert_eq!(fetched.unwrap().bytes, "x");
         } else {
             let error = fetched.unwrap_err();
             assert!(matches!(error, SourceError::Denied { .. }), "{error:?}");
@@ -256,7 +256,7 @@ async fn a_bucket_of_another_region_is_found_there() {
     let source = bucket.source("", options()).await.unwrap();
     assert_eq!(source.region(), "eu-west-3");
     let object = only(&source).await;
-    assert_eq!(source.fetch(&object).await.unwrap(), "x");
+    assert_eq!(source.fetch(&object).await.unwrap().bytes, "x");
 }
 
 #[tokio::test]
@@ -285,7 +285,7 @@ async fn a_trail_is_planned_by_its_folders() {
     let found = list_chosen(&source, selection, false).await;
     // Two families, two days, three files.
     assert_eq!(found.objects.len(), 2 * 2 * 3);
-    assert!(found.not_chosen > 0);
+    assert!(found.filtered_out > 0);
 }
 
 #[tokio::test]

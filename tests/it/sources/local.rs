@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use async_trait::async_trait;
-use cloudtrail2sql::object::{Location, ObjectRef};
-use cloudtrail2sql::source::local::LocalSource;
+use cloudtrail2sql::source::folder::LocalSource;
 use cloudtrail2sql::source::{Source, SourceError};
+use cloudtrail2sql::trail::object::{Location, ObjectRef};
 use tempfile::TempDir;
 
 use super::{Fixture, contract, list, only};
@@ -164,6 +164,6 @@ async fn names_that_are_not_utf8_are_read() {
     for object in &objects {
         let Location::File(path) = &object.location else { panic!("{object:?}") };
         let name = path.file_name().unwrap().as_bytes();
-        assert_eq!(source.fetch(object).await.unwrap(), name);
+        assert_eq!(source.fetch(object).await.unwrap().bytes, name);
     }
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use cloudtrail2sql::layout::Selection;
-use cloudtrail2sql::object::ObjectRef;
 use cloudtrail2sql::source::Found;
-use cloudtrail2sql::source::local::LocalSource;
+use cloudtrail2sql::source::folder::LocalSource;
+use cloudtrail2sql::trail::layout::Selection;
+use cloudtrail2sql::trail::object::ObjectRef;
 use jiff::civil::date;
 
 use super::{list_chosen, s3};
@@ -157,7 +157,7 @@ async fn accounts_and_regions_are_chosen_before_they_are_listed() {
     // logs/, AWSLogs, organization, one account, two families, one region of each.
     assert_eq!(found.requests, 3 + 1 + 2 + 2);
     assert_eq!(trees.server.calls(Op::ListObjectsV2) - before, 8);
-    assert!(found.not_chosen > 0);
+    assert!(found.filtered_out > 0);
 }
 
 #[tokio::test]

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cloudtrail2sql::object::{Location, ObjectRef};
 use cloudtrail2sql::source::s3::{Patience, S3Connector, S3Options, S3Source};
 use cloudtrail2sql::source::{Found, Source, SourceError};
+use cloudtrail2sql::trail::object::{Location, ObjectRef};
 
 use super::{Fixture, contract, list, only};
 use crate::s3_server::{ACCESS_KEY, ALWAYS, Fault, Op, REGION, S3Server, SECRET_KEY};
@@ -170,7 +170,7 @@ async fn a_bucket_in_another_region_is_found() {
     let source = open(&server, "").await.unwrap();
     assert_eq!(source.region(), "eu-central-1");
     let object = only(&source).await;
-    assert_eq!(source.fetch(&object).await.unwrap(), "x");
+    assert_eq!(source.fetch(&object).await.unwrap().bytes, "x");
     let calls = server.all_calls();
     assert_eq!(calls[0].signed_region(), Some(REGION));
     assert!(calls[1..].iter().all(|call| call.signed_region() == Some("eu-central-1")));
@@ -274,7 +274,7 @@ async fn a_server_that_is_busy_twice_is_asked_again() {
     let (server, source, object) = one_object("a").await;
     for fault in [Fault::SlowDown, Fault::Internal, Fault::Drop, Fault::KmsThrottling] {
         server.fail_next(Op::GetObject, fault, 2);
-        assert_eq!(source.fetch(&object).await.unwrap(), content(), "{fault:?}");
+        assert_eq!(source.fetch(&object).await.unwrap().bytes, content(), "{fault:?}");
     }
     for fault in [Fault::SlowDown, Fault::Internal, Fault::Drop] {
         server.fail_next(Op::ListObjectsV2, fault, 2);
@@ -313,7 +313,7 @@ async fn fetches_wait_side_by_side() {
     let mut fetches = tokio::task::JoinSet::new();
     for object in objects {
         let source = source.clone();
-        fetches.spawn(async move { source.fetch(&object).await.unwrap() });
+        fetches.spawn(async move { source.fetch(&object).await.unwrap().bytes });
     }
     assert_eq!(fetches.join_all().await.len(), 41);
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
@@ -325,7 +325,7 @@ async fn a_body_cut_short_is_read_again() {
     for fault in [Fault::Cut(0), Fault::Cut(1_000)] {
         let calls_before = server.calls(Op::GetObject);
         server.fail_next(Op::GetObject, fault, 1);
-        assert_eq!(source.fetch(&object).await.unwrap(), content(), "{fault:?}");
+        assert_eq!(source.fetch(&object).await.unwrap().bytes, content(), "{fault:?}");
         assert_eq!(server.calls(Op::GetObject), calls_before + 2, "{fault:?}");
     }
 }
@@ -338,7 +338,7 @@ async fn a_server_that_falls_silent_is_asked_again() {
     for fault in [Fault::Hang, Fault::Stall(1_000)] {
         let calls_before = server.calls(Op::GetObject);
         server.fail_next(Op::GetObject, fault, 1);
-        assert_eq!(source.fetch(&object).await.unwrap(), content(), "{fault:?}");
+        assert_eq!(source.fetch(&object).await.unwrap().bytes, content(), "{fault:?}");
         assert!(server.calls(Op::GetObject) >= calls_before + 2, "{fault:?}");
     }
     server.fail_next(Op::ListObjectsV2, Fault::Hang, 1);
@@ -386,7 +386,7 @@ async fn requests_are_not_signed_if_told_so() {
     let connector = S3Connector::new(options).await.unwrap();
     let source = connector.open(BUCKET, "a").await.unwrap();
     let object = only(&source).await;
-    assert_eq!(source.fetch(&object).await.unwrap(), "x");
+    assert_eq!(source.fetch(&object).await.unwrap().bytes, "x");
     assert!(server.all_calls().iter().all(|call| call.header("authorization").is_none()));
 
     server.fail_next(Op::GetObject, Fault::Denied, 1);
@@ -403,7 +403,7 @@ async fn requests_offer_to_pay_if_told_so() {
         for key in ["", "a"] {
             let source = connect(options.clone()).await.open(BUCKET, key).await.unwrap();
             let object = only(&source).await;
-            assert_eq!(source.fetch(&object).await.unwrap(), Bytes::from("x"));
+            assert_eq!(source.fetch(&object).await.unwrap().bytes, Bytes::from("x"));
         }
         let payer = request_payer.then_some("requester");
         for call in server.all_calls().iter().filter(|call| call.op != Op::HeadBucket) {

@@ -1,0 +1,98 @@
+//! What is chosen of a trail: days, accounts, and one machine's share.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{ConfigError, SHARDS_MAX};
+use crate::trail::object::Shard;
+
+/// Returns the day that `typed` names: `2026-01-15`, the UTC day of `2026-01-15T08:30:00Z`, or the
+/// day so long before `now` as `7d` or `36h` say.
+pub fn day(flag: &'static str, typed: &str, now: Timestamp) -> Result<Date, ConfigError> {
+    let typed = typed.trim();
+    let utc_day = |time: Timestamp| time.to_zoned(TimeZone::UTC).date();
+    let ago = || {
+        let (number, unit) = typed.split_at_checked(typed.len().checked_sub(1)?)?;
+        let number: i64 = number.parse().ok().filter(|number| *number >= 0)?;
+        let hours = match unit {
+            "h" => number,
+            "d" => number.checked_mul(24)?,
+            "w" => number.checked_mul(24 * 7)?,
+            _ => return None,
+        };
+        let ago = SignedDuration::try_from_hours(hours)?;
+        now.checked_sub(ago).ok().map(utc_day)
+    };
+    // A time is tried first: a date's parser would take its first part.
+    let time = || typed.parse::<Timestamp>().ok().map(utc_day);
+    let date = || typed.parse::<Date>().ok();
+    time()
+        .or_else(date)
+        .or_else(ago)
+        .ok_or_else(|| ConfigError::Date { flag, value: typed.to_owned() })
+}
+
+/// Returns an account's number.
+pub fn account(typed: &str) -> Result<String, ConfigError> {
+    // As people write it.
+    let digits = typed.replace('-', "");
+    let is_account = digits.len() == 12 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if is_account { Ok(digits) } else { Err(ConfigError::Account(typed.to_owned())) }
+}
+
+/// Returns the shard that `K/N` names.
+pub fn shard(typed: &str) -> Result<Shard, ConfigError> {
+    let parsed = || {
+        let (index, count) = typed.split_once('/')?;
+        let (index, count) = (index.parse().ok()?, count.parse().ok()?);
+        let is_one = (1..=SHARDS_MAX).contains(&count) && (1..=count).contains(&index);
+        is_one.then_some(Shard { index, count })
+    };
+    parsed().ok_or_else(|| ConfigError::Shard(typed.to_owned()))
+}
+
+/// Returns a price that can be one.
+pub fn price(flag: &'static str, value: f64) -> Result<f64, ConfigError> {
+    let is_price = value.is_finite() && value >= 0.0;
+    if is_price { Ok(value) } else { Err(ConfigError::Price { flag, value }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_a_date_or_a_time_or_so_long_ago() {
+        let now: Timestamp = "2026-03-01T06:00:00Z".parse().unwrap();
+        for (typed, expected) in [
+            ("2026-01-15", "2026-01-15"),
+            ("2026-01-15T23:59:59Z", "2026-01-15"),
+            ("2026-01-15T23:59:59-05:00", "2026-01-16"),
+            ("0d", "2026-03-01"),
+            ("1d", "2026-02-28"),
+            ("7h", "2026-02-28"),
+            ("1w", "2026-02-22"),
+        ] {
+            assert_eq!(day("--from", typed, now).unwrap().to_string(), expected, "{typed}");
+        }
+        for typed in ["", "d", "yesterday", "2026-02-30", "15.1.2026", "-1d", "1é", "99999999999d"]
+        {
+            assert!(day("--from", typed, now).is_err(), "{typed}");
+        }
+    }
+
+    #[test]
+    fn an_account_has_twelve_digits() {
+        assert_eq!(account("1111-2222-3333").unwrap(), "111122223333");
+        assert!(account("11112222333").is_err() && account("11112222333x").is_err());
+    }
+
+    #[test]
+    fn a_shard_is_one_of_several() {
+        assert_eq!(shard("2/3").unwrap(), Shard { index: 2, count: 3 });
+        for typed in ["", "1", "0/3", "4/3", "1/0", "1/99999999", "a/b", "1/2/3"] {
+            assert!(shard(typed).is_err(), "{typed}");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! A batch: whole objects that are written in one transaction.
+
+use super::ledger::ObjectOutcome;
+use crate::trail::object::{ObjectId, ObjectRef};
+use crate::trail::record::{Kind, Log};
+
+/// An object after fetching, decoding and parsing, ready to be written.
+#[derive(Debug)]
+pub struct ParsedObject {
+    /// The object as it was listed.
+    pub object: ObjectRef,
+    /// Its key in the ledger.
+    pub id: ObjectId,
+    /// The SHA-256 of its stored bytes; empty if they could not be read.
+    pub sha256: String,
+    /// Whether its ledger line replaces an existing one.
+    pub replaces_line: bool,
+    /// Invariant: never [`ObjectOutcome::AlreadyLoaded`], which only the ledger can tell.
+    outcome: ObjectOutcome,
+    /// Invariant: empty unless the outcome is [`ObjectOutcome::Loaded`].
+    log: Log,
+}
+
+/// Why an object has no rows to load.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoRows {
+    /// It is not a log file.
+    Skipped(Kind),
+    /// It cannot be read, for this reason.
+    Failed(String),
+}
+
+impl ParsedObject {
+    /// Makes an object of what its bytes turned out to hold.
+    pub fn new(
+        object: ObjectRef,
+        id: ObjectId,
+        sha256: String,
+        replaces_line: bool,
+        content: Result<Log, NoRows>,
+    ) -> Self {
+        let (outcome, log) = match content {
+            Ok(log) => (ObjectOutcome::Loaded, log),
+            Err(NoRows::Skipped(kind)) => (ObjectOutcome::Skipped(kind), Log::default()),
+            Err(NoRows::Failed(reason)) => (ObjectOutcome::Failed(reason), Log::default()),
+        };
+        Self { object, id, sha256, replaces_line, outcome, log }
+    }
+
+    /// Returns what the ledger will record of the object once it is written.
+    pub fn outcome(&self) -> &ObjectOutcome {
+        &self.outcome
+    }
+
+    /// Returns its rows and rejects; none unless it is to be loaded.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Drops its rows and rejects; the ledger will record the reason instead.
+    pub fn fail(&mut self, reason: String) {
+        self.outcome = ObjectOutcome::Failed(reason);
+        self.log = Log::default();
+    }
+}
+
+/// Objects that are written in one transaction.
+#[derive(Debug)]
+pub struct Batch {
+    /// The batch's number within its run. Run and batch number together tell a batch of ours whose
+    /// commit was confirmed to nobody from the work of another import.
+    pub id: i64,
+    /// At least one object, each at most once.
+    pub objects: Vec<ParsedObject>,
+}
+
+impl Batch {
+    /// Returns how many rows its objects have together.
+    pub fn rows(&self) -> usize {
+        self.objects.iter().map(|object| object.log.rows.len()).sum()
+    }
+}

@@ -1,0 +1,159 @@
+//! The ledger: what it records of an object, and what follows for a later run.
+//!
+//! Pure: the database reads and writes the lines; this file only compares. An object is identified
+//! by its [`ObjectId`](crate::trail::object::ObjectId); its version shows whether it may have
+//! changed since it was loaded.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+
+use crate::trail::object::ObjectRef;
+use crate::trail::record::Kind;
+
+/// What became of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ObjectOutcome {
+    /// Its rows and rejects are committed.
+    Loaded,
+    /// An earlier run, another import or another source loaded it. Never written to the ledger,
+    /// whose line says [`ObjectOutcome::Loaded`].
+    AlreadyLoaded,
+    /// It is not a log file.
+    Skipped(Kind),
+    /// Nothing of it is committed, for this reason.
+    Failed(String),
+}
+
+impl ObjectOutcome {
+    /// Returns the word in the ledger's `outcome` column.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Loaded | Self::AlreadyLoaded => "loaded",
+            Self::Skipped(_) => "skipped",
+            Self::Failed(_) => "failed",
+        }
+    }
+
+    /// Reads a ledger line's columns. An unknown word means that the object is not loaded.
+    pub fn from_columns(outcome: &str, kind: Option<&str>, reason: Option<String>) -> Self {
+        match outcome {
+            "loaded" => Self::Loaded,
+            "skipped" => Self::Skipped(kind.and_then(Kind::from_name).unwrap_or(Kind::OtherJson)),
+            _ => Self::Failed(reason.unwrap_or_default()),
+        }
+    }
+}
+
+/// One line of the ledger, as far as triage needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// What became of the object; never [`ObjectOutcome::AlreadyLoaded`].
+    pub outcome: ObjectOutcome,
+    /// The object's version when the line was written.
+    pub version: String,
+    /// The SHA-256 of its stored bytes; empty if they were never read.
+    pub sha256: String,
+    /// The run that wrote the line.
+    pub run_id: i64,
+    /// The batch of that run.
+    pub batch_id: i64,
+}
+
+/// What to do with a listed object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Triage {
+    /// The ledger has no line for it: load it.
+    New,
+    /// It failed, or was skipped and has changed since: load it and replace its line.
+    Retry,
+    /// Nothing to do: it is loaded, or skipped, and unchanged.
+    Settled(ObjectOutcome),
+    /// It was loaded, and its version differs now: compare its bytes with this SHA-256.
+    Compare {
+        /// The SHA-256 of the bytes that were loaded.
+        sha256: String,
+    },
+}
+
+/// Compares a listed object with its line in the ledger, if it has one.
+pub fn triage(object: &ObjectRef, line: Option<&Line>) -> Triage {
+    let Some(line) = line else { return Triage::New };
+    let is_same = line.version == object.version;
+    match &line.outcome {
+        ObjectOutcome::Loaded | ObjectOutcome::AlreadyLoaded if is_same => {
+            Triage::Settled(ObjectOutcome::AlreadyLoaded)
+        }
+        ObjectOutcome::Loaded | ObjectOutcome::AlreadyLoaded => {
+            Triage::Compare { sha256: line.sha256.clone() }
+        }
+        ObjectOutcome::Skipped(_) if is_same => Triage::Settled(line.outcome.clone()),
+        ObjectOutcome::Skipped(_) | ObjectOutcome::Failed(_) => Triage::Retry,
+    }
+}
+
+/// Returns the SHA-256 of an object's stored bytes, in 64 hexadecimal digits.
+pub fn sha256_hex(stored: &[u8]) -> String {
+    let mut hex = String::with_capacity(64);
+    for byte in Sha256::digest(stored) {
+        write!(hex, "{byte:02x}").expect("writing to a String cannot fail");
+    }
+    hex
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trail::object::Location;
+
+    fn object(version: &str) -> ObjectRef {
+        let location = Location::S3 { bucket: "b".into(), key: "k".into() };
+        ObjectRef { location, size_bytes: 1, version: version.into(), is_named: false }
+    }
+
+    fn line(outcome: ObjectOutcome) -> Line {
+        let (version, sha256) = ("v1".into(), "d1".into());
+        Line { outcome, version, sha256, run_id: 1, batch_id: 1 }
+    }
+
+    #[test]
+    fn a_known_object_is_triaged_by_outcome_and_version() {
+        let skipped = ObjectOutcome::Skipped(Kind::Digest);
+        let failed = ObjectOutcome::Failed("cut off".into());
+        let loaded = Triage::Settled(ObjectOutcome::AlreadyLoaded);
+        let compare = Triage::Compare { sha256: "d1".into() };
+        for (version, line, expected) in [
+            ("v1", None, Triage::New),
+            ("v1", Some(line(ObjectOutcome::Loaded)), loaded),
+            ("v2", Some(line(ObjectOutcome::Loaded)), compare),
+            ("v1", Some(line(skipped.clone())), Triage::Settled(skipped.clone())),
+            ("v2", Some(line(skipped)), Triage::Retry),
+            ("v1", Some(line(failed.clone())), Triage::Retry),
+            ("v2", Some(line(failed)), Triage::Retry),
+        ] {
+            assert_eq!(triage(&object(version), line.as_ref()), expected);
+        }
+    }
+
+    #[test]
+    fn an_outcome_survives_its_columns() {
+        for outcome in [
+            ObjectOutcome::Loaded,
+            ObjectOutcome::Skipped(Kind::ConfigItems),
+            ObjectOutcome::Failed("cut off".into()),
+        ] {
+            let (kind, reason) = match &outcome {
+                ObjectOutcome::Skipped(kind) => (Some(kind.as_str()), None),
+                ObjectOutcome::Failed(reason) => (None, Some(reason.clone())),
+                _ => (None, None),
+            };
+            assert_eq!(ObjectOutcome::from_columns(outcome.as_str(), kind, reason), outcome);
+        }
+    }
+
+    #[test]
+    fn a_sha256_is_written_in_hexadecimal() {
+        let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(sha256_hex(b""), empty);
+    }
+}

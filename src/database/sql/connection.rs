@@ -1,0 +1,194 @@
+//! One connection to one database, with what differs between drivers hidden.
+//!
+//! A connection that is dropped inside a transaction rolls back: every writer owns its own, and
+//! nothing else shares it.
+
+use async_trait::async_trait;
+use sqlx::{Arguments, Encode, Type};
+
+use crate::database::batch::Batch;
+
+/// A value to bind.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Value<'v> {
+    /// Text or NULL.
+    Text(Option<&'v str>),
+    Bytes(&'v [u8]),
+    Int(i64),
+}
+
+impl Value<'_> {
+    /// Returns roughly what it takes on the wire.
+    pub(super) fn wire_bytes(&self) -> usize {
+        match self {
+            Self::Text(text) => text.map_or(0, str::len) + 9,
+            Self::Bytes(bytes) => bytes.len() + 9,
+            Self::Int(_) => 9,
+        }
+    }
+}
+
+/// A value that a query returned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Cell {
+    Text(Option<String>),
+    Bytes(Vec<u8>),
+    Int(i64),
+}
+
+/// What a query's column is read as.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum CellType {
+    Text,
+    Bytes,
+    Int,
+}
+
+impl Cell {
+    pub(super) fn into_text(self) -> String {
+        match self {
+            Self::Text(text) => text.unwrap_or_default(),
+            Self::Bytes(_) | Self::Int(_) => unreachable!("the query asked for text"),
+        }
+    }
+
+    pub(super) fn into_optional_text(self) -> Option<String> {
+        match self {
+            Self::Text(text) => text,
+            Self::Bytes(_) | Self::Int(_) => unreachable!("the query asked for text"),
+        }
+    }
+
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Text(_) | Self::Int(_) => unreachable!("the query asked for bytes"),
+        }
+    }
+
+    pub(super) fn into_int(self) -> i64 {
+        match self {
+            Self::Int(int) => int,
+            Self::Text(_) | Self::Bytes(_) => unreachable!("the query asked for an integer"),
+        }
+    }
+}
+
+/// One row of a query's answer.
+pub(super) type Cells = Vec<Cell>;
+
+/// A connection, whatever the driver.
+#[async_trait]
+pub(super) trait Connection: Send {
+    /// Runs one statement, prepared and kept; returns how many rows it changed.
+    async fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64, sqlx::Error>;
+
+    /// Runs SQL that binds nothing, as it is: transaction control, settings, DDL.
+    async fn run(&mut self, sql: &str) -> Result<(), sqlx::Error>;
+
+    /// Runs a query and reads every row.
+    async fn query(
+        &mut self,
+        sql: &str,
+        values: &[Value<'_>],
+        types: &[CellType],
+    ) -> Result<Vec<Cells>, sqlx::Error>;
+
+    /// Returns the most bytes one statement may have here.
+    fn statement_bytes_max(&self) -> usize;
+
+    /// Returns the most bytes one row may have here.
+    fn row_bytes_max(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Loads the batch's rows into `logs` the database's own fast way, if it has one; returns
+    /// whether it has.
+    async fn copy_rows(&mut self, _batch: &Batch) -> Result<bool, sqlx::Error> {
+        Ok(false)
+    }
+
+    /// Says goodbye. Dropping does without.
+    async fn close(self: Box<Self>);
+}
+
+/// Returns an identifier in the quotes of the dialect.
+pub(super) fn quoted(name: &str, quote: char) -> String {
+    let doubled = name.replace(quote, &format!("{quote}{quote}"));
+    format!("{quote}{doubled}{quote}")
+}
+
+/// Binds values for any driver.
+pub(super) fn bind<'v, A>(values: &[Value<'v>]) -> Result<A, sqlx::Error>
+where
+    A: Arguments<'v>,
+    Option<&'v str>: Encode<'v, A::Database> + Type<A::Database>,
+    &'v [u8]: Encode<'v, A::Database> + Type<A::Database>,
+    i64: Encode<'v, A::Database> + Type<A::Database>,
+{
+    let mut arguments = A::default();
+    arguments.reserve(values.len(), values.iter().map(Value::wire_bytes).sum());
+    for value in values {
+        match *value {
+            Value::Text(text) => arguments.add(text),
+            Value::Bytes(bytes) => arguments.add(bytes),
+            Value::Int(int) => arguments.add(int),
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
+/// Implements [`Connection`] for a struct whose `inner` is a sqlx connection, with what only that
+/// driver has added. A macro, because sqlx's bounds on a generic driver are longer than the code.
+macro_rules! connection_over_sqlx {
+    ($link:ty, $arguments:ty, $($own:tt)*) => {
+        #[async_trait]
+        impl Connection for $link {
+        $($own)*
+
+        async fn execute(
+            &mut self,
+            sql: &str,
+            values: &[crate::database::sql::connection::Value<'_>],
+        ) -> Result<u64, sqlx::Error> {
+            let arguments: $arguments = crate::database::sql::connection::bind(values)?;
+            let done = sqlx::query_with(sql, arguments).execute(&mut self.inner).await?;
+            Ok(done.rows_affected())
+        }
+
+        async fn run(&mut self, sql: &str) -> Result<(), sqlx::Error> {
+            sqlx::Executor::execute(&mut self.inner, sql).await.map(drop)
+        }
+
+        async fn query(
+            &mut self,
+            sql: &str,
+            values: &[crate::database::sql::connection::Value<'_>],
+            types: &[crate::database::sql::connection::CellType],
+        ) -> Result<Vec<crate::database::sql::connection::Cells>, sqlx::Error> {
+            use crate::database::sql::connection::{Cell, CellType};
+            use sqlx::Row;
+            let arguments: $arguments = crate::database::sql::connection::bind(values)?;
+            let rows = sqlx::query_with(sql, arguments).fetch_all(&mut self.inner).await?;
+            let read = |row| {
+                let cell = |(column, cell_type): (usize, &CellType)| match cell_type {
+                    // Unchecked, because sqlx 0.8 takes MySQL's text of a binary collation for bytes.
+                    CellType::Text => Row::try_get_unchecked(row, column).map(Cell::Text),
+                    CellType::Bytes => Row::try_get(row, column).map(Cell::Bytes),
+                    CellType::Int => Row::try_get(row, column).map(Cell::Int),
+                };
+                types.iter().enumerate().map(cell).collect()
+            };
+            rows.iter().map(read).collect()
+        }
+
+        async fn close(self: Box<Self>) {
+            // The work is done or undone by now; a failed goodbye changes nothing.
+            let _ = sqlx::Connection::close(self.inner).await;
+        }
+        }
+    };
+}
+
+pub(super) use connection_over_sqlx;

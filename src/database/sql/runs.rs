@@ -1,0 +1,211 @@
+//! The ledger's story for people: runs, and what failed or was rejected.
+
+use super::SqlStore;
+use super::connection::{Cell, CellType, Value};
+use super::schema::{Dialect, RUNS};
+use super::write::int;
+use crate::database::status::{FailedObject, RejectedRecord, RunLine, RunTotals};
+use crate::database::{DatabaseError, ErrorClass};
+
+impl SqlStore {
+    /// Writes down that a run has begun; returns its number.
+    ///
+    /// `sources` is a JSON array.
+    pub(super) async fn insert_run(&self, sources: &str) -> Result<i64, DatabaseError> {
+        let started = jiff::Timestamp::now();
+        let mut id = started.as_microsecond();
+        loop {
+            let started_at = started.to_string();
+            let values = [
+                Value::Int(id),
+                Value::Text(Some(&started_at)),
+                Value::Text(None),
+                Value::Text(Some(env!("CARGO_PKG_VERSION"))),
+                Value::Text(Some(sources)),
+                Value::Text(Some("running")),
+            ];
+            let values: Vec<Value<'_>> =
+                values.into_iter().chain(std::iter::repeat_n(int(0), 9)).collect();
+            let mut pooled = self.connection("write down the run").await?;
+            let outcome = pooled.connection.execute(&self.insert_sql(&RUNS, 1), &values).await;
+            match self.put_back(pooled, outcome) {
+                Ok(_) => return Ok(id),
+                // Another run began in the same microsecond.
+                Err(error) if error.class == ErrorClass::Conflict => id += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Writes down how a run ended.
+    pub(super) async fn update_run(
+        &self,
+        run_id: i64,
+        outcome: &str,
+        totals: &RunTotals,
+    ) -> Result<(), DatabaseError> {
+        let update = self.driver.dialect().placeholders(
+            "UPDATE import_runs SET finished_at = ?, outcome = ?, listed = ?, loaded = ?, \
+             already_loaded = ?, skipped = ?, failed = ?, record_count = ?, row_count = ?, \
+             reject_count = ?, altered_count = ? WHERE id = ?",
+        );
+        let finished_at = jiff::Timestamp::now().to_string();
+        let values = [
+            Value::Text(Some(&finished_at)),
+            Value::Text(Some(outcome)),
+            int(totals.listed),
+            int(totals.loaded),
+            int(totals.already_loaded),
+            int(totals.skipped),
+            int(totals.failed),
+            int(totals.records),
+            int(totals.rows),
+            int(totals.rejects),
+            int(totals.replaced_chars),
+            Value::Int(run_id),
+        ];
+        let mut pooled = self.connection("write down the end of the run").await?;
+        let outcome = pooled.connection.execute(&update, &values).await;
+        self.put_back(pooled, outcome).map(drop)
+    }
+
+    /// Returns the sums over all lines of the ledger.
+    pub(super) async fn select_ledger_totals(&self) -> Result<RunTotals, DatabaseError> {
+        let query = "SELECT outcome, COUNT(*), CAST(COALESCE(SUM(record_count), 0) AS BIGINT), \
+             CAST(COALESCE(SUM(row_count), 0) AS BIGINT), \
+             CAST(COALESCE(SUM(reject_count), 0) AS BIGINT), \
+             CAST(COALESCE(SUM(altered_count), 0) AS BIGINT) \
+             FROM import_objects GROUP BY outcome";
+        // MySQL spells the type another way.
+        let query = match self.driver.dialect() {
+            Dialect::Mysql => query.replace("AS BIGINT", "AS SIGNED"),
+            Dialect::Postgres | Dialect::Sqlite => query.to_owned(),
+        };
+        let types = [
+            CellType::Text,
+            CellType::Int,
+            CellType::Int,
+            CellType::Int,
+            CellType::Int,
+            CellType::Int,
+        ];
+        let mut totals = RunTotals::default();
+        for row in self.select(&query, &types).await? {
+            let [outcome, objects, records, rows, rejects, altered] = fixed(row);
+            match outcome.into_text().as_str() {
+                "loaded" => totals.loaded = count(objects),
+                "skipped" => totals.skipped = count(objects),
+                _ => totals.failed = count(objects),
+            }
+            totals.records += count(records);
+            totals.rows += count(rows);
+            totals.rejects += count(rejects);
+            totals.replaced_chars += count(altered);
+        }
+        totals.listed = totals.loaded + totals.skipped + totals.failed;
+        Ok(totals)
+    }
+
+    /// Returns the last runs, the newest first.
+    pub(super) async fn select_runs(&self, lines_max: u32) -> Result<Vec<RunLine>, DatabaseError> {
+        let query = format!(
+            "SELECT id, started_at, finished_at, program_version, sources, outcome, listed, \
+             loaded, already_loaded, skipped, failed, record_count, row_count, reject_count, \
+             altered_count FROM import_runs ORDER BY id DESC LIMIT {lines_max}"
+        );
+        let mut types = vec![CellType::Int];
+        types.extend([CellType::Text; 5]);
+        types.extend([CellType::Int; 9]);
+        let rows = self.select(&query, &types).await?;
+        let read = |row| {
+            let [id, started_at, finished_at, version, sources, outcome, counts @ ..]: [Cell; 15] =
+                fixed(row);
+            let [listed, loaded, already, skipped, failed, records, rows, rejects, altered] =
+                counts.map(count);
+            RunLine {
+                id: id.into_int(),
+                started_at: started_at.into_text(),
+                finished_at: finished_at.into_optional_text(),
+                outcome: outcome.into_text(),
+                sources: sources.into_text(),
+                program_version: version.into_text(),
+                totals: RunTotals {
+                    listed,
+                    loaded,
+                    already_loaded: already,
+                    skipped,
+                    failed,
+                    records,
+                    rows,
+                    rejects,
+                    replaced_chars: altered,
+                },
+            }
+        };
+        Ok(rows.into_iter().map(read).collect())
+    }
+
+    /// Returns objects that failed, the latest first.
+    pub(super) async fn select_failed_objects(
+        &self,
+        lines_max: u32,
+    ) -> Result<Vec<FailedObject>, DatabaseError> {
+        let query = format!(
+            "SELECT uri, reason, finished_at, run_id FROM import_objects \
+             WHERE outcome = 'failed' ORDER BY finished_at DESC, uri LIMIT {lines_max}"
+        );
+        let types = [CellType::Text, CellType::Text, CellType::Text, CellType::Int];
+        let rows = self.select(&query, &types).await?;
+        let read = |row| {
+            let [uri, reason, finished_at, run_id] = fixed(row);
+            FailedObject {
+                uri: uri.into_text(),
+                reason: reason.into_text(),
+                finished_at: finished_at.into_text(),
+                run_id: run_id.into_int(),
+            }
+        };
+        Ok(rows.into_iter().map(read).collect())
+    }
+
+    /// Returns rejected records, by object and place.
+    pub(super) async fn select_rejected_records(
+        &self,
+        lines_max: u32,
+    ) -> Result<Vec<RejectedRecord>, DatabaseError> {
+        let query = format!(
+            "SELECT o.uri, r.record_index, r.offset_bytes, r.reason, r.record \
+             FROM import_rejects r JOIN import_objects o ON o.id = r.object_id \
+             ORDER BY o.uri, r.record_index LIMIT {lines_max}"
+        );
+        let types = [CellType::Text, CellType::Int, CellType::Int, CellType::Text, CellType::Text];
+        let rows = self.select(&query, &types).await?;
+        let read = |row| {
+            let [uri, record_index, offset_bytes, reason, record] = fixed(row);
+            RejectedRecord {
+                uri: uri.into_text(),
+                record_index: count(record_index),
+                offset_bytes: count(offset_bytes),
+                reason: reason.into_text(),
+                record: record.into_text(),
+            }
+        };
+        Ok(rows.into_iter().map(read).collect())
+    }
+
+    async fn select(
+        &self,
+        query: &str,
+        types: &[CellType],
+    ) -> Result<Vec<Vec<Cell>>, DatabaseError> {
+        self.query("read the ledger", query, &[], types).await
+    }
+}
+
+fn fixed<const N: usize>(row: Vec<Cell>) -> [Cell; N] {
+    row.try_into().expect("a row has a cell for each selected column")
+}
+
+fn count(cell: Cell) -> u64 {
+    u64::try_from(cell.into_int()).unwrap_or(0)
+}

@@ -1,0 +1,73 @@
+//! What the ledger records, as people and programs read it.
+
+use serde::Serialize;
+
+/// The sums of one run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct RunTotals {
+    /// Objects listed.
+    pub listed: u64,
+    /// Objects whose rows this run loaded.
+    pub loaded: u64,
+    /// Objects that were loaded before.
+    pub already_loaded: u64,
+    /// Objects that are not log files.
+    pub skipped: u64,
+    /// Objects of which nothing was committed.
+    pub failed: u64,
+    /// Records read from the loaded objects.
+    pub records: u64,
+    /// Rows among them.
+    pub rows: u64,
+    /// Rejected ones among them.
+    pub rejects: u64,
+    /// Characters replaced by U+FFFD.
+    pub replaced_chars: u64,
+}
+
+/// One line of `import_runs`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunLine {
+    /// The run's number.
+    pub id: i64,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    /// RFC 3339, UTC; `None` while it runs, and for ever if it was killed.
+    pub finished_at: Option<String>,
+    /// `running`, `complete`, `partial`, `interrupted` or `failed`.
+    pub outcome: String,
+    /// What it was asked to import: a JSON array.
+    pub sources: String,
+    /// The version of the program.
+    pub program_version: String,
+    /// Its sums; zero until it finished.
+    pub totals: RunTotals,
+}
+
+/// An object that the ledger holds as failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FailedObject {
+    /// Where it is.
+    pub uri: String,
+    /// Why it failed.
+    pub reason: String,
+    /// RFC 3339, UTC.
+    pub finished_at: String,
+    /// The run that failed to load it.
+    pub run_id: i64,
+}
+
+/// A record that was rejected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RejectedRecord {
+    /// The object it is in.
+    pub uri: String,
+    /// Its place among the object's records, from 0.
+    pub record_index: u64,
+    /// Its first byte in the decoded text.
+    pub offset_bytes: u64,
+    /// Why it was rejected.
+    pub reason: String,
+    /// Its text.
+    pub record: String,
+}

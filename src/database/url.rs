@@ -1,0 +1,394 @@
+//! URLs of databases: checked, completed, and never shown with a password.
+//!
+//! What the driver would ignore or guess is refused here, because a misspelt `sslmode` that is
+//! ignored is a connection without TLS. An error never quotes the URL: in one that cannot be
+//! parsed, nobody knows where the password ends.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::Ipv6Addr;
+use std::path::PathBuf;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use url::Url;
+
+use super::spelling::{one_of, suggestion};
+
+/// Name of the database on a server when the URL or `db.toml` gives none.
+pub(crate) const SERVER_DATABASE: &str = "cloudtrail";
+
+/// Schemes a URL may have, and the kind of database each stands for.
+const SCHEMES: [(&str, Engine); 5] = [
+    ("sqlite", Engine::Sqlite),
+    ("postgres", Engine::Postgres),
+    ("postgresql", Engine::Postgres),
+    ("mysql", Engine::Mysql),
+    ("mariadb", Engine::Mysql),
+];
+
+/// A file with such an ending may be named without `sqlite://`.
+const SQLITE_ENDINGS: [&str; 3] = [".db", ".sqlite", ".sqlite3"];
+
+/// A parameter a URL may have, and its values; an empty list stands for any.
+type Parameter = (&'static str, &'static [&'static str]);
+
+/// sqlx-sqlite 0.9, `options/parse.rs`. `mode=memory` and `cache` are for databases in memory,
+/// and `immutable` breaks a file that is written.
+const SQLITE_PARAMETERS: &[Parameter] = &[("mode", &["ro", "rw", "rwc"]), ("vfs", &[])];
+
+/// sqlx-postgres 0.9, `options/parse.rs` and `ssl_mode.rs`, which ignore any other, and log it.
+const POSTGRES_PARAMETERS: &[Parameter] = &[
+    ("application_name", &[]),
+    ("dbname", &[]),
+    ("host", &[]),
+    ("hostaddr", &[]),
+    ("options", &[]),
+    ("password", &[]),
+    ("port", &[]),
+    ("sslcert", &[]),
+    ("sslkey", &[]),
+    ("sslmode", POSTGRES_TLS),
+    ("ssl-mode", POSTGRES_TLS),
+    ("sslrootcert", &[]),
+    ("statement-cache-capacity", &[]),
+    ("user", &[]),
+];
+const POSTGRES_TLS: &[&str] =
+    &["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
+
+/// sqlx-mysql 0.9, `options/parse.rs` and `ssl_mode.rs`, which ignore any other in silence.
+/// With any other `charset`, the server would alter text.
+const MYSQL_PARAMETERS: &[Parameter] = &[
+    ("charset", &["utf8mb4"]),
+    ("socket", &[]),
+    ("ssl-ca", &[]),
+    ("ssl-cert", &[]),
+    ("ssl-key", &[]),
+    ("ssl-mode", MYSQL_TLS),
+    ("sslmode", MYSQL_TLS),
+    ("statement-cache-capacity", &[]),
+];
+const MYSQL_TLS: &[&str] = &["DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY"];
+
+/// Kind of database, by the protocol it speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// A SQLite file.
+    Sqlite,
+    /// A PostgreSQL server.
+    Postgres,
+    /// A MySQL or MariaDB server; which one shows only when it answers.
+    Mysql,
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+            Self::Mysql => "MySQL or MariaDB",
+        })
+    }
+}
+
+/// Address of a database, with the password if it has one.
+///
+/// Debug and Display leave out the password and every parameter. A server's URL always names a
+/// database, and a SQLite URL always a file.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl {
+    engine: Engine,
+    exposed: String,
+    shown: String,
+}
+
+/// Why a text is no URL of a database.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// It has no scheme and no ending of a SQLite file.
+    #[error("it has no scheme such as `postgres://`")]
+    NoScheme,
+    /// Its scheme belongs to no database we load into.
+    #[error("unknown scheme `{0}`")]
+    UnknownScheme(String),
+    /// The scheme of a server is not followed by `//`.
+    #[error("`{0}:` is not followed by `//`")]
+    NoSlashes(String),
+    /// It breaks the grammar of URLs.
+    #[error(transparent)]
+    Grammar(#[from] url::ParseError),
+    /// It has `@` or `#` after the host, so a password was most likely cut in two.
+    #[error("a `@` or `#` comes after the host")]
+    NotEncoded,
+    /// User name, password or database name is not UTF-8 once it is decoded.
+    #[error("its {0} is not UTF-8 once it is percent-decoded")]
+    NotUtf8(&'static str),
+    /// The driver knows no such parameter.
+    #[error("unknown parameter `{name}` for {engine}")]
+    UnknownParameter {
+        /// The parameter.
+        name: String,
+        /// Whose parameters were looked up.
+        engine: Engine,
+    },
+    /// A parameter has a value it cannot have.
+    #[error("`{name}` cannot be `{value}`")]
+    BadValue {
+        /// The parameter.
+        name: String,
+        /// The value as typed.
+        value: String,
+        /// The values it may have.
+        allowed: &'static [&'static str],
+    },
+    /// A database in memory, which is gone when the program ends.
+    #[error("a database in memory would be gone at the end of the run")]
+    InMemory,
+    /// A SQLite URL without a path.
+    #[error("it names no file")]
+    NoFile,
+    /// A SQLite path that begins with `file:` or `sqlite:`, which SQLite or sqlx would take apart.
+    #[error("its path begins with a scheme of its own")]
+    UriInPath,
+    /// A host name with characters that no host name has.
+    #[error("`{0}` is no host name")]
+    BadHost(String),
+}
+
+/// What the address of a server is made of, each part as people write it, nothing encoded.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct ServerParts {
+    /// Host name, address, or the absolute path of a Unix socket (PostgreSQL: of its folder).
+    pub(crate) hostname: String,
+    pub(crate) port: Option<u16>,
+    pub(crate) username: Option<String>,
+    pub(crate) password: Option<String>,
+    pub(crate) database: String,
+    /// Parameters of the URL.
+    pub(crate) parameters: Vec<(&'static str, String)>,
+}
+
+impl DatabaseUrl {
+    /// Checks and completes a URL, or the path of a SQLite file that ends like one.
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
+        let text = text.trim();
+        let Some((scheme, rest)) = split_scheme(text) else {
+            let lower = text.to_ascii_lowercase();
+            let is_file = SQLITE_ENDINGS.iter().any(|ending| lower.ends_with(ending));
+            return if is_file { Ok(Self::sqlite_file(text)?) } else { Err(UrlError::NoScheme) };
+        };
+        let engine = SCHEMES.iter().find(|(name, _)| *name == scheme).map(|(_, engine)| *engine);
+        match engine {
+            Some(Engine::Sqlite) => Self::sqlite_url(rest),
+            Some(engine) if rest.starts_with("//") => Self::server(engine, Url::parse(text)?),
+            Some(_) => Err(UrlError::NoSlashes(scheme)),
+            // Without `//` the first part may be a user name as well as a scheme.
+            None if rest.starts_with("//") => Err(UrlError::UnknownScheme(scheme)),
+            None => Err(UrlError::NoScheme),
+        }
+    }
+
+    /// Returns the URL of the SQLite file at `path`, in which no character has a special meaning.
+    pub(crate) fn sqlite_file(path: &str) -> Result<Self, UrlError> {
+        let encoded = path.replace('%', "%25").replace('?', "%3F").replace('#', "%23");
+        Self::sqlite_url(&format!("//{encoded}"))
+    }
+
+    /// Returns the URL of a database on a server.
+    pub(crate) fn from_parts(engine: Engine, parts: &ServerParts) -> Result<Self, UrlError> {
+        let mut parameters = parts.parameters.clone();
+        let host = match (engine, parts.hostname.strip_prefix('/')) {
+            (_, None) => host_in_url(&parts.hostname)?,
+            (Engine::Mysql, Some(_)) => {
+                parameters.push(("socket", parts.hostname.clone()));
+                "localhost".to_owned()
+            }
+            (_, Some(_)) => encode(&parts.hostname),
+        };
+        let user = parts.username.as_deref().map(encode).unwrap_or_default();
+        let password = parts.password.as_deref().map(|word| format!(":{}", encode(word)));
+        let at = if user.is_empty() && password.is_none() { "" } else { "@" };
+        let password = password.unwrap_or_default();
+        let port = parts.port.map(|port| format!(":{port}")).unwrap_or_default();
+        let scheme = if engine == Engine::Postgres { "postgres" } else { "mysql" };
+        let database = encode(&parts.database);
+        let mut url =
+            Url::parse(&format!("{scheme}://{user}{password}{at}{host}{port}/{database}"))?;
+        for (name, value) in &parameters {
+            url.query_pairs_mut().append_pair(name, value);
+        }
+        Self::server(engine, url)
+    }
+
+    /// Returns the kind of database.
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// Returns the URL with the password, for the driver alone.
+    pub fn expose(&self) -> &str {
+        &self.exposed
+    }
+
+    /// Returns the path of a SQLite file, as the driver will open it.
+    pub fn sqlite_path(&self) -> Option<PathBuf> {
+        let path = self.exposed.strip_prefix("sqlite://")?.split('?').next()?;
+        decode(path).map(PathBuf::from)
+    }
+
+    /// Checks what follows `sqlite:`.
+    fn sqlite_url(rest: &str) -> Result<Self, UrlError> {
+        let rest = rest.strip_prefix("//").unwrap_or(rest);
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let plain = decode(path).ok_or(UrlError::NotUtf8("path"))?;
+        let parameters = || url::form_urlencoded::parse(query.as_bytes());
+        let is_memory = |(name, value): (_, _)| name == "mode" && value == "memory";
+        if plain == ":memory:" || parameters().any(is_memory) {
+            return Err(UrlError::InMemory);
+        }
+        if plain.starts_with("file:") || plain.starts_with("sqlite:") {
+            return Err(UrlError::UriInPath);
+        }
+        if plain.is_empty() {
+            return Err(UrlError::NoFile);
+        }
+        check_parameters(Engine::Sqlite, parameters())?;
+        let exposed = format!("sqlite://{rest}");
+        Ok(Self { engine: Engine::Sqlite, exposed, shown: format!("sqlite://{path}") })
+    }
+
+    /// Checks and completes the URL of a server.
+    fn server(engine: Engine, mut url: Url) -> Result<Self, UrlError> {
+        let after_host = [url.path(), url.query().unwrap_or_default()];
+        if url.fragment().is_some() || after_host.iter().any(|part| part.contains('@')) {
+            return Err(UrlError::NotEncoded);
+        }
+        for (part, encoded) in [
+            ("user name", url.username()),
+            ("password", url.password().unwrap_or_default()),
+            ("database name", url.path()),
+        ] {
+            decode(encoded).ok_or(UrlError::NotUtf8(part))?;
+        }
+        check_parameters(engine, url.query_pairs())?;
+        let is_named = engine == Engine::Postgres && url.query_pairs().any(|(k, _)| k == "dbname");
+        if url.path().trim_start_matches('/').is_empty() && !is_named {
+            url.set_path(SERVER_DATABASE);
+        }
+        let mut shown = url.clone();
+        shown.set_query(None);
+        // Fails only without a host, and then there is no password either.
+        let _ = shown.set_password(None);
+        Ok(Self { engine, exposed: url.into(), shown: shown.into() })
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DatabaseUrl({self})")
+    }
+}
+
+impl UrlError {
+    /// Returns what to do instead.
+    pub fn hint(&self) -> String {
+        const FORMS: &str = "a database is `sqlite://PATH`, `postgres://USER@HOST/DATABASE` or \
+             `mysql://USER@HOST/DATABASE`";
+        const ENCODE: &str = "in a user name or password write `@` as %40, `:` as %3A, `/` as \
+             %2F, `?` as %3F, `#` as %23 and `%` as %25; `username` and `password` in db.toml need \
+             no encoding";
+        match self {
+            Self::UnknownScheme(scheme) => suggestion(scheme, &SCHEMES.map(|(name, _)| name)),
+            Self::NoScheme => format!(
+                "{FORMS}; a file that ends in .db, .sqlite or .sqlite3 needs no `sqlite://`"
+            ),
+            Self::NoSlashes(scheme) => format!("write `{scheme}://HOST/DATABASE`"),
+            Self::Grammar(url::ParseError::EmptyHost) => "name the host; a Unix socket is \
+                     `postgres:///DATABASE?host=/run/postgresql` or \
+                     `mysql://USER@localhost/DATABASE?socket=/run/mysqld/mysqld.sock`"
+                .into(),
+            Self::Grammar(_) | Self::NotEncoded | Self::NotUtf8(_) => ENCODE.into(),
+            Self::UnknownParameter { name, engine } => {
+                let known: Vec<_> = parameters_of(*engine).iter().map(|(name, _)| *name).collect();
+                suggestion(name, &known)
+            }
+            // No guess: the likeliest TLS mode by its letters may be a weaker one.
+            Self::BadValue { allowed, .. } => one_of(allowed),
+            Self::InMemory | Self::NoFile => "name a file, such as `sqlite://cloudtrail.db`".into(),
+            Self::UriInPath => {
+                "write `sqlite://PATH`; a file that has such a name is `./NAME`".into()
+            }
+            Self::BadHost(_) => {
+                "give the name or address alone; the port is `port`, the user `username`".into()
+            }
+        }
+    }
+}
+
+/// Every byte but the unreserved ones (RFC 3986, section 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+fn encode(plain: &str) -> String {
+    utf8_percent_encode(plain, RESERVED).to_string()
+}
+
+/// Returns `encoded` decoded, or `None` if the result is not UTF-8. A `%` without two hexadecimal
+/// digits stands for itself, as in sqlx.
+fn decode(encoded: &str) -> Option<String> {
+    percent_decode_str(encoded).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+}
+
+/// Returns the scheme in lower case and what follows its colon.
+///
+/// A single letter is no scheme but a drive, as in `C:\logs.db`.
+fn split_scheme(text: &str) -> Option<(String, &str)> {
+    let (scheme, rest) = text.split_once(':')?;
+    let is_scheme = scheme.len() > 1
+        && scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    is_scheme.then(|| (scheme.to_ascii_lowercase(), rest))
+}
+
+/// Returns `hostname` as it stands in a URL.
+fn host_in_url(hostname: &str) -> Result<String, UrlError> {
+    if hostname.parse::<Ipv6Addr>().is_ok() {
+        return Ok(format!("[{hostname}]"));
+    }
+    let is_name = !hostname.is_empty()
+        && hostname.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    if is_name { Ok(hostname.to_owned()) } else { Err(UrlError::BadHost(hostname.to_owned())) }
+}
+
+fn parameters_of(engine: Engine) -> &'static [Parameter] {
+    match engine {
+        Engine::Sqlite => SQLITE_PARAMETERS,
+        Engine::Postgres => POSTGRES_PARAMETERS,
+        Engine::Mysql => MYSQL_PARAMETERS,
+    }
+}
+
+fn check_parameters<'u>(
+    engine: Engine,
+    given: impl Iterator<Item = (Cow<'u, str>, Cow<'u, str>)>,
+) -> Result<(), UrlError> {
+    for (name, value) in given {
+        let Some((_, allowed)) = parameters_of(engine).iter().find(|(known, _)| *known == name)
+        else {
+            return Err(UrlError::UnknownParameter { name: name.into_owned(), engine });
+        };
+        if !allowed.is_empty() && !allowed.iter().any(|one| one.eq_ignore_ascii_case(&value)) {
+            let (name, value) = (name.into_owned(), value.into_owned());
+            return Err(UrlError::BadValue { name, value, allowed });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! One batch, exactly once: write, wait, query the ledger, write again.
+//!
+//! A commit whose answer was lost may have happened, and another import may have loaded the same
+//! objects. Both cases are settled in the same way: nothing is written a second time before the
+//! ledger, which commits with the rows, has been queried. A batch that the database refuses is
+//! split until the bad object stands alone; that object is recorded as failed, the others load.
+
+use tracing::{debug, warn};
+
+use super::error::chain;
+use crate::database::batch::{Batch, ParsedObject};
+use crate::database::ledger::{Line, ObjectOutcome};
+use crate::database::{DatabaseError, ErrorClass, Sink};
+use crate::retry::{Retry, RetryPolicy};
+use crate::trail::object::ObjectId;
+
+/// How often two imports may conflict over one batch. Each conflict settles at least one object of
+/// it, unless the other import rolled back.
+const CONFLICTS_MAX: u32 = 1_000;
+
+/// Writes a batch and settles each of its objects, in `settled`.
+///
+/// After an error, `settled` holds what was settled before. Of the other objects nothing is
+/// committed, or the ledger has their lines. Cancelled at any point, an open transaction rolls
+/// back.
+///
+/// # Errors
+/// The last transient error once `policy` is used up; a fatal one at once.
+pub async fn load(
+    sink: &dyn Sink,
+    run_id: i64,
+    batch: Batch,
+    policy: RetryPolicy,
+    settled: &mut Vec<(ParsedObject, ObjectOutcome)>,
+) -> Result<(), DatabaseError> {
+    let mut parts = vec![batch];
+    while let Some(part) = parts.pop() {
+        parts.extend(load_part(sink, run_id, part, policy, settled).await?);
+    }
+    Ok(())
+}
+
+/// Waits before the next attempt.
+///
+/// # Errors
+/// Gives the error back if it is not transient, or if the retries are used up.
+pub(super) async fn wait_to_retry(
+    retry: &mut Retry,
+    error: DatabaseError,
+) -> Result<(), DatabaseError> {
+    if error.class != ErrorClass::Transient {
+        return Err(error);
+    }
+    let Some(wait) = retry.next_wait() else { return Err(error) };
+    let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+    let cause = error.source.as_deref().map(|cause| chain(cause)).unwrap_or_default();
+    warn!(attempt = retry.failed_attempts(), wait_ms, cause, "{}; retrying", error.message);
+    tokio::time::sleep(wait).await;
+    Ok(())
+}
+
+/// Writes a part of a batch, or returns the smaller parts that it has to be split into.
+async fn load_part(
+    sink: &dyn Sink,
+    run_id: i64,
+    mut batch: Batch,
+    policy: RetryPolicy,
+    settled: &mut Vec<(ParsedObject, ObjectOutcome)>,
+) -> Result<Vec<Batch>, DatabaseError> {
+    let mut retry = policy.start();
+    let mut conflicts = 0;
+    let mut must_query = false;
+    while !batch.objects.is_empty() {
+        let outcome = if must_query {
+            settle_by_ledger(sink, run_id, &mut batch, settled).await
+        } else {
+            sink.write(run_id, &batch).await
+        };
+        let error = match outcome {
+            Ok(()) if must_query => {
+                must_query = false;
+                continue;
+            }
+            Ok(()) => {
+                settled.extend(batch.objects.drain(..).map(|object| {
+                    let outcome = object.outcome().clone();
+                    (object, outcome)
+                }));
+                continue;
+            }
+            Err(error) => error,
+        };
+        match error.class {
+            ErrorClass::Conflict if conflicts < CONFLICTS_MAX => {
+                debug!(batch = batch.id, "another import was faster; querying the ledger");
+                conflicts += 1;
+                must_query = true;
+            }
+            ErrorClass::DataRefused if batch.objects.len() > 1 => return Ok(split(batch)),
+            ErrorClass::DataRefused => {
+                let alone = batch.objects.first_mut().expect("a batch is not empty");
+                if matches!(alone.outcome(), ObjectOutcome::Failed(_)) {
+                    let doing = "record a failed object";
+                    return Err(DatabaseError::fatal(doing, error.into_source(), None));
+                }
+                let reason = chain(&*error.into_source());
+                alone.fail(format!("the database refuses it: {reason}"));
+            }
+            ErrorClass::Transient | ErrorClass::Conflict | ErrorClass::Fatal => {
+                wait_to_retry(&mut retry, error).await?;
+                must_query = true;
+            }
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// Queries the ledger and settles the objects that it has; leaves the others in the batch.
+async fn settle_by_ledger(
+    sink: &dyn Sink,
+    run_id: i64,
+    batch: &mut Batch,
+    settled: &mut Vec<(ParsedObject, ObjectOutcome)>,
+) -> Result<(), DatabaseError> {
+    let ids: Vec<ObjectId> = batch.objects.iter().map(|object| object.id).collect();
+    let lines = sink.seen(&ids).await?;
+    let batch_id = batch.id;
+    for mut object in std::mem::take(&mut batch.objects) {
+        let Some(line) = lines.get(&object.id) else {
+            batch.objects.push(object);
+            continue;
+        };
+        let is_ours = (line.run_id, line.batch_id) == (run_id, batch_id);
+        let outcome = if is_ours {
+            Some(object.outcome().clone())
+        } else {
+            outcome_by_other(object.outcome(), line)
+        };
+        if let Some(outcome) = outcome {
+            settled.push((object, outcome));
+        } else {
+            object.replaces_line = true;
+            batch.objects.push(object);
+        }
+    }
+    Ok(())
+}
+
+/// Returns what the line of another run settles; `None` if our line is to replace it.
+fn outcome_by_other(ours: &ObjectOutcome, line: &Line) -> Option<ObjectOutcome> {
+    match (&line.outcome, ours) {
+        (ObjectOutcome::Loaded | ObjectOutcome::AlreadyLoaded, _) => {
+            Some(ObjectOutcome::AlreadyLoaded)
+        }
+        (ObjectOutcome::Skipped(_), ObjectOutcome::Skipped(_)) => Some(line.outcome.clone()),
+        (ObjectOutcome::Skipped(_) | ObjectOutcome::Failed(_), _) => None,
+    }
+}
+
+fn split(mut batch: Batch) -> Vec<Batch> {
+    let later = batch.objects.split_off(batch.objects.len() / 2);
+    vec![Batch { id: batch.id, objects: later }, batch]
+}
+
+#[cfg(test)]
+mod tests;

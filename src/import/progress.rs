@@ -1,0 +1,210 @@
+//! The counters of a run, and the equations that they must satisfy.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use serde::Serialize;
+
+use crate::database::batch::ParsedObject;
+use crate::database::ledger::ObjectOutcome;
+use crate::database::status::RunTotals;
+use crate::source::Found;
+use crate::trail::record::Kind;
+
+/// The counters of one run, shared by its tasks.
+#[derive(Debug, Default)]
+pub struct Progress {
+    tally: Mutex<Tally>,
+}
+
+/// The counters at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Objects listed, and their stored bytes.
+    pub listed: Count,
+    /// Objects whose rows this run loaded.
+    pub loaded: Count,
+    /// Objects that were loaded before.
+    pub already_loaded: Count,
+    /// Objects that are not log files, by kind.
+    pub skipped: BTreeMap<Kind, Count>,
+    /// Objects of which nothing was committed.
+    pub failed: Count,
+    /// Objects that were listed and not settled, because the run was stopped or failed.
+    pub pending: Count,
+    /// Records read from the loaded objects.
+    pub records: u64,
+    /// Rows among them.
+    pub rows: u64,
+    /// Rejected ones among them.
+    pub rejects: u64,
+    /// Characters replaced by U+FFFD.
+    pub replaced_chars: u64,
+    /// Objects that belong to other shards; they do not count as listed.
+    pub other_shards: Count,
+    /// LIST requests that were sent.
+    pub list_requests: u64,
+    /// Folders that were not listed, because they hold no logs: how many of each name.
+    pub without_logs: BTreeMap<String, u64>,
+    /// Folders and objects that the selection leaves out.
+    pub filtered_out: u64,
+    /// Whether all objects have been listed.
+    pub is_listing_done: bool,
+}
+
+/// Objects and their stored bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Count {
+    /// How many objects.
+    pub objects: u64,
+    /// Their stored bytes together.
+    pub bytes: u64,
+}
+
+impl Count {
+    /// Counts one object more.
+    pub fn add(&mut self, size_bytes: u64) {
+        self.objects += 1;
+        self.bytes += size_bytes;
+    }
+}
+
+impl Progress {
+    /// Returns the counters as they are now.
+    pub fn tally(&self) -> Tally {
+        self.change(|tally| tally.clone())
+    }
+
+    /// Counts a listed object.
+    pub fn listed(&self, size_bytes: u64) {
+        self.change(|tally| tally.listed.add(size_bytes));
+    }
+
+    /// Counts an object that belongs to another shard.
+    pub fn of_other_shard(&self, size_bytes: u64) {
+        self.change(|tally| tally.other_shards.add(size_bytes));
+    }
+
+    /// Counts what a step of the listing cost and left out.
+    pub fn stepped(&self, found: &Found) {
+        self.change(|tally| {
+            tally.list_requests += found.requests;
+            tally.filtered_out += found.filtered_out;
+            for (name, folders) in &found.without_logs {
+                *tally.without_logs.entry(name.clone()).or_default() += folders;
+            }
+        });
+    }
+
+    /// Notes that every object has been listed.
+    pub fn listing_done(&self) {
+        self.change(|tally| tally.is_listing_done = true);
+    }
+
+    /// Counts an object that a stopped run leaves for the next one.
+    pub fn pending(&self, size_bytes: u64) {
+        self.change(|tally| tally.pending.add(size_bytes));
+    }
+
+    /// Counts an object that was settled without its records.
+    pub fn settled_unread(&self, size_bytes: u64, outcome: &ObjectOutcome) {
+        self.change(|tally| tally.settle(size_bytes, outcome));
+    }
+
+    /// Counts an object that went through a batch.
+    pub fn settled(&self, object: &ParsedObject, outcome: &ObjectOutcome) {
+        self.change(|tally| {
+            tally.settle(object.object.size_bytes, outcome);
+            if *outcome == ObjectOutcome::Loaded {
+                let log = object.log();
+                tally.records += log.records();
+                tally.rows += log.rows.len() as u64;
+                tally.rejects += log.rejects.len() as u64;
+                tally.replaced_chars += log.replaced_chars;
+            }
+        });
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Tally) -> T) -> T {
+        change(&mut self.tally.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Tally {
+    fn settle(&mut self, size_bytes: u64, outcome: &ObjectOutcome) {
+        match outcome {
+            ObjectOutcome::Loaded => self.loaded.add(size_bytes),
+            ObjectOutcome::AlreadyLoaded => self.already_loaded.add(size_bytes),
+            ObjectOutcome::Skipped(kind) => self.skipped.entry(*kind).or_default().add(size_bytes),
+            ObjectOutcome::Failed(_) => self.failed.add(size_bytes),
+        }
+    }
+
+    /// Counts as pending what was listed and not settled: a run that fails drops what is in flight.
+    pub fn leave_unsettled(&mut self) {
+        let counts = [self.loaded, self.already_loaded, self.failed, self.pending];
+        let settled = counts.iter().chain(self.skipped.values());
+        let (objects, bytes) =
+            settled.fold((0, 0), |(objects, bytes), it| (objects + it.objects, bytes + it.bytes));
+        self.pending.objects += self.listed.objects - objects;
+        self.pending.bytes += self.listed.bytes - bytes;
+    }
+
+    /// Returns how many objects are not log files.
+    pub fn skipped_objects(&self) -> u64 {
+        self.skipped.values().map(|count| count.objects).sum()
+    }
+
+    /// Returns how many objects are settled.
+    pub fn settled_objects(&self) -> u64 {
+        self.loaded.objects
+            + self.already_loaded.objects
+            + self.skipped_objects()
+            + self.failed.objects
+    }
+
+    /// Returns whether every object and record ended in exactly one place.
+    pub fn is_balanced(&self) -> bool {
+        let objects = self.settled_objects() + self.pending.objects;
+        self.listed.objects == objects && self.records == self.rows + self.rejects
+    }
+
+    /// Returns whether something was left out or replaced.
+    pub fn has_losses(&self) -> bool {
+        self.failed.objects + self.rejects + self.replaced_chars > 0
+    }
+
+    /// Returns the sums that the ledger keeps of a run.
+    pub fn totals(&self) -> RunTotals {
+        RunTotals {
+            listed: self.listed.objects,
+            loaded: self.loaded.objects,
+            already_loaded: self.already_loaded.objects,
+            skipped: self.skipped_objects(),
+            failed: self.failed.objects,
+            records: self.records,
+            rows: self.rows,
+            rejects: self.rejects,
+            replaced_chars: self.replaced_chars,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_settled_is_pending() {
+        let progress = Progress::default();
+        (1..=5).for_each(|size_bytes| progress.listed(size_bytes));
+        progress.settled_unread(1, &ObjectOutcome::AlreadyLoaded);
+        progress.settled_unread(2, &ObjectOutcome::Skipped(Kind::Digest));
+        progress.pending(3);
+        let mut tally = progress.tally();
+        assert!(!tally.is_balanced());
+        tally.leave_unsettled();
+        assert_eq!(tally.pending, Count { objects: 3, bytes: 12 });
+        assert!(tally.is_balanced());
+    }
+}

@@ -1,0 +1,339 @@
+//! CloudTrail's key layout, and what a run chooses by it.
+//!
+//! Pure. `[prefix/]AWSLogs/[o-ORG/]ACCOUNT/FAMILY/REGION/YYYY/MM/DD/file` (AWS CloudTrail user
+//! guide, "Finding your CloudTrail log files"). The layout serves to leave out what need not be
+//! listed, to choose, and to report; what an object is, its content decides.
+//!
+//! A day here is a **day folder**. CloudTrail delivers late: a file may hold events of the days
+//! before its folder's.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+
+/// The families whose files hold records. `CloudTrail-Digest` and other services' folders do not.
+const LOG_FAMILIES: [&str; 4] =
+    ["CloudTrail", "CloudTrail-Insight", "CloudTrail-NetworkActivity", "CloudTrail-Aggregated"];
+
+/// The parts of an object's place.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Layout {
+    /// The account, 12 digits.
+    pub account: String,
+    /// Such as `CloudTrail`, `CloudTrail-Insight` or `CloudTrail-Digest`.
+    pub family: String,
+    /// Such as `eu-central-1`.
+    pub region: String,
+    /// The day folder.
+    pub day: Date,
+}
+
+impl Layout {
+    /// Reads a key, a path or a URI; `None` if it is laid out otherwise.
+    pub fn of(uri: &str) -> Option<Self> {
+        let (folder, _file) = uri.rsplit_once('/')?;
+        let Place { level: Level::Day, names } = Place::of(folder) else { return None };
+        let day = names.day()?;
+        let [account, family, region] = [names.account?, names.family?, names.region?];
+        if !family.starts_with("CloudTrail") {
+            return None;
+        }
+        let [account, family, region] = [account, family, region].map(str::to_owned);
+        Some(Self { account, family, region, day })
+    }
+}
+
+/// How deep in the layout a folder or prefix is: what its children are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// No `AWSLogs` yet.
+    Above,
+    /// `AWSLogs/`: organizations or accounts.
+    Logs,
+    /// `o-ORG/`: accounts.
+    Organization,
+    /// `ACCOUNT/`: families.
+    Account,
+    /// `FAMILY/`: regions.
+    Family,
+    /// `REGION/`: years.
+    Region,
+    /// `YYYY/`: months.
+    Year,
+    /// `MM/`: days.
+    Month,
+    /// `DD/`: files.
+    Day,
+    /// Laid out otherwise.
+    Other,
+}
+
+/// What to do with a child of a folder or prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// Look inside, at this level.
+    Descend(Level),
+    /// Do not look inside: it holds no logs.
+    NoLogs,
+    /// Do not look inside: it was not chosen.
+    NotChosen,
+}
+
+/// A folder or prefix, read by the layout.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'p> {
+    /// How deep it is.
+    pub level: Level,
+    /// The names on the way to it.
+    names: Names<'p>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Names<'p> {
+    account: Option<&'p str>,
+    family: Option<&'p str>,
+    region: Option<&'p str>,
+    date: [Option<&'p str>; 3],
+}
+
+impl<'p> Place<'p> {
+    /// Reads a path of names joined by `/`; a slash at either end does not matter.
+    pub fn of(path: &'p str) -> Self {
+        let mut parts = path.split('/').filter(|part| !part.is_empty()).rev();
+        // The last `AWSLogs` is the one that counts.
+        let below: Vec<&str> = parts.by_ref().take_while(|part| *part != "AWSLogs").collect();
+        let has_logs = path.split('/').any(|part| part == "AWSLogs");
+        let mut place = Self {
+            level: if has_logs { Level::Logs } else { Level::Above },
+            names: Names::default(),
+        };
+        if has_logs {
+            for name in below.into_iter().rev() {
+                place = place.child(name);
+            }
+        }
+        place
+    }
+
+    /// Returns the place of a child.
+    fn child(mut self, name: &'p str) -> Self {
+        let names = &mut self.names;
+        let is_number =
+            |digits: usize| name.len() == digits && name.bytes().all(|b| b.is_ascii_digit());
+        self.level = match self.level {
+            Level::Above if name == "AWSLogs" => Level::Logs,
+            Level::Above => Level::Above,
+            Level::Logs if name.starts_with("o-") => Level::Organization,
+            Level::Logs | Level::Organization if is_number(12) => {
+                names.account = Some(name);
+                Level::Account
+            }
+            Level::Account => {
+                names.family = Some(name);
+                Level::Family
+            }
+            Level::Family => {
+                names.region = Some(name);
+                Level::Region
+            }
+            Level::Region if is_number(4) => {
+                names.date[0] = Some(name);
+                Level::Year
+            }
+            Level::Year if is_number(2) => {
+                names.date[1] = Some(name);
+                Level::Month
+            }
+            Level::Month if is_number(2) => {
+                names.date[2] = Some(name);
+                Level::Day
+            }
+            _ => Level::Other,
+        };
+        self
+    }
+
+    /// Returns what to do with a child folder of this name.
+    pub fn choose(self, name: &'p str, selection: &Selection) -> Choice {
+        let child = self.child(name);
+        if child.level == Level::Family && !LOG_FAMILIES.contains(&name) {
+            return Choice::NoLogs;
+        }
+        if selection.may_hold(&child.names) {
+            Choice::Descend(child.level)
+        } else {
+            Choice::NotChosen
+        }
+    }
+}
+
+impl Names<'_> {
+    fn day(&self) -> Option<Date> {
+        let [year, month, day] = self.date;
+        Date::new(year?.parse().ok()?, month?.parse().ok()?, day?.parse().ok()?).ok()
+    }
+}
+
+/// What a run chooses among the objects of a trail. Empty, it chooses all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// The first day folder.
+    pub from: Option<Date>,
+    /// The last day folder.
+    pub to: Option<Date>,
+    /// Accounts; empty for all.
+    pub accounts: BTreeSet<String>,
+    /// Regions; empty for all.
+    pub regions: BTreeSet<String>,
+}
+
+impl Selection {
+    /// Returns whether everything is chosen.
+    pub fn is_all(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Returns whether an object is chosen; one that is laid out otherwise only if all are.
+    ///
+    /// ```
+    /// use cloudtrail2sql::trail::layout::Selection;
+    ///
+    /// let selection = Selection { from: Some("2026-01-15".parse()?), ..Selection::default() };
+    /// let trail = "s3://b/AWSLogs/111122223333/CloudTrail/eu-central-1";
+    /// assert!(selection.has(&format!("{trail}/2026/01/15/x.json.gz")));
+    /// assert!(!selection.has(&format!("{trail}/2026/01/14/x.json.gz")));
+    /// assert!(!selection.has("s3://b/x.json.gz"));
+    /// # Ok::<(), jiff::Error>(())
+    /// ```
+    pub fn has(&self, uri: &str) -> bool {
+        if self.is_all() {
+            return true;
+        }
+        Layout::of(uri).is_some_and(|layout| {
+            has(&self.accounts, &layout.account)
+                && has(&self.regions, &layout.region)
+                && self.from.is_none_or(|from| from <= layout.day)
+                && self.to.is_none_or(|to| layout.day <= to)
+        })
+    }
+
+    /// Returns whether a folder on the way may hold a chosen object.
+    fn may_hold(&self, names: &Names<'_>) -> bool {
+        let date: Vec<&str> = names.date.iter().copied().map_while(|part| part).collect();
+        let date = date.join("/");
+        // As text, years and months compare like days do: all have their full width.
+        let reaches = |bound: Option<Date>, is_outside: fn(&str, &str) -> bool| {
+            bound.is_none_or(|day| !is_outside(&date, &folder_of(day)[..date.len()]))
+        };
+        names.account.is_none_or(|it| has(&self.accounts, it))
+            && names.region.is_none_or(|it| has(&self.regions, it))
+            && reaches(self.from, |date, from| date < from)
+            && reaches(self.to, |date, to| date > to)
+    }
+}
+
+fn has(chosen: &BTreeSet<String>, name: &str) -> bool {
+    chosen.is_empty() || chosen.contains(name)
+}
+
+/// Returns a day's folders: `YYYY/MM/DD`.
+pub fn folder_of(day: Date) -> String {
+    format!("{:04}/{:02}/{:02}", day.year(), day.month(), day.day())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+
+    const TRAIL: &str = "AWSLogs/111122223333/CloudTrail/eu-central-1";
+
+    #[test]
+    fn the_layout_is_read_with_and_without_prefix_and_organization() {
+        for start in ["s3://b/AWSLogs/", "s3://b/p/q/AWSLogs/o-abc123/", "/data/AWSLogs/"] {
+            let uri = format!("{start}111122223333/CloudTrail/eu-central-1/2026/01/15/x.json.gz");
+            let layout = Layout::of(&uri).unwrap();
+            assert_eq!(layout.account, "111122223333");
+            assert_eq!(layout.family, "CloudTrail");
+            assert_eq!(layout.region, "eu-central-1");
+            assert_eq!(layout.day, date(2026, 1, 15));
+        }
+    }
+
+    #[test]
+    fn another_layout_is_none() {
+        for uri in [
+            "s3://b/x.json.gz",
+            "s3://b/AWSLogs/111122223333/Config/eu-central-1/2026/01/05/ConfigHistory/x.gz",
+            "s3://b/AWSLogs/111122223333/Config/eu-central-1/2026/01/05/x.gz",
+            "s3://b/AWSLogs/111122223333/CloudTrail/eu-central-1/2026/01/x.json.gz",
+            "s3://b/AWSLogs/111122223333/CloudTrail/eu-central-1/2026/02/30/x.json.gz",
+        ] {
+            assert_eq!(Layout::of(uri), None, "{uri}");
+        }
+    }
+
+    #[test]
+    fn every_level_is_told_by_the_names_above_it() {
+        for (path, level) in [
+            ("", Level::Above),
+            ("exports/", Level::Above),
+            ("AWSLogs/", Level::Logs),
+            ("a/AWSLogs/o-abc/", Level::Organization),
+            ("AWSLogs/111122223333/", Level::Account),
+            ("AWSLogs/o-abc/111122223333/CloudTrail/", Level::Family),
+            (TRAIL, Level::Region),
+            ("AWSLogs/111122223333/CloudTrail/eu-central-1/2026/", Level::Year),
+            ("AWSLogs/111122223333/CloudTrail/eu-central-1/2026/01/", Level::Month),
+            ("AWSLogs/111122223333/CloudTrail/eu-central-1/2026/01/15/", Level::Day),
+            ("AWSLogs/111122223333/CloudTrail/eu-central-1/2026/01/15/x/", Level::Other),
+            ("AWSLogs/waf/", Level::Other),
+        ] {
+            assert_eq!(Place::of(path).level, level, "{path}");
+        }
+    }
+
+    #[test]
+    fn folders_without_logs_and_folders_not_chosen_are_left_out() {
+        let selection = Selection {
+            from: Some(date(2026, 1, 15)),
+            to: Some(date(2026, 2, 3)),
+            accounts: ["111122223333".to_owned()].into(),
+            regions: ["eu-central-1".to_owned()].into(),
+        };
+        let all = Selection::default();
+        let account = "AWSLogs/111122223333";
+        for (path, name, expected, expected_of_all) in [
+            ("", "AWSLogs", Choice::Descend(Level::Logs), None),
+            ("", "p", Choice::Descend(Level::Above), None),
+            ("AWSLogs", "111122223333", Choice::Descend(Level::Account), None),
+            ("AWSLogs", "444455556666", Choice::NotChosen, Some(Choice::Descend(Level::Account))),
+            (account, "CloudTrail", Choice::Descend(Level::Family), None),
+            (account, "CloudTrail-Insight", Choice::Descend(Level::Family), None),
+            (account, "CloudTrail-Digest", Choice::NoLogs, None),
+            (account, "Config", Choice::NoLogs, None),
+            (TRAIL, "2026", Choice::Descend(Level::Year), None),
+            (TRAIL, "2025", Choice::NotChosen, Some(Choice::Descend(Level::Year))),
+            (TRAIL, "2027", Choice::NotChosen, Some(Choice::Descend(Level::Year))),
+        ] {
+            assert_eq!(Place::of(path).choose(name, &selection), expected, "{path} {name}");
+            let expected = expected_of_all.unwrap_or(expected);
+            assert_eq!(Place::of(path).choose(name, &all), expected, "all of {path} {name}");
+        }
+        let month = format!("{TRAIL}/2026/01");
+        assert_eq!(Place::of(&month).choose("14", &selection), Choice::NotChosen);
+        assert_eq!(Place::of(&month).choose("15", &selection), Choice::Descend(Level::Day));
+        let month = format!("{TRAIL}/2026/02");
+        assert_eq!(Place::of(&month).choose("03", &selection), Choice::Descend(Level::Day));
+        assert_eq!(Place::of(&month).choose("04", &selection), Choice::NotChosen);
+    }
+
+    #[test]
+    fn an_object_laid_out_otherwise_is_chosen_only_with_all() {
+        let some = Selection { from: Some(date(2026, 1, 1)), ..Selection::default() };
+        assert!(Selection::default().has("s3://b/x.json.gz"));
+        assert!(!some.has("s3://b/x.json.gz"));
+        assert!(some.has(&format!("s3://b/{TRAIL}/2026/01/01/x.json.gz")));
+        assert!(!some.has(&format!("s3://b/{TRAIL}/2025/12/31/x.json.gz")));
+    }
+}

@@ -1,0 +1,286 @@
+use super::*;
+use crate::trail::fields::{COLUMNS, FIELDS, Field, Form, column};
+
+fn log(json: &str) -> Log {
+    parse(json.as_bytes(), &CellRules::ANY).unwrap()
+}
+
+fn kind(json: &str) -> Kind {
+    match parse(json.as_bytes(), &CellRules::ANY) {
+        Err(ParseError::NotALog(kind)) => kind,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn values<'a>(log: &'a Log, name: &str) -> Vec<Option<&'a str>> {
+    log.rows.iter().map(|cells| cells[column(name)]).collect()
+}
+
+fn value<'a>(log: &'a Log, name: &str) -> Option<&'a str> {
+    assert_eq!(log.rows.len(), 1);
+    values(log, name)[0]
+}
+
+#[test]
+fn every_column_comes_from_the_field_of_its_name() {
+    let fields = COLUMNS.map(|column| format!(r#""{column}":"{column} value""#)).join(",");
+    let log = log(&format!(r#"{{"Records":[{{{fields},"readOnly":true}}]}}"#));
+    for Field { name, form, .. } in FIELDS {
+        let expected = match form {
+            Form::Json => format!("\"{name} value\""),
+            Form::Text => format!("{name} value"),
+        };
+        assert_eq!(value(&log, name), Some(&*expected));
+    }
+}
+
+#[test]
+fn json_columns_hold_the_text_as_it_stands_in_the_file() {
+    let log = log(r#"{"Records":[{"eventID":"a","userIdentity":{ "b" :1.0, "a":"\u00e9\ud800"},
+        "requestParameters":null,"responseElements":[true]}]}"#);
+    assert_eq!(value(&log, "userIdentity"), Some(r#"{ "b" :1.0, "a":"\u00e9\ud800"}"#));
+    assert_eq!(value(&log, "requestParameters"), None);
+    assert_eq!(value(&log, "responseElements"), Some("[true]"));
+    assert_eq!(log.replaced_chars, 0);
+}
+
+#[test]
+fn values_of_unexpected_types_are_kept_as_json_text() {
+    let log = log(r#"[{"eventID":{"x":[1]},"eventName":false,"eventVersion":1.10,
+        "requestID":18446744073709551616000,"errorCode":[],"awsRegion":null}]"#);
+    assert_eq!(value(&log, "eventID"), Some(r#"{"x":[1]}"#));
+    assert_eq!(value(&log, "eventName"), Some("false"));
+    assert_eq!(value(&log, "eventVersion"), Some("1.10"));
+    assert_eq!(value(&log, "requestID"), Some("18446744073709551616000"));
+    assert_eq!(value(&log, "errorCode"), Some("[]"));
+    assert_eq!(value(&log, "awsRegion"), None);
+}
+
+#[test]
+fn the_three_shapes_and_their_mixtures_are_logs() {
+    let ids = ["a", "b", "c"].map(Some);
+    for json in [
+        r#"{"Records":[{"eventID":"a"},{"eventID":"b"},{"eventID":"c"}]}"#,
+        r#" [{"eventID":"a"},{"eventID":"b"},{"eventID":"c"}] "#,
+        "{\"eventID\":\"a\"}\n{\"eventID\":\"b\"}\r\n{\"eventID\":\"c\"}\n",
+        "{\"Records\":[{\"eventID\":\"a\"}]}\n{\"Records\":[{\"eventID\":\"b\"},{\"eventID\":\"c\"}]}",
+        r#"{"Records":[{"eventID":"a"}],"note":"x","Records":[{"eventID":"b"},{"eventID":"c"}]}"#,
+        "\u{feff}[{\"eventID\":\"a\"}][{\"eventID\":\"b\"}]{\"eventID\":\"c\"}",
+    ] {
+        assert_eq!(values(&log(json), "eventID"), ids, "{json}");
+    }
+}
+
+#[test]
+fn a_file_without_records_is_a_log_with_no_rows() {
+    let log = log(r#"{"Records":[]}"#);
+    assert_eq!((log.records(), log.rows.len()), (0, 0));
+}
+
+#[test]
+fn a_record_that_is_no_object_is_rejected_alone_with_its_place_and_text() {
+    let json = r#"{"Records":[{"eventID":"a"}, 42, {"eventID":"b"},["x"],null,"\ud800"]}"#;
+    let log = log(json);
+    assert_eq!(values(&log, "eventID"), [Some("a"), Some("b")]);
+    assert_eq!(log.records(), 6);
+    let rejects: Vec<_> = log.rejects.iter().map(|r| (r.index, &*r.reason, &*r.text)).collect();
+    assert_eq!(
+        rejects,
+        [
+            (1, "not an object, but a number", "42"),
+            (3, "not an object, but an array", r#"["x"]"#),
+            (4, "not an object, but null", "null"),
+            (5, "not an object, but a string", r#""\ud800""#),
+        ]
+    );
+    for reject in &log.rejects {
+        let offset = usize::try_from(reject.offset_bytes).unwrap();
+        assert!(json[offset..].starts_with(&reject.text));
+    }
+}
+
+#[test]
+fn a_line_that_is_no_object_is_rejected_alone() {
+    let log = log("{\"eventID\":\"a\"}\n17\n{\"eventID\":\"b\"}\n");
+    assert_eq!((log.rows.len(), log.rejects.len()), (2, 1));
+}
+
+#[test]
+fn the_last_of_duplicate_keys_wins() {
+    let log = log(r#"[{"eventID":"first","eventID":"last","eventName":"x","eventName":null}]"#);
+    assert_eq!(value(&log, "eventID"), Some("last"));
+    assert_eq!(value(&log, "eventName"), None);
+}
+
+#[test]
+fn a_key_with_escapes_is_the_key_it_spells() {
+    let log = log(r#"[{"event\u0049D":"a","\ud800":1,"eventName":"x"}]"#);
+    assert_eq!(value(&log, "eventID"), Some("a"));
+}
+
+#[test]
+fn insight_records_take_source_name_and_error_from_their_details() {
+    let log = log(r#"{"Records":[{"eventID":"i","eventType":"AwsCloudTrailInsight",
+        "insightDetails":{"state":"Start","eventSource":"ssm.amazonaws.com",
+        "eventName":"UpdateInstanceInformation","errorCode":"Denied"}},
+        {"eventID":"j","eventName":"kept","insightDetails":{"eventName":"not this"}},
+        {"eventID":"k","insightDetails":[1]}]}"#);
+    assert_eq!(values(&log, "eventSource"), [Some("ssm.amazonaws.com"), None, None]);
+    let names = [Some("UpdateInstanceInformation"), Some("kept"), None];
+    assert_eq!(values(&log, "eventName"), names);
+    assert_eq!(values(&log, "errorCode"), [Some("Denied"), None, None]);
+}
+
+#[test]
+fn aggregated_records_take_id_and_account_from_their_own_fields() {
+    let log = log(r#"[{"eventVersion":"1.0","accountId":"111122223333","eventId":"g",
+        "eventCategory":"Aggregated","eventType":"AwsAggregatedEvent"},
+        {"eventID":"n","accountId":"not a recipient"}]"#);
+    assert_eq!(values(&log, "eventID"), [Some("g"), Some("n")]);
+    assert_eq!(values(&log, "recipientAccountId"), [Some("111122223333"), None]);
+}
+
+#[test]
+fn foreign_json_is_told_by_its_content() {
+    for (json, expected) in [
+        (r#"{"digestS3Object":"x","digestEndTime":"y","logFiles":[]}"#, Kind::Digest),
+        (
+            r#"{"Records":[{"eventVersion":"2.1","eventSource":"aws:s3","eventName":"ObjectCreated:Put"}]}"#,
+            Kind::S3Notification,
+        ),
+        (r#"{"Records":[{"eventSource":"aws:kinesis","eventID":"x"}]}"#, Kind::LambdaEvent),
+        (r#"{"Records":[{"EventSource":"aws:sns","EventVersion":"1.0"}]}"#, Kind::LambdaEvent),
+        (r#"{"fileVersion":"1.0","configurationItems":[{}]}"#, Kind::ConfigItems),
+        (r#"{"name":"package","version":"1"}"#, Kind::OtherJson),
+        (r#"{"Events":[{"EventId":"x","EventName":"y"}]}"#, Kind::OtherJson),
+        ("[1,2,3]", Kind::OtherJson),
+        ("[]", Kind::OtherJson),
+        ("{}", Kind::OtherJson),
+    ] {
+        assert_eq!(kind(json), expected, "{json}");
+    }
+}
+
+#[test]
+fn another_services_event_among_records_is_rejected() {
+    let log = log(r#"{"Records":[{"eventID":"a"},{"eventSource":"aws:s3"},{"eventID":"b"}]}"#);
+    assert_eq!((log.rows.len(), log.rejects.len(), log.rejects[0].index), (2, 1, 1));
+}
+
+#[test]
+fn an_odd_object_among_records_is_a_row() {
+    let log = log(r#"{"Records":[{"eventID":"a"},{},{"Records":[{"eventID":"inner"}]}]}"#);
+    assert_eq!(values(&log, "eventID"), [Some("a"), None, None]);
+}
+
+#[test]
+fn deep_nesting_is_carried_not_followed() {
+    for depth in [100, 10_000] {
+        let deep = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let log = log(&format!(
+            r#"{{"Records":[{{"eventID":"a","requestParameters":{{"x":{deep}}},"other":{deep}}}]}}"#
+        ));
+        assert_eq!(value(&log, "requestParameters").unwrap().len(), 2 * depth + 6);
+    }
+}
+
+#[test]
+fn bytes_that_are_not_utf8_are_replaced_and_counted() {
+    let mut json = br#"{"Records":[{"eventID":"a","userAgent":"x"#.to_vec();
+    json.extend(b"\xff\xfe");
+    json.extend(br#""}]}"#);
+    let log = parse(&json, &CellRules::ANY).unwrap();
+    assert_eq!(value(&log, "userAgent"), Some("x\u{fffd}\u{fffd}"));
+    assert_eq!(log.replaced_chars, 2);
+}
+
+#[test]
+fn what_cannot_be_read_says_why() {
+    for (json, expected) in [
+        ("", "the file is empty"),
+        (" \n", "the file is empty"),
+        ("hello, world, hello", "neither gzip nor JSON: starts with `hello, world`"),
+        (r#"{"Records":[{"eventID":"a"},{"eventI"#, "the JSON is cut off after 36 bytes"),
+        (r#"{"Records":[{"eventID":"a"}"#, "the JSON is cut off after 27 bytes"),
+        ("{\"eventID\":\"a\"}\n{\"even", "the JSON is cut off after 22 bytes"),
+        (r#"{"Records":[{"eventID":"a"}]} trailing"#, "not valid JSON"),
+        (r#"{"Records":[{"eventID":"a" "b"}]}"#, "not valid JSON"),
+        (r#"{"Records":{"eventID":"a"}}"#, "`Records` is an object, not an array"),
+        (r#"{"Records":null}"#, "`Records` is null, not an array"),
+    ] {
+        let error = parse(json.as_bytes(), &CellRules::ANY).unwrap_err();
+        assert_eq!(error.to_string(), expected, "{json}");
+    }
+}
+
+#[test]
+fn a_record_too_long_for_its_column_is_rejected_alone() {
+    let mut rules = CellRules::ANY;
+    rules.limits[column("eventName")] = CellLimit::Chars(3);
+    rules.limits[column("eventID")] = CellLimit::Bytes(3);
+    let json = r#"[{"eventID":"abc"},{"eventName":"éééé"},{"eventName":"ééé"},{"eventID":"éé"}]"#;
+    let log = parse(json.as_bytes(), &rules).unwrap();
+    assert_eq!(log.rows.len(), 2);
+    let reasons: Vec<_> = log.rejects.iter().map(|r| (r.index, &*r.reason)).collect();
+    let expected =
+        ["eventName", "eventID"].map(|name| format!("`{name}` is longer than its column"));
+    assert_eq!(reasons, [(1, &*expected[0]), (3, &*expected[1])]);
+}
+
+#[test]
+fn foreign_json_among_records_is_rejected_not_dropped() {
+    let log = log("{\"eventID\":\"a\"}\n{\"name\":\"x\"}\n[{\"eventSource\":\"aws:s3\"}]\n");
+    assert_eq!((log.rows.len(), log.rejects.len(), log.records()), (1, 2, 3));
+}
+
+/// What the fast pass accepts, the exact one reads in the same way.
+#[test]
+fn the_two_passes_agree() {
+    const TEXTS: [&str; 5] = [
+        r#"{"Records":[{"eventID":"a","eventName":"b","requestParameters":{"x":[1,{}]}},{"eventID":"c"}]}"#,
+        r#"{"eventID":"a","accountId":"1","eventCategory":"Aggregated"} {"Records":[]}"#,
+        r#"[{"eventVersion":"1","insightDetails":{"eventName":"n"}},{"eventSource":"aws:s3","s3":{}}]"#,
+        r#"{"digestEndTime":"x"}{"configurationItems":[]} {"eventTime":"\u00e9\ud800"}"#,
+        r#"{"Records":[{"eventID":"a"}],"Records":[{"EventSource":"x","Sns":null},{"eventID":"b"}]}"#,
+    ];
+    const PARTS: [&str; 14] = [
+        "\"",
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        ",",
+        "1",
+        "\\",
+        "null",
+        "Records",
+        "eventID",
+        "eventSource",
+        "x",
+    ];
+    let mut random = fastrand::Rng::with_seed(5);
+    let mut agreed = 0;
+    for _ in 0..100_000 {
+        let mut text = (*random.choice(&TEXTS).unwrap()).to_owned();
+        for _ in 0..random.usize(..3) {
+            let at = random.usize(..text.len());
+            let end = (at + random.usize(..4)).min(text.len());
+            text.replace_range(at..end, random.choice(PARTS).unwrap());
+        }
+        let Some(fast) = fast::read(&text, &CellRules::ANY) else { continue };
+        let exact = exact::read(&text, &CellRules::ANY).unwrap_or_else(|error| {
+            panic!("only the fast pass reads {text:?}: {error}");
+        });
+        let shown = |parsed: Result<Log, Kind>| match parsed {
+            Ok(log) => {
+                assert_eq!(log.rejects, [], "{text:?}");
+                format!("{:?} {}", log.rows.iter().collect::<Vec<_>>(), log.replaced_chars)
+            }
+            Err(kind) => format!("{kind:?}"),
+        };
+        assert_eq!(shown(fast.into_log(0)), shown(exact.into_log(0)), "{text:?}");
+        agreed += 1;
+    }
+    assert!(agreed > 10_000, "{agreed}");
+}

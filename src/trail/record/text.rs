@@ -1,0 +1,192 @@
+//! Text of JSON values: what a cell holds, and what cannot be held as it is.
+
+use std::borrow::Cow;
+
+use crate::trail::fields::COLUMN_COUNT;
+use crate::trail::rows::Cells;
+
+/// What the `logs` table of one database can hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CellRules {
+    /// Whether text may hold U+0000. PostgreSQL's may not: U+FFFD stands for it, and is counted.
+    pub stores_nul: bool,
+    /// The room in each column, in the table's order.
+    pub limits: [CellLimit; COLUMN_COUNT],
+}
+
+/// How much one column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CellLimit {
+    /// As much as an object can hold.
+    Any,
+    /// So many characters.
+    Chars(usize),
+    /// So many bytes.
+    Bytes(usize),
+}
+
+impl CellRules {
+    /// The rules of a table that holds everything as it is.
+    pub const ANY: Self = Self { stores_nul: true, limits: [CellLimit::Any; COLUMN_COUNT] };
+
+    /// Names the first column that is too narrow for its cell.
+    pub(super) fn check(&self, cells: &Cells<'_>) -> Result<(), usize> {
+        let fits = |(limit, cell): (&CellLimit, Option<&str>)| match (limit, cell) {
+            (CellLimit::Any, _) | (_, None) => true,
+            (CellLimit::Bytes(max), Some(text)) => text.len() <= *max,
+            // No text has more characters than bytes: counting them is seldom needed.
+            (CellLimit::Chars(max), Some(text)) => {
+                text.len() <= *max || text.chars().count() <= *max
+            }
+        };
+        let narrow = self.limits.iter().zip(cells.iter().copied()).position(|pair| !fits(pair));
+        narrow.map_or(Ok(()), Err)
+    }
+
+    /// Returns what a cell holds for the JSON text of a value: the characters of a string, the
+    /// text itself of anything else. Adds the characters it had to replace to `replaced_chars`.
+    ///
+    /// `may_have_escapes` is false if the caller knows that there is no backslash in it.
+    pub(super) fn cell<'t>(
+        &self,
+        raw: &'t str,
+        may_have_escapes: bool,
+        replaced_chars: &mut u64,
+    ) -> Cow<'t, str> {
+        let Some(inside) = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+            return Cow::Borrowed(raw);
+        };
+        // Most strings have no escape, and are what stands between the quotes.
+        if !(may_have_escapes && inside.as_bytes().contains(&b'\\')) {
+            return Cow::Borrowed(inside);
+        }
+        let mut characters: String = serde_json::from_str(raw).unwrap_or_else(|_| {
+            let (mended, count) = mend_surrogates(raw);
+            *replaced_chars += count;
+            serde_json::from_str(&mended).expect("valid JSON once its surrogates are paired")
+        });
+        if !self.stores_nul && characters.contains('\0') {
+            *replaced_chars += characters.matches('\0').count() as u64;
+            characters = characters.replace('\0', "\u{fffd}");
+        }
+        Cow::Owned(characters)
+    }
+}
+
+/// Returns the bytes as text, and how many ill-formed sequences U+FFFD stands for in it.
+pub(super) fn to_utf8(bytes: &[u8]) -> (Cow<'_, str>, u64) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return (Cow::Borrowed(text), 0);
+    }
+    let ill_formed = bytes.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty());
+    let replaced_chars = ill_formed.count() as u64;
+    (String::from_utf8_lossy(bytes), replaced_chars)
+}
+
+/// Returns a JSON string in which `\ufffd` stands for every lone surrogate, and their number.
+fn mend_surrogates(raw: &str) -> (String, u64) {
+    let mut mended = String::with_capacity(raw.len());
+    let mut count = 0;
+    let mut rest = raw;
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        mended.push_str(before);
+        let length = match (surrogate(escape), escape.get(6..).and_then(surrogate)) {
+            (Some(Half::High), Some(Half::Low)) => 12,
+            (Some(_), _) => {
+                mended.push_str("\\ufffd");
+                count += 1;
+                rest = &escape[6..];
+                continue;
+            }
+            (None, _) => 2,
+        };
+        mended.push_str(&escape[..length]);
+        rest = &escape[length..];
+    }
+    mended.push_str(rest);
+    (mended, count)
+}
+
+enum Half {
+    High,
+    Low,
+}
+
+/// Returns which half of a pair the text starts with, if it starts with `\uD800` to `\uDFFF`.
+fn surrogate(text: &str) -> Option<Half> {
+    let digits = text.strip_prefix("\\u")?.get(..4)?;
+    match u16::from_str_radix(digits, 16).ok()? {
+        0xd800..=0xdbff => Some(Half::High),
+        0xdc00..=0xdfff => Some(Half::Low),
+        _ => None,
+    }
+}
+
+/// Returns the name of a JSON value's type, with its article.
+pub(super) fn json_type(raw: &str) -> &'static str {
+    match raw.as_bytes().first() {
+        Some(b'{') => "an object",
+        Some(b'[') => "an array",
+        Some(b'"') => "a string",
+        Some(b't' | b'f') => "a boolean",
+        Some(b'n') => "null",
+        _ => "a number",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell_of(raw: &str, rules: &CellRules) -> (String, u64) {
+        let mut replaced_chars = 0;
+        let text = rules.cell(raw, true, &mut replaced_chars).into_owned();
+        (text, replaced_chars)
+    }
+
+    #[test]
+    fn a_cell_is_the_characters_of_a_string_and_the_text_of_all_else() {
+        for (raw, expected) in [
+            (r#""plain""#, "plain"),
+            (r#""""#, ""),
+            (r#""a\"b\\c\/d\n\u00e9\ud83d\ude00""#, "a\"b\\c/d\né😀"),
+            ("true", "true"),
+            ("123456789012345678901234567890", "123456789012345678901234567890"),
+            (r#"{"a":1}"#, r#"{"a":1}"#),
+            ("[1, 2]", "[1, 2]"),
+        ] {
+            assert_eq!(cell_of(raw, &CellRules::ANY), (expected.to_owned(), 0), "{raw}");
+        }
+    }
+
+    #[test]
+    fn lone_surrogates_are_replaced_and_counted() {
+        for (raw, expected, count) in [
+            (r#""a\ud800b""#, "a\u{fffd}b", 1),
+            (r#""\udc00\ud800""#, "\u{fffd}\u{fffd}", 2),
+            (r#""\ud800\ud83d\ude00""#, "\u{fffd}😀", 1),
+            (r#""\\ud800 \ud800""#, "\\ud800 \u{fffd}", 1),
+            (r#""\ud800\u00e9é""#, "\u{fffd}éé", 1),
+        ] {
+            assert_eq!(cell_of(raw, &CellRules::ANY), (expected.to_owned(), count), "{raw}");
+        }
+    }
+
+    #[test]
+    fn nul_is_replaced_only_where_it_cannot_be_stored() {
+        let raw = r#""a\u0000b\u0000""#;
+        assert_eq!(cell_of(raw, &CellRules::ANY), ("a\0b\0".to_owned(), 0));
+        assert_eq!(
+            cell_of(raw, &CellRules { stores_nul: false, ..CellRules::ANY }),
+            ("a\u{fffd}b\u{fffd}".to_owned(), 2)
+        );
+    }
+
+    #[test]
+    fn every_ill_formed_sequence_is_counted() {
+        assert_eq!(to_utf8(b"ok"), (Cow::Borrowed("ok"), 0));
+        let (text, replaced_chars) = to_utf8(b"a\xffb\xc3\xc3\xa9");
+        assert_eq!((&*text, replaced_chars), ("a\u{fffd}b\u{fffd}é", 2));
+    }
+}
