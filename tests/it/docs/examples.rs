@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Other blocks of the language `text` are the answers of the query before them. A query without
-//! one has no rows in the sample.
+//! one has no rows in the sample. A query for another database stands below the comment
+//! `<!-- not SQLite -->`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -150,6 +151,7 @@ async fn honest(page: &Page, runs: &mut Runs) -> String {
     let mut honest = String::new();
     let mut lines = page.text.lines().peekable();
     let mut question: Option<Question> = None;
+    let mut is_for_sqlite = true;
     while let Some(line) = lines.next() {
         let asks_again = line == "```sql" || line.starts_with(['#', '<']);
         if asks_again && let Some(Question::Sql(sql)) = &question {
@@ -159,11 +161,14 @@ async fn honest(page: &Page, runs: &mut Runs) -> String {
         }
         honest.push_str(line);
         honest.push('\n');
+        if !line.starts_with("```") {
+            is_for_sqlite = line != "<!-- not SQLite -->";
+        }
         if line == "```sql" {
             let sql: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
             honest.push_str(&format!("{}\n```\n", sql.join("\n")));
             // Others are statements for a server's administrator.
-            if sql[0].starts_with("SELECT") {
+            if sql[0].starts_with("SELECT") && is_for_sqlite {
                 question = Some(Question::Sql(sql.join("\n")));
             }
         } else if let Some(rest) = line.strip_prefix("sqlite3 cloudtrail.db \"") {
