@@ -49,7 +49,7 @@ fn long_options(text: &str) -> BTreeSet<&str> {
 fn defined_options(help: &str) -> BTreeMap<&str, &str> {
     let definition = Regex::new(r"(?m)^ {2,6}(?:-\w, )?(--[a-z-]+)").unwrap();
     let found: Vec<_> = definition.captures_iter(help).map(|it| it.get(1).unwrap()).collect();
-    let ends = found.iter().skip(1).map(|it| it.start()).chain([help.len()]);
+    let ends = found.iter().skip(1).map(regex_lite::Match::start).chain([help.len()]);
     found.iter().zip(ends).map(|(it, end)| (it.as_str(), &help[it.end()..end])).collect()
 }
 

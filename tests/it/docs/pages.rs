@@ -29,9 +29,9 @@ pub fn page(path: &str) -> Page {
 pub fn pages() -> Vec<Page> {
     let entries = std::fs::read_dir(root().join("docs")).unwrap();
     let mut paths: Vec<String> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.ends_with(".md"))
-        .map(|name| format!("docs/{name}"))
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .map(|path| format!("docs/{}", path.file_name().unwrap().to_str().unwrap()))
         .collect();
     assert!(paths.len() > 10, "{paths:?}");
     paths.extend(["README.md", "CONTRIBUTING.md", "BENCHMARKS.md"].map(str::to_owned));

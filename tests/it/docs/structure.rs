@@ -36,7 +36,7 @@ fn every_message_of_the_troubleshooting_is_in_the_source() {
     for file in files.filter(|file| file.file_type().is_file()) {
         source.push_str(&std::fs::read_to_string(file.path()).unwrap());
     }
-    // A text that is too long for one line goes on behind the white space of the next.
+    // A long string literal continues after the white space of the next line.
     let source = Regex::new(r"\\\n\s*").unwrap().replace_all(&source, "").into_owned();
     let rows = page("docs/troubleshooting.md").table(&["message", "what to do"]);
     assert!(rows.len() > 10, "{rows:?}");
