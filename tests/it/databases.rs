@@ -176,30 +176,3 @@ pub async fn query(engine: Engine, url: &str, sql: &str) -> Result<Table, sqlx::
         Engine::Mysql | Engine::Mariadb => query_over!(MySqlConnection),
     }
 }
-
-/// Makes a test of each promise on each database: `promises! { every_object_is_in … }`, where
-/// each name is a function of an [`Engine`].
-macro_rules! promises {
-    ($($promise:ident)+) => {
-        $(mod $promise {
-            use $crate::databases::Engine;
-            #[test]
-            fn sqlite() {
-                super::$promise(Engine::Sqlite);
-            }
-            #[test]
-            fn postgres() {
-                super::$promise(Engine::Postgres);
-            }
-            #[test]
-            fn mysql() {
-                super::$promise(Engine::Mysql);
-            }
-            #[test]
-            fn mariadb() {
-                super::$promise(Engine::Mariadb);
-            }
-        })+
-    };
-}
-pub(crate) use promises;

@@ -8,6 +8,7 @@ mod cli;
 mod databases;
 mod exactly_once;
 mod logs;
+mod promises;
 mod proxy;
 mod readme;
 mod s3_server;

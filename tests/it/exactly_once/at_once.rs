@@ -2,7 +2,8 @@
 
 use super::{Tree, import};
 use crate::binary::Run;
-use crate::databases::{Engine, OwnDatabase, promises};
+use crate::databases::{Engine, OwnDatabase};
+use crate::promises::promises;
 
 /// Enough that one import is still at it when the others begin.
 const OBJECTS: u64 = 141;
@@ -10,7 +11,7 @@ const OBJECTS: u64 = 141;
 /// How often they are started before they must have met.
 const ROUNDS_MAX: u32 = 4;
 
-promises! {
+promises! { on all:
     two_imports_at_once_load_each_object_once
 }
 

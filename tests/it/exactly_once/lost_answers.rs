@@ -4,30 +4,10 @@ use std::time::Duration;
 
 use super::{Tree, import};
 use crate::databases::Engine;
+use crate::promises::promises;
 use crate::proxy::{CommitFault, Proxy};
 
-/// Makes a test of each promise on each server.
-macro_rules! promises_of_servers {
-    ($($promise:ident)+) => {
-        $(mod $promise {
-            use crate::databases::Engine;
-            #[test]
-            fn postgres() {
-                super::$promise(Engine::Postgres);
-            }
-            #[test]
-            fn mysql() {
-                super::$promise(Engine::Mysql);
-            }
-            #[test]
-            fn mariadb() {
-                super::$promise(Engine::Mariadb);
-            }
-        })+
-    };
-}
-
-promises_of_servers! {
+promises! { on servers:
     a_lost_answer_to_a_commit_neither_loses_nor_doubles_rows
     connections_cut_anywhere_neither_lose_nor_double_rows
     a_server_that_comes_back_is_waited_for

@@ -12,8 +12,9 @@ use cloudtrail2sql::sink::{Database, Sink, SinkError};
 use super::objects::{RUN, batch, cells, failed, id, log_of, numbered, object, reject};
 use super::scratch::{Scratch, row};
 use crate::databases::Engine;
+use crate::promises::promises;
 
-promises! { on all:
+promises! { async on all:
     rows_rejects_and_ledger_line_commit_together
     a_refused_batch_leaves_nothing
     a_batch_with_a_taken_key_conflicts_and_leaves_nothing
@@ -23,7 +24,7 @@ promises! { on all:
     two_imports_of_the_same_objects_load_each_once
     a_write_dropped_at_any_moment_is_in_or_out_whole
 }
-promises! { on servers:
+promises! { async on servers:
     connections_that_the_server_ended_are_replaced
 }
 

@@ -10,14 +10,15 @@ use cloudtrail2sql::sink::{Sink, SinkError};
 use super::objects::{RUN, batch, cells, log_of, numbered, object, reject};
 use super::scratch::Scratch;
 use crate::databases::{Engine, query};
+use crate::promises::promises;
 
-promises! { on all:
+promises! { async on all:
     no_row_is_lost_whatever_the_number
     no_object_is_lost_whatever_the_number
     no_reject_is_lost_whatever_the_number
     many_large_rows_go_in_several_statements
 }
-promises! { on [mysql mariadb]:
+promises! { async on [mysql mariadb]:
     a_row_that_no_packet_holds_is_refused_and_the_connection_kept
     a_row_just_below_the_packet_passes
 }
