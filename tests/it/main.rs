@@ -8,6 +8,7 @@ mod cli;
 mod databases;
 mod exactly_once;
 mod logs;
+mod missing_servers;
 mod promises;
 mod proxy;
 mod readme;

@@ -2,7 +2,7 @@
 //! can get wrong.
 //!
 //! Each test has a database of its own on a real server, and looks at it past the program, with
-//! sqlx. A server that is not named in the environment is a failure.
+//! sqlx. A missing server is a failure.
 
 mod commits;
 mod indexes;
