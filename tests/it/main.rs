@@ -18,3 +18,4 @@ mod sources;
 mod structure;
 mod trail;
 mod unix_sockets;
+mod wait;
