@@ -9,6 +9,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use sqlx::{Connection, MySqlConnection, PgConnection, Row, SqliteConnection};
 use tempfile::TempDir;
 
+/// The name of a test's own SQLite file.
+const SQLITE_FILE: &str = "own.db";
+
 /// What a query returned, every value as text.
 pub type Table = Vec<Vec<Option<String>>>;
 
@@ -41,16 +44,17 @@ pub struct Contents {
 
 impl Engine {
     /// Returns the administrator's URL of a server, to which a database name is added.
+    ///
+    /// # Panics
+    /// There is no such server; the message names it and its variable.
+    #[track_caller]
     pub fn admin_url(self) -> String {
-        let variable = match self {
+        match self {
             Self::Sqlite => unreachable!("SQLite has no server"),
-            Self::Postgres => "TEST_POSTGRES_URL",
-            Self::Mysql => "TEST_MYSQL_URL",
-            Self::Mariadb => "TEST_MARIADB_URL",
-        };
-        std::env::var(variable).unwrap_or_else(|_| {
-            panic!("`{variable}` is not set: run the tests with `tests/run`, which starts servers")
-        })
+            Self::Postgres => server_url("PostgreSQL", "TEST_POSTGRES_URL"),
+            Self::Mysql => server_url("MySQL", "TEST_MYSQL_URL"),
+            Self::Mariadb => server_url("MariaDB", "TEST_MARIADB_URL"),
+        }
     }
 
     /// Returns whether it speaks MySQL's protocol.
@@ -70,6 +74,15 @@ impl Engine {
         self.try_administer(sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
+    /// Runs SQL as the administrator, to clean up after a test.
+    ///
+    /// A failure fails the test, but not while another panic unwinds: a second one would abort
+    /// the process, and the results of all other tests would be lost.
+    pub fn clean_up(self, sql: &str) {
+        let cleaned = self.try_administer(sql);
+        assert!(cleaned.is_ok() || std::thread::panicking(), "{sql}: {cleaned:?}");
+    }
+
     fn try_administer(self, sql: &str) -> Result<Table, sqlx::Error> {
         let database = if self == Self::Postgres { "postgres" } else { "information_schema" };
         query_now(self, &format!("{}{database}", self.admin_url()), sql)
@@ -77,6 +90,12 @@ impl Engine {
 }
 
 impl OwnDatabase {
+    /// Names a database of a server that exists.
+    ///
+    /// # Panics
+    /// The server is missing. This is found out before the value exists, so that its `Drop` can
+    /// rely on the server's URL.
+    #[track_caller]
     pub fn new(engine: Engine) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -84,17 +103,16 @@ impl OwnDatabase {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let name = format!("t{}_{}_{count}", std::process::id(), now.subsec_nanos());
         let folder = tempfile::tempdir().unwrap();
-        let mut database = Self { engine, name, url: String::new(), folder };
-        database.url = match engine {
-            Engine::Sqlite => format!("sqlite://{}", database.file().display()),
-            _ => format!("{}{}", engine.admin_url(), database.name),
+        let url = match engine {
+            Engine::Sqlite => format!("sqlite://{}", folder.path().join(SQLITE_FILE).display()),
+            _ => format!("{}{name}", engine.admin_url()),
         };
-        database
+        Self { engine, name, url, folder }
     }
 
     /// Returns the SQLite file.
     pub fn file(&self) -> PathBuf {
-        self.folder.path().join("own.db")
+        self.folder.path().join(SQLITE_FILE)
     }
 
     /// Runs SQL and returns its rows.
@@ -137,9 +155,19 @@ impl Drop for OwnDatabase {
             return;
         }
         let force = if self.engine == Engine::Postgres { " WITH (FORCE)" } else { "" };
-        let drop_database = format!("DROP DATABASE IF EXISTS {}{force}", self.name);
-        let is_dropped = self.engine.try_administer(&drop_database).is_ok();
-        assert!(is_dropped || std::thread::panicking(), "cannot drop the test's database");
+        self.engine.clean_up(&format!("DROP DATABASE IF EXISTS {}{force}", self.name));
+    }
+}
+
+/// Returns the URL of a server that the tests need.
+///
+/// # Panics
+/// The variable is not set, so the server is missing: a failure, never a skipped test.
+#[track_caller]
+pub fn server_url(server: &str, variable: &str) -> String {
+    match std::env::var(variable) {
+        Ok(url) if !url.is_empty() => url,
+        _ => panic!("no {server} server: set {variable}, or run `tests/run`, which starts one"),
     }
 }
 
@@ -176,30 +204,3 @@ pub async fn query(engine: Engine, url: &str, sql: &str) -> Result<Table, sqlx::
         Engine::Mysql | Engine::Mariadb => query_over!(MySqlConnection),
     }
 }
-
-/// Makes a test of each promise on each database: `promises! { every_object_is_in … }`, where
-/// each name is a function of an [`Engine`].
-macro_rules! promises {
-    ($($promise:ident)+) => {
-        $(mod $promise {
-            use $crate::databases::Engine;
-            #[test]
-            fn sqlite() {
-                super::$promise(Engine::Sqlite);
-            }
-            #[test]
-            fn postgres() {
-                super::$promise(Engine::Postgres);
-            }
-            #[test]
-            fn mysql() {
-                super::$promise(Engine::Mysql);
-            }
-            #[test]
-            fn mariadb() {
-                super::$promise(Engine::Mariadb);
-            }
-        })+
-    };
-}
-pub(crate) use promises;

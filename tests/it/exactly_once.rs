@@ -28,17 +28,18 @@ struct Tree {
     logs: u64,
 }
 
-impl Tree {
-    fn new(engine: Engine) -> Self {
-        Self::of(engine, OBJECTS)
-    }
+/// The files of a tree: logs, rejects, a digest and a broken file.
+struct Files {
+    by_name: Vec<(String, Vec<u8>)>,
+    rows: u64,
+    logs: u64,
+}
 
-    /// Makes a tree with logs, rejects, a digest and a broken file, and imports it once.
-    fn of(engine: Engine, objects: u64) -> Self {
+impl Files {
+    fn new(objects: u64) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let start = COUNT.fetch_add(1, Ordering::Relaxed);
-        let place = Place::new();
-        let (mut rows, mut logs) = (0, 0);
+        let (mut by_name, mut rows) = (Vec::new(), 0);
         for n in 0..objects {
             let mut records: Vec<String> =
                 (0..=(n + start) % 4).map(|m| record(&format!("object {n} record {m}"))).collect();
@@ -46,17 +47,45 @@ impl Tree {
             if n % 10 == 3 {
                 records.insert(0, format!("\"no record, but {n}\""));
             }
-            place.write(format!("logs/{}/{n:03}.json.gz", n % 3), gz(&wrapper(&records)));
-            logs += 1;
+            by_name.push((log_name(n), gz(&wrapper(&records))));
         }
-        place.write("logs/1/digest.json", r#"{"digestEndTime":"2023-07-10T12:00:00Z"}"#);
-        place.write("logs/1/broken.json.gz", &log_gz(&["never"])[..40]);
+        let digest = r#"{"digestEndTime":"2023-07-10T12:00:00Z"}"#;
+        by_name.push(("logs/1/digest.json".to_owned(), digest.into()));
+        by_name.push(("logs/1/broken.json.gz".to_owned(), log_gz(&["never"])[..40].into()));
+        Self { by_name, rows, logs: objects }
+    }
+}
+
+/// Returns the name of a tree's n-th log. The logs are in three folders by turns.
+fn log_name(n: u64) -> String {
+    format!("logs/{}/{n:03}.json.gz", n % 3)
+}
+
+impl Tree {
+    fn new(engine: Engine) -> Self {
+        Self::of(engine, OBJECTS)
+    }
+
+    /// Makes a tree of files and imports it once.
+    fn of(engine: Engine, objects: u64) -> Self {
+        let files = Files::new(objects);
+        let place = Place::new();
+        for (name, bytes) in &files.by_name {
+            place.write(name, bytes);
+        }
+        Self::imported(engine, place, &files, &["logs"])
+    }
+
+    /// Imports the files, and keeps what that leaves.
+    fn imported(engine: Engine, place: Place, files: &Files, source: &[&str]) -> Self {
         let undisturbed = OwnDatabase::new(engine);
-        let run = place.run(&["--database", &undisturbed.url, "import", "logs"]).expect(3);
+        let args = [&["--database", &undisturbed.url, "import"], source].concat();
+        let run = place.run(&args).expect(3);
         let expected = undisturbed.contents();
+        let Files { rows, logs, .. } = *files;
         assert_eq!(expected.rows.len() as u64, rows, "{}", run.shown());
         assert_eq!(expected.ledger.len() as u64, logs + 2);
-        assert_eq!(expected.rejects.len() as u64, (objects + 6) / 10);
+        assert_eq!(expected.rejects.len() as u64, (logs + 6) / 10);
         Self { place, engine, expected, rows, logs }
     }
 

@@ -5,11 +5,13 @@
 //! its clock, or start the program as a process.
 //!
 //! ```text
-//! connection ─▶ record the call ─▶ latency ─▶ region ─▶ fault to order? too fast? ─▶ s3s ─▶ Shelf
+//! connection ─▶ record the call ─▶ held? ─▶ latency ─▶ region ─▶ fault? too fast? ─▶ s3s ─▶ Shelf
 //! ```
 
 #[path = "s3_server/fault.rs"]
 mod fault;
+#[path = "s3_server/hold.rs"]
+mod hold;
 #[path = "s3_server/limit.rs"]
 mod limit;
 #[path = "s3_server/shelf.rs"]
@@ -32,6 +34,8 @@ use s3s::{Body, HttpError, HttpResponse};
 use tokio::sync::oneshot;
 
 pub use self::fault::Fault;
+use self::hold::Held;
+pub use self::hold::Hold;
 use self::limit::Limit;
 use self::shelf::Shelf;
 
@@ -82,6 +86,12 @@ impl Call {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
+    /// Returns whether the program that sent it was started with this `AWS_SDK_UA_APP_ID`.
+    pub fn is_of(&self, app: &str) -> bool {
+        let agents = self.header("user-agent").unwrap_or_default();
+        agents.split(' ').any(|agent| agent.strip_prefix("app/") == Some(app))
+    }
+
     /// Returns the region that the request was signed for.
     pub fn signed_region(&self) -> Option<&str> {
         let (_, scope) = self.header("authorization")?.split_once("Credential=")?;
@@ -102,6 +112,7 @@ struct Order {
 struct State {
     calls: Vec<Call>,
     orders: Vec<Order>,
+    held: Option<Held>,
     limit: Option<(Op, Limit)>,
     refused: u64,
     latency: Duration,
@@ -187,6 +198,17 @@ impl S3Server {
         self.state().orders.push(Order { op, key, fault, times_left: ALWAYS });
     }
 
+    /// Holds back the answers to the calls that match, until the handle releases them.
+    ///
+    /// # Panics
+    /// There is another such handle.
+    #[must_use]
+    pub fn hold(&self, is_held: impl Fn(&Call) -> bool + Send + 'static) -> Hold {
+        let before = self.state().held.replace(Held::new(is_held));
+        assert!(before.is_none(), "calls are held already");
+        Hold { state: self.state.clone() }
+    }
+
     /// Forgets all faults ordered.
     pub fn heal(&self) {
         self.state().orders.clear();
@@ -263,11 +285,15 @@ async fn answer(
     state: Arc<Mutex<State>>,
 ) -> Result<HttpResponse, HttpError> {
     let call = Call::new(request.method(), request.uri(), request.headers());
-    let (latency, region, fault) = {
+    let (held, latency, region, fault) = {
         let mut state = state.lock().unwrap();
         state.calls.push(call.clone());
-        (state.latency, state.region.clone(), state.next_fault(&call))
+        let held = state.held.as_mut().and_then(|held| held.take(&call));
+        (held, state.latency, state.region.clone(), state.next_fault(&call))
     };
+    if let Some(released) = held {
+        let _ = released.await;
+    }
     tokio::time::sleep(latency).await;
     let region = region.as_deref().unwrap_or(REGION);
     let is_redirected = call.signed_region().is_some_and(|signed| signed != region);

@@ -8,8 +8,13 @@ use std::thread;
 
 use crate::binary::Place;
 use crate::databases::{Engine, OwnDatabase};
+use crate::promises::promises;
 
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sample");
+
+promises! { on servers:
+    a_database_is_made_and_filled_through_a_socket
+}
 
 /// Listens on the socket file, and passes everything on to the server.
 fn forward(socket: &Path, engine: Engine) {
@@ -34,7 +39,7 @@ fn answer(mut server: TcpStream, mut program: UnixStream) {
 }
 
 /// Imports into a database that is not there yet, several times, as a hasty farewell is chancy.
-fn a_database_is_made_and_filled(engine: Engine) {
+fn a_database_is_made_and_filled_through_a_socket(engine: Engine) {
     let folder = tempfile::tempdir().unwrap();
     // PostgreSQL's clients look for a file of this name.
     let socket = folder.path().join(".s.PGSQL.5432");
@@ -51,19 +56,4 @@ fn a_database_is_made_and_filled(engine: Engine) {
         Place::with_database(&url).run(&["import", SAMPLE]).expect(0);
         assert_eq!(database.number("SELECT COUNT(*) FROM logs"), 1234);
     }
-}
-
-#[test]
-fn postgres() {
-    a_database_is_made_and_filled(Engine::Postgres);
-}
-
-#[test]
-fn mysql() {
-    a_database_is_made_and_filled(Engine::Mysql);
-}
-
-#[test]
-fn mariadb() {
-    a_database_is_made_and_filled(Engine::Mariadb);
 }

@@ -139,7 +139,7 @@ impl Account {
 impl Drop for Account {
     fn drop(&mut self) {
         let kind = if self.engine == Engine::Postgres { "ROLE" } else { "USER" };
-        self.engine.administer(&format!("DROP {kind} {}", self.name));
+        self.engine.clean_up(&format!("DROP {kind} {}", self.name));
     }
 }
 

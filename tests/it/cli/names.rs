@@ -1,8 +1,9 @@
 //! Names that are hard to say: in messages, in the ledger, on every database.
 
 use crate::binary::Place;
-use crate::databases::{Engine, OwnDatabase, promises};
+use crate::databases::{Engine, OwnDatabase};
 use crate::logs::log_gz;
+use crate::promises::promises;
 use crate::s3_server::{ACCESS_KEY, S3Server, SECRET_KEY};
 
 /// Most file systems take 255 bytes, S3 takes 1,024 for the whole key.
@@ -22,7 +23,7 @@ const ODD_NAMES: [&str; 10] = [
     "\u{1b}[31mred.json.gz",
 ];
 
-promises! {
+promises! { on all:
     odd_names_are_loaded_and_found_again
     keys_of_1024_bytes_are_loaded_and_found_again
 }

@@ -5,13 +5,14 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::binary::{Place, Run, Running};
-use crate::databases::{Engine, OwnDatabase, promises};
+use crate::databases::{Engine, OwnDatabase};
 use crate::logs::log_gz;
+use crate::promises::promises;
 use crate::s3_server::{ACCESS_KEY, Fault, Op, S3Server, SECRET_KEY};
 
 const OBJECTS: usize = 41;
 
-promises! {
+promises! { on all:
     a_stopped_run_loads_what_is_in_flight_and_the_same_command_goes_on
 }
 

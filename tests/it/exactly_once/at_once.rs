@@ -1,16 +1,17 @@
-//! Several imports of one folder into one database at the same time.
+//! Several imports of one bucket into one database at the same time.
+//!
+//! They meet for certain: the server holds back every object until each import has found all of
+//! them new. Then each gets one object of its own, and only when each has loaded that one, all get
+//! the rest, most of which another import loads first.
 
-use super::{Tree, import};
-use crate::binary::Run;
-use crate::databases::{Engine, OwnDatabase, promises};
+use super::{Files, OBJECTS, Tree, import, log_name};
+use crate::binary::{Place, Run, Running};
+use crate::databases::{Engine, OwnDatabase};
+use crate::promises::promises;
+use crate::s3_server::{ACCESS_KEY, Op, S3Server, SECRET_KEY};
+use crate::wait;
 
-/// Enough that one import is still at it when the others begin.
-const OBJECTS: u64 = 141;
-
-/// How often they are started before they must have met.
-const ROUNDS_MAX: u32 = 4;
-
-promises! {
+promises! { on all:
     two_imports_at_once_load_each_object_once
 }
 
@@ -24,36 +25,87 @@ fn three_imports_at_once_load_each_object_once() {
 }
 
 fn imports_at_once(engine: Engine, imports: usize) {
-    let tree = Tree::of(engine, OBJECTS);
-    for _ in 0..ROUNDS_MAX {
-        // Into a database that none of them finds: they create it, and its tables, at once.
-        let database = OwnDatabase::new(engine);
-        let running: Vec<_> = (0..imports)
-            .map(|n| {
-                // Each begins elsewhere, so that not one of them is always a step ahead.
-                let mut folders = ["logs/0", "logs/1", "logs/2"];
-                folders.rotate_left(n);
-                let mut args = import(&database.url);
-                assert_eq!(args.pop(), Some("logs"));
-                tree.place.start(&[&args[..], &["--fetchers=1"], &folders].concat())
-            })
-            .collect();
-        let runs: Vec<Run> = running.into_iter().map(|running| running.end().expect(3)).collect();
-        tree.assert_imported(&database);
-        let sum = |count: fn(&serde_json::Value) -> u64| -> u64 {
-            runs.iter().map(|run| count(&run.json())).sum()
-        };
-        let loaded = sum(|summary| summary["loaded"]["objects"].as_u64().unwrap());
-        let already = sum(|summary| summary["already_loaded"]["objects"].as_u64().unwrap());
-        let rows = sum(|summary| summary["rows"].as_u64().unwrap());
-        assert_eq!((loaded, rows), (tree.logs, tree.rows), "an object was counted twice");
-        assert_eq!(loaded + already, tree.logs * imports as u64, "an object was not counted");
-        let loaders = runs.iter().filter(|run| run.json()["loaded"]["objects"] != 0).count();
-        // On SQLite the first one holds the lock most of the time, and the others may find all
-        // done when their turn comes; `s3` has them meet.
-        if loaders > 1 || engine == Engine::Sqlite {
-            return;
-        }
+    let (server, mut tree) = tree_in_bucket(engine);
+    // Into a database that none of them finds: they create it, and its tables, at once.
+    let database = OwnDatabase::new(engine);
+    let endpoint_url = server.endpoint_url();
+    let args: Vec<Vec<&str>> = (0..imports)
+        .map(|n| {
+            // Each begins elsewhere, so that they take their locks in different orders.
+            let mut folders = ["s3://trail/logs/0/", "s3://trail/logs/1/", "s3://trail/logs/2/"];
+            folders.rotate_left(n);
+            let mut args = import(&database.url);
+            assert_eq!(args.pop(), Some("logs"));
+            [&args[..], &["--endpoint-url", &endpoint_url], &folders].concat()
+        })
+        .collect();
+    let own: Vec<String> = (0..).take(imports).map(log_name).collect();
+    let objects = tree.expected.ledger.len();
+    let runs = meet(&server, &mut tree.place, &args, &own, objects);
+    let runs: Vec<Run> = runs.into_iter().map(|run| run.expect(3)).collect();
+    tree.assert_imported(&database);
+    assert_met(&runs, tree.logs);
+    let rows: u64 = runs.iter().map(|run| run.json()["rows"].as_u64().unwrap()).sum();
+    assert_eq!(rows, tree.rows, "a row was counted twice");
+}
+
+/// Makes a tree in a bucket, and imports it once.
+fn tree_in_bucket(engine: Engine) -> (S3Server, Tree) {
+    let (server, files) = (S3Server::start(), Files::new(OBJECTS));
+    for (name, bytes) in &files.by_name {
+        server.put("trail", name, bytes.clone());
     }
-    panic!("never did two of them load at the same time");
+    let mut place = Place::new();
+    place.set("AWS_ACCESS_KEY_ID", ACCESS_KEY);
+    place.set("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
+    let source = ["--endpoint-url", &server.endpoint_url(), "s3://trail/logs/"];
+    let tree = Tree::imported(engine, place, &files, &source);
+    (server, tree)
+}
+
+/// Runs an import with each of `args`, all at the same time and each of the same `objects`.
+///
+/// Import n is the first one to load the object of the key `own[n]`.
+pub(super) fn meet(
+    server: &S3Server,
+    place: &mut Place,
+    args: &[Vec<&str>],
+    own: &[String],
+    objects: usize,
+) -> Vec<Run> {
+    let name = |n: usize| format!("import-{n}");
+    let hold = server.hold(|call| call.op == Op::GetObject);
+    let fetchers = format!("--fetchers={objects}");
+    let start = |(n, args): (usize, &Vec<&str>)| {
+        place.set("AWS_SDK_UA_APP_ID", &name(n));
+        place.start(&[args, &[&*fetchers][..]].concat())
+    };
+    let mut running: Vec<Running> = args.iter().enumerate().map(start).collect();
+    // An import asks for an object after its ledger said that nobody has loaded it.
+    wait::until("each import asks for every object", || hold.calls().len() == args.len() * objects);
+    for (n, key) in own.iter().enumerate() {
+        assert_eq!(hold.release(|call| call.is_of(&name(n)) && call.key == *key), 1);
+    }
+    for running in &mut running {
+        assert!(running.reaches("debug: loaded "), "an import loaded nothing of its own");
+    }
+    drop(hold);
+    running.into_iter().map(Running::end).collect()
+}
+
+/// Checks that each import loaded something, lost something to each of the others, and that
+/// every log was loaded once.
+pub(super) fn assert_met(runs: &[Run], logs: u64) {
+    let counts = |fate: &str| -> Vec<u64> {
+        runs.iter().map(|run| run.json()[fate]["objects"].as_u64().unwrap()).collect()
+    };
+    let (loaded, already_loaded) = (counts("loaded"), counts("already_loaded"));
+    assert_eq!(loaded.iter().sum::<u64>(), logs, "an object was counted twice: {loaded:?}");
+    let others = runs.len() as u64 - 1;
+    let not_loaded: u64 = already_loaded.iter().sum();
+    assert_eq!(not_loaded, others * logs, "an object was not counted: {already_loaded:?}");
+    assert!(loaded.iter().all(|count| *count >= 1), "one of them did not load: {loaded:?}");
+    // Each had found everything new, so it learned this from a conflict.
+    let is_met = already_loaded.iter().all(|count| *count >= others);
+    assert!(is_met, "one of them met no other import: {already_loaded:?}");
 }

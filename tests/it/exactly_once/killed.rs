@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{Tree, import};
-use crate::databases::{Engine, OwnDatabase, promises};
+use crate::databases::{Engine, OwnDatabase};
+use crate::promises::promises;
 
 /// How often a load is killed.
 const KILLS: u32 = 15;
@@ -11,7 +12,7 @@ const KILLS: u32 = 15;
 /// Enough that a load into SQLite takes a while, too.
 const OBJECTS: u64 = 141;
 
-promises! {
+promises! { on all:
     a_load_killed_at_many_points_ends_like_an_undisturbed_one
 }
 

@@ -1,8 +1,7 @@
 //! From S3, through the program, into SQLite.
 
-use std::time::Duration;
-
-use crate::binary::{Place, Run, Running};
+use super::at_once::{assert_met, meet};
+use crate::binary::{Place, Run};
 use crate::databases::{Engine, OwnDatabase};
 use crate::logs::log_gz;
 use crate::s3_server::{ACCESS_KEY, Fault, Op, S3Server, SECRET_KEY};
@@ -31,13 +30,9 @@ impl Bucket {
     }
 
     fn import(&self) -> Run {
-        self.start(&["s3://trail/logs/"]).end()
-    }
-
-    fn start(&self, args: &[&str]) -> Running {
         let endpoint_url = self.server.endpoint_url();
         let import = ["--output=json", "import", "--endpoint-url", &endpoint_url];
-        self.place.start(&[&import[..], args].concat())
+        self.place.run(&[&import[..], &["s3://trail/logs/"]].concat())
     }
 
     fn assert_imported(&self) {
@@ -123,33 +118,28 @@ fn credentials_that_expire_end_the_run_and_the_same_command_goes_on() {
 
 #[test]
 fn three_imports_at_once_of_a_slow_bucket_load_each_object_once() {
-    // Once in a while one of them keeps SQLite's lock from the others until all is in.
-    let met = (0..5).any(|_| three_imports_meet(&Bucket::with(141)));
-    assert!(met, "each time one of them loaded everything");
-}
-
-/// Returns whether more than one of them loaded something.
-fn three_imports_meet(bucket: &Bucket) -> bool {
-    // Slow enough that none of them holds SQLite's lock for long, and all of them load.
-    bucket.server.set_latency(Duration::from_millis(10));
-    let args = ["--no-index", "--fetchers=1", "--batch-rows=1"];
-    // The second begins where the first one ends, so that not one is always a step ahead.
-    let sources = [
-        &["s3://trail/logs/00", "s3://trail/logs/01"][..],
-        &["s3://trail/logs/01", "s3://trail/logs/00"],
-        &["s3://trail/logs/"],
-    ];
-    let running: Vec<Running> =
-        sources.iter().map(|sources| bucket.start(&[&args[..], sources].concat())).collect();
-    let runs: Vec<Run> = running.into_iter().map(|running| running.end().expect(0)).collect();
-    let counts = |fate: &str| -> Vec<u64> {
-        runs.iter().map(|run| run.json()[fate]["objects"].as_u64().unwrap()).collect()
+    let mut bucket = Bucket::with(41);
+    let endpoint_url = bucket.server.endpoint_url();
+    let args = |sources: &[&'static str]| {
+        let import = ["-v", "--output=json", "import", "--no-index", "--batch-rows=1"];
+        [&import[..], &["--endpoint-url", &endpoint_url], sources].concat()
     };
-    let (loaded, already_loaded) = (counts("loaded"), counts("already_loaded"));
-    assert_eq!(loaded.iter().sum::<u64>(), 141, "{loaded:?}");
-    assert_eq!(already_loaded.iter().sum::<u64>(), 2 * 141, "{already_loaded:?}");
+    // The second begins where the first one ends; the third has all of it as one source.
+    let mut tens = [
+        "s3://trail/logs/000",
+        "s3://trail/logs/001",
+        "s3://trail/logs/002",
+        "s3://trail/logs/003",
+        "s3://trail/logs/004",
+    ];
+    let upwards = args(&tens);
+    tens.reverse();
+    let args = [upwards, args(&tens), args(&["s3://trail/logs/"])];
+    let own = [key(0), key(40), key(20)];
+    let runs = meet(&bucket.server, &mut bucket.place, &args, &own, 41);
+    let runs: Vec<Run> = runs.into_iter().map(|run| run.expect(0)).collect();
+    assert_met(&runs, bucket.objects);
     bucket.assert_imported();
-    loaded.iter().filter(|count| **count > 0).count() > 1
 }
 
 #[test]

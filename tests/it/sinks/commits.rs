@@ -15,6 +15,7 @@ use super::objects::{
 };
 use super::scratch::{Scratch, row};
 use crate::databases::Engine;
+use crate::promises::promises;
 
 /// Short waits, many attempts.
 const RETRY: RetryPolicy = RetryPolicy {
@@ -24,7 +25,7 @@ const RETRY: RetryPolicy = RetryPolicy {
     wait_max: Duration::from_secs(10),
 };
 
-promises! { on all:
+promises! { async on all:
     rows_rejects_and_ledger_line_commit_together
     a_refused_batch_leaves_nothing
     a_batch_with_a_taken_key_conflicts_and_leaves_nothing
@@ -34,7 +35,7 @@ promises! { on all:
     two_imports_of_the_same_objects_load_each_once
     a_write_dropped_at_any_moment_is_in_or_out_whole
 }
-promises! { on servers:
+promises! { async on servers:
     connections_that_the_server_ended_are_replaced
 }
 

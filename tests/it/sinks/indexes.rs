@@ -7,8 +7,9 @@ use cloudtrail2sql::database::{BuiltIndexes, Store};
 use super::objects::{RUN, batch, numbered};
 use super::scratch::{Scratch, row};
 use crate::databases::Engine;
+use crate::promises::promises;
 
-promises! { on all:
+promises! { async on all:
     what_is_missing_is_built_and_then_nothing
     an_index_of_the_users_own_on_the_same_column_counts
     two_builds_at_once_both_succeed

@@ -8,13 +8,14 @@ use cloudtrail2sql::trail::fields::COLUMNS;
 use super::objects::{RUN, batch, cells, log_of};
 use super::scratch::{Scratch, row};
 use crate::databases::Engine;
+use crate::promises::promises;
 
-promises! { on servers:
+promises! { async on servers:
     a_narrow_table_is_refused_and_left_alone
     the_statements_of_the_hint_widen_it
     an_upgrade_keeps_the_rows_and_then_everything_fits
 }
-promises! { on [mysql mariadb]:
+promises! { async on [mysql mariadb]:
     a_narrow_table_of_all_characters_is_refused_too
     a_table_without_transactions_is_refused_or_upgraded
 }

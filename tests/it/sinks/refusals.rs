@@ -10,8 +10,9 @@ use cloudtrail2sql::import::error::chain;
 use super::objects::{RUN, batch, numbered};
 use super::scratch::{Scratch, open};
 use crate::databases::Engine;
+use crate::promises::promises;
 
-promises! { on servers:
+promises! { async on servers:
     a_wrong_password_is_fatal_and_not_shown
     a_server_that_is_not_there_is_said_so
     an_account_that_may_not_create_the_database_gets_the_sql

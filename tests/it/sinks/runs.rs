@@ -7,8 +7,9 @@ use cloudtrail2sql::trail::record::Kind;
 use super::objects::{RUN, batch, failed, numbered, numbered_log, object, reject};
 use super::scratch::Scratch;
 use crate::databases::Engine;
+use crate::promises::promises;
 
-promises! { on all:
+promises! { async on all:
     a_run_is_written_down_from_its_beginning_to_its_end
     runs_that_begin_at_once_have_numbers_of_their_own
     what_failed_and_was_rejected_is_told

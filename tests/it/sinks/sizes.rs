@@ -1,7 +1,5 @@
 //! Sizes that do not divide, and statements that must stay below a number of bytes.
 
-use std::time::Duration;
-
 use cloudtrail2sql::database::ErrorClass;
 use cloudtrail2sql::database::LoadMethod;
 use cloudtrail2sql::trail::record::Log;
@@ -9,14 +7,16 @@ use cloudtrail2sql::trail::record::Log;
 use super::objects::{RUN, batch, cells, log_of, numbered, object, reject};
 use super::scratch::Scratch;
 use crate::databases::{Engine, query};
+use crate::promises::promises;
+use crate::wait;
 
-promises! { on all:
+promises! { async on all:
     no_row_is_lost_whatever_the_number
     no_object_is_lost_whatever_the_number
     no_reject_is_lost_whatever_the_number
     many_large_rows_go_in_several_statements
 }
-promises! { on [mysql mariadb]:
+promises! { async on [mysql mariadb]:
     a_row_that_no_packet_holds_is_refused_and_the_connection_kept
     a_row_just_below_the_packet_passes
 }
@@ -111,13 +111,8 @@ async fn a_row_that_no_packet_holds_is_refused_and_the_connection_kept(engine: E
     }
     assert_eq!(scratch.counts().await, [9, 3, 0]);
     // The server may take a moment to notice that a connection has gone.
-    for _ in 0..100 {
-        if scratch.connections().await.len() <= 1 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("connections are left behind");
+    let is_alone = async || scratch.connections().await.len() <= 1;
+    wait::until_async("no connection is left behind", is_alone).await;
 }
 
 async fn a_row_just_below_the_packet_passes(engine: Engine) {

@@ -6,8 +6,9 @@ use cloudtrail2sql::trail::fields::COLUMNS;
 use super::objects::{RUN, batch, cells, log_of};
 use super::scratch::Scratch;
 use crate::databases::{Engine, Table};
+use crate::promises::promises;
 
-promises! { on all:
+promises! { async on all:
     what_is_missing_is_created_and_then_nothing
     prepares_at_once_on_a_fresh_database_all_succeed
     an_empty_database_is_used
@@ -15,7 +16,7 @@ promises! { on all:
     columns_in_another_order_are_filled_by_name
 }
 
-promises! { on [mysql mariadb]:
+promises! { async on [mysql mariadb]:
     a_migration_that_was_cut_off_is_done_again
 }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::objects::{RUN, batch, parsed};
 use super::scratch::{Scratch, row};
 use crate::databases::{Engine, Table};
+use crate::promises::promises;
 
-promises! { on all:
+promises! { async on all:
     the_queries_have_the_same_answers_everywhere
 }
 

@@ -9,15 +9,16 @@ use std::sync::Arc;
 use super::objects::{RUN, batch, cells, log_of, parsed};
 use super::scratch::Scratch;
 use crate::databases::{Engine, Table};
+use crate::promises::promises;
 
-promises! { on all:
+promises! { async on all:
     values_survive_byte_for_byte
     large_json_survives_byte_for_byte
     nul_is_stored_or_replaced_and_counted
     every_column_holds_its_limit_and_can_be_indexed
     what_is_over_the_limit_is_rejected_with_its_text
 }
-promises! { on [mysql mariadb]:
+promises! { async on [mysql mariadb]:
     what_is_too_long_is_refused_and_never_cut
 }
 

@@ -27,6 +27,7 @@ use tokio::task::JoinSet;
 
 use super::plan::{ACCOUNTS, REGIONS, days, names, organization};
 use super::{Fixture, contract, list, list_chosen, only};
+use crate::databases::server_url;
 
 contract!(crate::sources::independent::Bucket);
 
@@ -120,10 +121,9 @@ async fn put(client: &Client, bucket: &str, key: &str, bytes: &[u8]) {
     client.put_object().bucket(bucket).key(key).body(body).send().await.unwrap();
 }
 
+#[track_caller]
 fn endpoint_url() -> String {
-    std::env::var("TEST_S3_URL").unwrap_or_else(|_| {
-        panic!("`TEST_S3_URL` is not set: run the tests with `tests/run`, which starts servers")
-    })
+    server_url("S3", "TEST_S3_URL")
 }
 
 fn client(region: &str) -> Client {
