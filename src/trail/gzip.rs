@@ -1,11 +1,10 @@
-//! Stored bytes to JSON bytes: every gzip member, capped.
+//! Stored bytes to JSON bytes: decodes every gzip member, up to a limit.
 //!
-//! Pure: no files, no network. Gzip is known by its magic bytes, never by a name; anything else
-//! passes through untouched. The decoded size never exceeds the caller's limit, whatever the
-//! input says of itself.
+//! Gzip is recognised by its magic bytes, never by a name; anything else passes through untouched.
+//! The decoded size never exceeds the caller's limit, whatever the input claims.
 //!
-//! A log file is one gzip member nearly always: libdeflate decodes it in one go. What is anything
-//! else, or does not add up, flate2 reads member by member, and says what is wrong.
+//! A log file is nearly always one gzip member: libdeflate decodes it in one call. Anything else,
+//! and anything inconsistent, is read member by member with flate2, which reports what is wrong.
 
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -26,17 +25,17 @@ const PLAIN_HEADER_BYTES: usize = 10;
 /// Checksum and size.
 const TRAILER_BYTES: usize = 8;
 
-/// Deflate cannot do better than 1,032 to 1 (zlib's technical notes), so a larger size in the
-/// trailer is a lie and reserves nothing.
+/// Deflate cannot exceed a ratio of 1,032 to 1 (zlib's technical notes), so a larger size in the
+/// trailer is wrong and reserves nothing.
 const DEFLATE_RATIO_MAX: usize = 1032;
 
-/// Why stored bytes cannot be decoded. The object is out; nothing of it is used.
+/// Why stored bytes cannot be decoded. Nothing of the object is used.
 #[derive(Debug, Error)]
 pub enum DecodeError {
     /// The stored bytes end inside a gzip member.
     #[error("the gzip data is cut off after {decoded_bytes} decoded bytes")]
     Truncated {
-        /// What could be decoded before the end.
+        /// How many bytes could be decoded before the end.
         decoded_bytes: usize,
     },
     /// Bad header, bad code or wrong checksum.
@@ -44,11 +43,11 @@ pub enum DecodeError {
     Damaged {
         /// Where the damaged member starts in the stored bytes.
         member_offset: usize,
-        /// What the decoder says.
+        /// The decoder's message.
         #[source]
         source: io::Error,
     },
-    /// Something other than a gzip member follows the last one.
+    /// Something other than a gzip member follows the last member.
     #[error("{garbage_bytes} bytes that are not gzip follow the gzip data at byte {offset}")]
     TrailingGarbage {
         /// Where it starts in the stored bytes.
@@ -56,22 +55,22 @@ pub enum DecodeError {
         /// How much of it there is.
         garbage_bytes: usize,
     },
-    /// More than the caller allows.
+    /// It decodes to more than the caller allows.
     #[error("decodes to more than {limit_bytes} bytes")]
     TooLarge {
-        /// The cap.
+        /// The limit.
         limit_bytes: u64,
     },
 }
 
-/// Returns whether the stored bytes start like gzip.
+/// Returns whether the stored bytes begin with gzip's magic bytes.
 pub fn is_gzip(stored: &[u8]) -> bool {
     stored.starts_with(&GZIP_MAGIC)
 }
 
 /// Guesses the decoded size from the last gzip trailer; exact for one member below 4 GiB.
 ///
-/// Only a hint for how much to reserve: never above what deflate could reach.
+/// Only a hint for how much to reserve: never more than deflate could produce.
 pub fn decoded_bytes_hint(stored: &[u8]) -> usize {
     match stored.last_chunk::<4>() {
         Some(&trailer) if is_gzip(stored) => (u32::from_le_bytes(trailer) as usize)
@@ -80,15 +79,15 @@ pub fn decoded_bytes_hint(stored: &[u8]) -> usize {
     }
 }
 
-/// Returns what the stored bytes hold: all gzip members decoded, one after another, or the bytes
-/// as they are when they are not gzip.
+/// Returns the content of the stored bytes: all gzip members decoded, one after another, or the
+/// bytes as they are if they are not gzip.
 ///
 /// Zero bytes after the last member are padding, as for gzip(1).
 ///
 /// ```
 /// use cloudtrail2sql::trail::gzip::{DecodeError, decode};
 ///
-/// // Plain bytes pass; the limit holds for them, too.
+/// // Plain bytes pass through; the limit applies to them, too.
 /// assert_eq!(*decode(b"{}", 2)?, *b"{}");
 /// assert!(matches!(decode(b"{ }", 2), Err(DecodeError::TooLarge { limit_bytes: 2 })));
 /// # Ok::<(), DecodeError>(())
@@ -113,7 +112,7 @@ pub fn decode(stored: &[u8], limit_bytes: u64) -> Result<Cow<'_, [u8]>, DecodeEr
         let member_offset = stored.len() - rest.len();
         #[expect(clippy::disallowed_types, reason = "the loop around reads every member")]
         let mut member = GzDecoder::new(rest);
-        // One byte more than allowed tells "just fits" from "too large".
+        // One byte more than allowed distinguishes "just fits" from "too large".
         let room_bytes = (limit_bytes + 1).saturating_sub(decoded.len() as u64);
         let outcome = member.by_ref().take(room_bytes).read_to_end(&mut decoded);
         if decoded.len() as u64 > limit_bytes {
@@ -134,21 +133,22 @@ pub fn decode(stored: &[u8], limit_bytes: u64) -> Result<Cow<'_, [u8]>, DecodeEr
     Ok(Cow::Owned(decoded))
 }
 
-/// Decodes what is one member from the first byte to the last; `None` if that is in doubt.
+/// Decodes bytes that are a single member from the first byte to the last; `None` if that is in
+/// doubt.
 ///
-/// The decoder does not say where the member ends. That it ends at the last byte follows from the
-/// checksum and the size there, which by chance fit in one of 2^64.
+/// The decoder does not report where the member ends. That it ends at the last byte follows from
+/// the checksum and the size there, which match by chance in one case of 2^64.
 fn decode_single_member(stored: &[u8], limit_bytes: u64) -> Option<Vec<u8>> {
     let member = stored.strip_prefix(&PLAIN_HEADER)?;
     let body = member.get(PLAIN_HEADER_BYTES - PLAIN_HEADER.len()..)?;
     let (body, trailer) = body.split_last_chunk::<TRAILER_BYTES>()?;
     let checksum = trailer.first_chunk().map(|bytes| u32::from_le_bytes(*bytes))?;
-    // Wherever another member began, its first three bytes would stand here.
+    // Another member would begin with these three bytes.
     if memchr::memmem::find(body, &PLAIN_HEADER[..3]).is_some() {
         return None;
     }
     let decoded_bytes = decoded_bytes_hint(stored);
-    // Zero bytes at the end fit every member that holds nothing.
+    // Zero bytes at the end would match the trailer of any empty member.
     if decoded_bytes == 0 || decoded_bytes as u64 > limit_bytes {
         return None;
     }
@@ -185,9 +185,9 @@ mod tests {
         assert_eq!(*decode(&stored, LIMIT).unwrap(), *b"one two");
     }
 
-    /// What libdeflate is not to read, whole or in part, comes out as flate2 reads it.
+    /// Whatever libdeflate must not decode, whole or in part, is decoded by flate2.
     #[test]
-    fn only_one_plain_member_is_decoded_in_one_go() {
+    fn only_a_single_plain_member_is_decoded_in_one_call() {
         let one = gz(b"one");
         assert_eq!(decode_single_member(&one, LIMIT).as_deref(), Some(&b"one"[..]));
         assert_eq!(decode_single_member(&one, 2), None);
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_at_any_byte_is_noticed() {
+    fn a_cut_at_any_byte_is_detected() {
         let stored = gz(b"a log file that is cut somewhere, and again somewhere");
         for end in 2..stored.len() {
             let error = decode(&stored[..end], LIMIT).unwrap_err();
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flipped_checksum_is_noticed() {
+    fn a_flipped_checksum_is_detected() {
         let mut stored = gz(b"a log file");
         let checksum = stored.len() - 8;
         stored[checksum] ^= 1;
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn garbage_after_the_last_member_is_noticed() {
+    fn garbage_after_the_last_member_is_detected() {
         let stored = [gz(b"one"), b"xyz".to_vec()].concat();
         let error = decode(&stored, LIMIT).unwrap_err();
         let DecodeError::TrailingGarbage { offset, garbage_bytes } = error else {

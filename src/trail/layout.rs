@@ -1,11 +1,11 @@
-//! CloudTrail's key layout, and what a run chooses by it.
+//! CloudTrail's key layout, and the selection of objects by it.
 //!
-//! Pure. `[prefix/]AWSLogs/[o-ORG/]ACCOUNT/FAMILY/REGION/YYYY/MM/DD/file` (AWS CloudTrail user
-//! guide, "Finding your CloudTrail log files"). The layout serves to leave out what need not be
-//! listed, to choose, and to report; what an object is, its content decides.
+//! `[prefix/]AWSLogs/[o-ORG/]ACCOUNT/FAMILY/REGION/YYYY/MM/DD/file` (AWS CloudTrail user guide,
+//! "Finding your CloudTrail log files"). The layout serves to skip folders that need not be listed,
+//! to select objects, and to report. It does not decide what an object is: the content does.
 //!
-//! A day here is a **day folder**. CloudTrail delivers late: a file may hold events of the days
-//! before its folder's.
+//! A day here is a **day folder**. CloudTrail delivers late: a file may hold events of earlier days
+//! than its folder's.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use jiff::civil::Date;
 const LOG_FAMILIES: [&str; 4] =
     ["CloudTrail", "CloudTrail-Insight", "CloudTrail-NetworkActivity", "CloudTrail-Aggregated"];
 
-/// The parts of an object's place.
+/// What the layout says of an object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Layout {
     /// The account, 12 digits.
@@ -29,7 +29,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Reads a key, a path or a URI; `None` if it is laid out otherwise.
+    /// Reads a key, a path or a URI; `None` if it has another layout.
     pub fn of(uri: &str) -> Option<Self> {
         let (folder, _file) = uri.rsplit_once('/')?;
         let Place { level: Level::Day, names } = Place::of(folder) else { return None };
@@ -43,7 +43,7 @@ impl Layout {
     }
 }
 
-/// How deep in the layout a folder or prefix is: what its children are.
+/// How deep in the layout a folder or prefix is, and so what its children are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
     /// No `AWSLogs` yet.
@@ -64,7 +64,7 @@ pub enum Level {
     Month,
     /// `DD/`: files.
     Day,
-    /// Laid out otherwise.
+    /// Another layout.
     Other,
 }
 
@@ -79,7 +79,7 @@ pub enum Choice {
     NotChosen,
 }
 
-/// A folder or prefix, read by the layout.
+/// A folder or prefix, interpreted by the layout.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'p> {
     /// How deep it is.
@@ -97,10 +97,10 @@ struct Names<'p> {
 }
 
 impl<'p> Place<'p> {
-    /// Reads a path of names joined by `/`; a slash at either end does not matter.
+    /// Interprets names joined by `/`; a slash at either end does not matter.
     pub fn of(path: &'p str) -> Self {
         let mut parts = path.split('/').filter(|part| !part.is_empty()).rev();
-        // The last `AWSLogs` is the one that counts.
+        // The last `AWSLogs` counts.
         let below: Vec<&str> = parts.by_ref().take_while(|part| *part != "AWSLogs").collect();
         let has_logs = path.split('/').any(|part| part == "AWSLogs");
         let mut place = Self {
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn every_level_is_told_by_the_names_above_it() {
+    fn the_names_above_a_folder_determine_its_level() {
         for (path, level) in [
             ("", Level::Above),
             ("exports/", Level::Above),
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_without_logs_and_folders_not_chosen_are_left_out() {
+    fn folders_without_logs_and_folders_not_selected_are_left_out() {
         let selection = Selection {
             from: Some(date(2026, 1, 15)),
             to: Some(date(2026, 2, 3)),
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_laid_out_otherwise_is_chosen_only_with_all() {
+    fn an_object_in_another_layout_is_selected_only_with_all() {
         let some = Selection { from: Some(date(2026, 1, 1)), ..Selection::default() };
         assert!(Selection::default().has("s3://b/x.json.gz"));
         assert!(!some.has("s3://b/x.json.gz"));

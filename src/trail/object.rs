@@ -1,7 +1,6 @@
-//! What a source holds: objects, and where each one is.
+//! An object: one log file, an S3 object or a local file.
 //!
-//! An *object* is one log file: an S3 object or a local file. It is known to the ledger by
-//! [`ObjectId`], and told apart from an older state of itself by its version.
+//! The ledger identifies it by its [`ObjectId`]; its version shows whether it may have changed.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -24,15 +23,15 @@ pub enum Location {
 }
 
 impl Location {
-    /// Returns the name people read: `s3://bucket/key`, or the path.
+    /// Returns the name that people read: `s3://bucket/key`, or the path.
     ///
-    /// A path that is not UTF-8 shows U+FFFD in place of the odd bytes; [`Location::id`] still
-    /// tells two such paths apart.
+    /// In a path that is not UTF-8, U+FFFD stands for each invalid byte; [`Location::id`] still
+    /// distinguishes two such paths.
     pub fn uri(&self) -> String {
         self.to_string()
     }
 
-    /// Returns the ledger's key for this place.
+    /// Returns the object's key in the ledger.
     pub fn id(&self) -> ObjectId {
         let name = match self {
             Self::S3 { bucket, key } => Cow::Owned(format!("s3://{bucket}/{key}").into_bytes()),
@@ -40,9 +39,9 @@ impl Location {
         };
         let folder_bytes = name.iter().rposition(|byte| *byte == b'/').unwrap_or_default();
         let mut id = [0; 32];
-        let (of_folder, of_name) = id.split_at_mut(FOLDER_HASH_BYTES);
-        of_folder.copy_from_slice(&Sha256::digest(&name[..folder_bytes])[..of_folder.len()]);
-        of_name.copy_from_slice(&Sha256::digest(&name)[..of_name.len()]);
+        let (folder_hash, name_hash) = id.split_at_mut(FOLDER_HASH_BYTES);
+        folder_hash.copy_from_slice(&Sha256::digest(&name[..folder_bytes])[..folder_hash.len()]);
+        name_hash.copy_from_slice(&Sha256::digest(&name)[..name_hash.len()]);
         ObjectId(id)
     }
 
@@ -62,14 +61,14 @@ impl fmt::Display for Location {
     }
 }
 
-/// How much of an [`ObjectId`] is its folder's.
+/// How many bytes of an [`ObjectId`] come from the folder.
 const FOLDER_HASH_BYTES: usize = 8;
 
 /// The SHA-256 of an object's folder (its first 8 bytes), then of its URI (its first 24 bytes).
 ///
-/// S3 keys are case-sensitive and up to 1,024 bytes: too long and too case-blind for a MySQL
-/// index, so the ledger is keyed by their hash. Objects of one folder stand together in it: what
-/// is listed and loaded together touches a few pages of the ledger, not one for each object.
+/// S3 keys are case-sensitive and have up to 1,024 bytes, too many for a MySQL index, so the
+/// ledger is keyed by their hash. Objects of one folder are neighbours in it: what is listed and
+/// loaded together touches a few pages of the ledger, not one page per object.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectId(pub [u8; 32]);
 
@@ -82,7 +81,7 @@ impl fmt::Debug for ObjectId {
 }
 
 impl ObjectId {
-    /// Returns whether the object belongs to one of several machines that share a prefix.
+    /// Returns whether the object belongs to `shard`.
     pub fn is_in(self, shard: Shard) -> bool {
         let of_name = self.0[FOLDER_HASH_BYTES..].iter().take(8);
         let number = of_name.fold(0, |number, byte| number << 8 | u64::from(*byte));
@@ -90,9 +89,9 @@ impl ObjectId {
     }
 }
 
-/// One of several machines that share the work without talking to each other: `K/N`.
+/// The part of the work of one of several machines that share a prefix: `K/N`.
 ///
-/// Which objects are its own, their URIs decide.
+/// Objects are assigned to shards by a hash of their URI, so the machines need not communicate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
     /// `K`, from 1 to `N`.
@@ -102,28 +101,29 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// The only machine.
+    /// The shard of a single machine: everything.
     pub const WHOLE: Self = Self { index: 1, count: 1 };
 }
 
-/// One object as a listing shows it.
+/// An object as a listing shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectRef {
     /// Where it is.
     pub location: Location,
     /// Stored (compressed) size.
     pub size_bytes: u64,
-    /// What changes when the content may have: the ETag without quotes, or size and mtime.
+    /// The ETag without quotes, or size and modification time. It changes with the content.
     pub version: String,
     /// Whether the user named this very object, not a folder or prefix above it.
     pub is_named: bool,
 }
 
 impl ObjectRef {
-    /// Returns whether the name is one that CloudTrail, or who unpacked its files, gives to logs.
+    /// Returns whether the file name has an extension that CloudTrail logs usually have, unpacked or
+    /// not, or the user named this very object.
     ///
-    /// It decides the blame only: a file with such a name that cannot be read as a log has
-    /// failed, any other text or binary file is skipped. Content alone decides what is loaded.
+    /// It only decides whether an unreadable file is reported as failed or as skipped. The content
+    /// decides what is loaded.
     pub fn claims_to_be_log(&self) -> bool {
         let name = self.location.file_name().to_ascii_lowercase();
         self.is_named

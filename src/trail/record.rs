@@ -50,11 +50,11 @@ impl Log {
 pub struct Reject {
     /// Its place among the object's records, from 0.
     pub index: u64,
-    /// Its first byte in the decoded text.
+    /// The offset of its first byte in the decoded text.
     pub offset_bytes: u64,
-    /// Why.
+    /// Why it is rejected.
     pub reason: String,
-    /// The record's own text.
+    /// Its text.
     pub text: String,
 }
 
@@ -132,7 +132,7 @@ pub enum ParseError {
     /// Not JSON from here on.
     #[error("not valid JSON")]
     Syntax(#[source] serde_json::Error),
-    /// `Records` is there, but is no array.
+    /// `Records` is present, but not an array.
     #[error("`Records` is {found}, not an array")]
     RecordsNotArray {
         /// What it is.

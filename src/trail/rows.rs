@@ -17,7 +17,7 @@ const CELL_COUNT: u16 = {
     COLUMN_COUNT as u16
 };
 
-/// What one row needs beyond its text.
+/// The bytes of one row beyond its text.
 const ROW_OVERHEAD_BYTES: usize = 2 + 4 * COLUMN_COUNT;
 
 /// Packed rows of one object.
@@ -50,7 +50,7 @@ impl Rows {
         self.count += 1;
     }
 
-    /// Makes room for so many bytes of packed rows, so that they need not move as they grow.
+    /// Reserves room for `bytes` more bytes of packed rows, so that they need not move as they grow.
     pub fn reserve(&mut self, bytes: usize) {
         self.bytes.reserve(bytes);
     }
@@ -70,12 +70,12 @@ impl Rows {
         &self.bytes
     }
 
-    /// Gives back memory that was reserved for more rows.
+    /// Frees memory that was reserved for more rows.
     pub fn shrink(&mut self) {
         self.bytes.shrink_to_fit();
     }
 
-    /// Walks the rows in the order they were added.
+    /// Iterates over the rows in the order they were added.
     pub fn iter(&self) -> Iter<'_> {
         Iter { rest: &self.bytes }
     }
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_come_back_as_they_went_in() {
+    fn rows_are_read_as_they_were_added() {
         let mut one: Cells<'_> = [None; COLUMN_COUNT];
         (one[0], one[3], one[COLUMN_COUNT - 1]) = (Some("1.08"), Some(""), Some("é\0😀"));
         let all_null: Cells<'_> = [None; COLUMN_COUNT];

@@ -1,13 +1,13 @@
-//! What one object's documents come to: what both passes share.
+//! Collects the records of one object's documents; shared by both passes.
 
 use super::members::Members;
 use super::text::CellRules;
 use super::{Kind, Log};
 
-/// Where a JSON object stands; it decides what it may be.
+/// Where a JSON object was found, which decides what it may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// A document of its own: a wrapper, a record, or foreign.
+    /// At the top level: a wrapper, a record, or something else.
     Top,
     /// An element of `Records` or of a top-level array.
     Element,
@@ -15,31 +15,31 @@ pub(super) enum Place {
 
 /// What became of one JSON object.
 pub(super) enum Taken {
-    /// It became a row, or all that is in it went its own way.
+    /// It became a row, or was a wrapper whose elements were handled.
     Row,
+    /// It belongs to something else than CloudTrail.
     Foreign,
-    Oversized {
-        column: usize,
-    },
+    /// A value is too long for this column.
+    Oversized { column: usize },
 }
 
-/// Collects what the documents of one object hold.
+/// The records that have been collected so far, and what else was found.
 pub(super) struct Collector {
     pub(super) log: Log,
     pub(super) has_records_array: bool,
-    /// JSON objects where a record may stand, and how many of them bear a record's marks.
+    /// JSON objects where a record may be, and how many of them have a mark of a record.
     objects: u64,
     marked: u64,
-    /// JSON objects that belong to something else.
+    /// JSON objects that belong to something else than CloudTrail.
     foreign: u64,
-    /// What the first of them seems to be.
+    /// What the first of those seems to be.
     kind: Option<Kind>,
-    /// Records with a value that the table has no room for.
+    /// Records with a value that is too long for its column.
     oversized: u64,
 }
 
 impl Collector {
-    /// Makes room for the rows of so much text: they take a little less than it.
+    /// Reserves room for the rows of a text: they take a little less than the text.
     pub(super) fn new(text_bytes: usize) -> Self {
         let mut log = Log::default();
         log.rows.reserve(text_bytes);
@@ -54,7 +54,7 @@ impl Collector {
         }
     }
 
-    /// Takes the fields of one JSON object that is no `Records` wrapper.
+    /// Takes the members of one JSON object that is not a `Records` wrapper.
     pub(super) fn take(&mut self, members: &Members<'_>, place: Place, rules: &CellRules) -> Taken {
         self.objects += 1;
         let is_marked = members.is_marked();
@@ -71,7 +71,7 @@ impl Collector {
         Taken::Row
     }
 
-    /// Returns whether there are records that only the exact pass can reject by their text.
+    /// Returns whether there are records to reject, which only the exact pass can do.
     pub(super) fn must_reject(&self) -> bool {
         self.oversized > 0 || (self.foreign > 0 && self.marked > 0)
     }

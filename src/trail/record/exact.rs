@@ -1,4 +1,4 @@
-//! The exact pass: element by element, so that an odd one is rejected alone.
+//! The exact pass: element by element, so that an odd element is rejected alone.
 
 use serde::de::Deserialize;
 use serde_json::value::RawValue;
@@ -55,7 +55,7 @@ impl<'t> Reader<'t> {
         elements.into_iter().try_for_each(|element| self.value(element, Place::Element))
     }
 
-    /// Takes a record; of a wrapper, its records.
+    /// Takes one record, or the records of a wrapper.
     fn object(&mut self, object: &'t RawValue, place: Place) -> Result<Taken, ParseError> {
         let Entries(entries) =
             serde_json::from_str(object.get()).map_err(|error| self.fault(error))?;

@@ -1,11 +1,11 @@
-//! The fast pass: straight from the text into rows, in one go.
+//! The fast pass: from the text to rows in a single scan.
 
 use super::collect::{Collector, Place};
 use super::members::{Key, Members};
 use super::scan::Scanner;
 use super::text::CellRules;
 
-/// Reads all documents of the text; `None` if anything in it is odd, which is for the exact pass.
+/// Reads all documents of the text; `None` if anything in it needs the exact pass.
 pub(super) fn read(text: &str, rules: &CellRules) -> Option<Collector> {
     let mut reader = Reader { scanner: Scanner::new(text), collector: Collector::new(text.len()) };
     loop {
@@ -38,7 +38,7 @@ impl Reader<'_> {
                 return None;
             }
             self.object(Place::Element, rules)?;
-            more = self.scanner.goes_on(b']')?;
+            more = self.scanner.next(b']')?;
         }
         Some(())
     }
@@ -59,11 +59,11 @@ impl Reader<'_> {
                     self.elements(rules)?;
                     is_wrapper = true;
                 }
-                // It may spell a name that we know.
+                // With its escapes resolved it may be a name that matters.
                 Key::Other if name.contains('\\') => return None,
                 key => members.set(key, self.scanner.value()?),
             }
-            more = self.scanner.goes_on(b'}')?;
+            more = self.scanner.next(b'}')?;
         }
         if !is_wrapper {
             members.may_have_escapes = self.scanner.escapes() > escapes;

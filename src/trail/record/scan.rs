@@ -1,15 +1,16 @@
-//! Where JSON values begin and end, with every byte of them checked on the way.
+//! Finds where JSON values begin and end, and validates every byte of them.
 //!
-//! Gives up with `None` at whatever is not plain and valid JSON; what it accepts, `serde_json`
-//! accepts, too (a test compares them). So nobody asks it for errors: those are `serde_json`'s.
+//! Returns `None` at anything that is not plain, valid JSON. Everything it accepts, `serde_json`
+//! accepts, too (a test compares them). It reports no errors: the exact pass does.
 
-/// Containers within one value that are followed; more are left to a reader without such a limit.
+/// Nested containers that are followed; deeper values are left to the exact pass, which has no such
+/// limit.
 const DEPTH_MAX: u32 = 127;
 
-/// How many bytes of a string are looked at together.
+/// How many bytes of a string are examined together.
 const STRIDE: usize = 32;
 
-/// Walks a JSON text. Between two calls it stands behind what was read, before any blanks.
+/// Walks a JSON text. Between two calls it is positioned after what was read, before any blanks.
 #[derive(Debug)]
 pub(super) struct Scanner<'t> {
     text: &'t str,
@@ -22,7 +23,7 @@ impl<'t> Scanner<'t> {
         Self { text, at: 0, escapes: 0 }
     }
 
-    /// Returns the next byte that is no blank, without taking it.
+    /// Returns the next byte that is not a blank, without taking it.
     #[inline]
     pub(super) fn peek(&mut self) -> Option<u8> {
         loop {
@@ -38,13 +39,13 @@ impl<'t> Scanner<'t> {
         self.peek().is_none()
     }
 
-    /// Returns how many escapes were met so far.
+    /// Returns how many escapes were found so far.
     pub(super) fn escapes(&self) -> usize {
         self.escapes
     }
 
-    /// Enters the container that stands next; returns whether it holds anything. If it does not,
-    /// it has been left.
+    /// Enters the container that comes next; returns whether it has any content. If it has none, the
+    /// container has been left.
     #[inline]
     pub(super) fn enter(&mut self, close: u8) -> Option<bool> {
         self.at += 1;
@@ -53,10 +54,10 @@ impl<'t> Scanner<'t> {
         Some(!is_empty)
     }
 
-    /// Goes on behind one thing of a container; returns whether another follows. If none does,
+    /// Moves past the separator after one member; returns whether another follows. If none does,
     /// the container has been left.
     #[inline]
-    pub(super) fn goes_on(&mut self, close: u8) -> Option<bool> {
+    pub(super) fn next(&mut self, close: u8) -> Option<bool> {
         let byte = self.peek()?;
         self.at += 1;
         match byte {
@@ -66,7 +67,7 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// Takes a key and its colon; returns what stands between its quotes, escapes as they are.
+    /// Takes a key and its colon; returns the text between its quotes, escapes unresolved.
     #[inline]
     pub(super) fn key(&mut self) -> Option<&'t str> {
         if self.peek()? != b'"' {
@@ -100,7 +101,7 @@ impl<'t> Scanner<'t> {
         let mut open = 1_u128;
         let close = |open: u128| if open & 1 == 1 { b'}' } else { b']' };
         loop {
-            // Here a value begins.
+            // A value begins here.
             let first = self.peek()?;
             if matches!(first, b'{' | b'[') {
                 if open.ilog2() == DEPTH_MAX {
@@ -117,8 +118,8 @@ impl<'t> Scanner<'t> {
             } else {
                 self.scalar(first)?;
             }
-            // Here it has ended, and with it perhaps those around it.
-            while open > 1 && !self.goes_on(close(open))? {
+            // The value has ended, and with it perhaps the containers around it.
+            while open > 1 && !self.next(close(open))? {
                 open >>= 1;
             }
             if open == 1 {
@@ -166,7 +167,7 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// Takes what follows a backslash.
+    /// Takes the rest of an escape, after its backslash.
     fn escape(&mut self) -> Option<()> {
         self.escapes += 1;
         let byte = self.byte()?;
@@ -207,7 +208,7 @@ impl<'t> Scanner<'t> {
         self.text.as_bytes()[self.at..].starts_with(word.as_bytes()).then(|| self.at += word.len())
     }
 
-    /// Takes the next byte if it is one of these.
+    /// Takes the next byte if it is one of `these`.
     fn take_any(&mut self, these: &[u8]) -> bool {
         let is_one = self.byte().is_some_and(|byte| these.contains(&byte));
         self.at += usize::from(is_one);
@@ -220,7 +221,7 @@ impl<'t> Scanner<'t> {
     }
 }
 
-/// Returns whether a byte is a string's own text: no quote, no backslash, no control character.
+/// Returns whether a byte is plain text: not a quote, a backslash or a control character.
 fn is_plain(byte: u8) -> bool {
     byte >= b' ' && !matches!(byte, b'"' | b'\\')
 }
@@ -238,8 +239,8 @@ fn plain_bytes(stride: &[u8; STRIDE]) -> usize {
     STRIDE
 }
 
-/// Returns the word with the highest bit of each byte set that is not plain. Bytes above the
-/// first such may have it set, too, as subtracting borrows from them.
+/// Returns the word with the highest bit set in each byte that is not plain. Bytes above the first
+/// of those may have it set, too, because the subtraction borrows from them.
 #[inline]
 fn marks(word: u64) -> u64 {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
@@ -295,9 +296,9 @@ mod tests {
         assert_eq!(scanner.peek(), Some(b'{'));
         assert_eq!(scanner.enter(b'}'), Some(true));
         assert_eq!((scanner.key(), scanner.value()), (Some("a"), Some("[1, 2]")));
-        assert_eq!(scanner.goes_on(b'}'), Some(true));
+        assert_eq!(scanner.next(b'}'), Some(true));
         assert_eq!((scanner.key(), scanner.value()), (Some("b"), Some("3")));
-        assert_eq!(scanner.goes_on(b'}'), Some(false));
+        assert_eq!(scanner.next(b'}'), Some(false));
         assert!(scanner.is_at_end());
     }
 

@@ -1,4 +1,4 @@
-//! Text of JSON values: what a cell holds, and what cannot be held as it is.
+//! The text of JSON values: what a cell holds, and what has to be replaced.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use crate::trail::rows::Cells;
 /// What the `logs` table of one database can hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CellRules {
-    /// Whether text may hold U+0000. PostgreSQL's may not: U+FFFD stands for it, and is counted.
+    /// Whether text may hold U+0000. PostgreSQL's may not: U+FFFD replaces it and is counted.
     pub stores_nul: bool,
     /// The room in each column, in the table's order.
     pub limits: [CellLimit; COLUMN_COUNT],
@@ -17,11 +17,11 @@ pub struct CellRules {
 /// How much one column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CellLimit {
-    /// As much as an object can hold.
+    /// More than an object can have.
     Any,
-    /// So many characters.
+    /// This many characters.
     Chars(usize),
-    /// So many bytes.
+    /// This many bytes.
     Bytes(usize),
 }
 
@@ -29,12 +29,12 @@ impl CellRules {
     /// The rules of a table that holds everything as it is.
     pub const ANY: Self = Self { stores_nul: true, limits: [CellLimit::Any; COLUMN_COUNT] };
 
-    /// Names the first column that is too narrow for its cell.
+    /// Returns the first column that is too narrow for its cell as an error.
     pub(super) fn check(&self, cells: &Cells<'_>) -> Result<(), usize> {
         let fits = |(limit, cell): (&CellLimit, Option<&str>)| match (limit, cell) {
             (CellLimit::Any, _) | (_, None) => true,
             (CellLimit::Bytes(max), Some(text)) => text.len() <= *max,
-            // No text has more characters than bytes: counting them is seldom needed.
+            // No text has more characters than bytes, so they seldom need to be counted.
             (CellLimit::Chars(max), Some(text)) => {
                 text.len() <= *max || text.chars().count() <= *max
             }
@@ -43,8 +43,8 @@ impl CellRules {
         narrow.map_or(Ok(()), Err)
     }
 
-    /// Returns what a cell holds for the JSON text of a value: the characters of a string, the
-    /// text itself of anything else. Adds the characters it had to replace to `replaced_chars`.
+    /// Returns what a cell holds for a value's JSON text: the characters of a string, or the text
+    /// itself of anything else. Adds the number of characters it replaced to `replaced_chars`.
     ///
     /// `may_have_escapes` is false if the caller knows that there is no backslash in it.
     pub(super) fn cell<'t>(
@@ -56,14 +56,14 @@ impl CellRules {
         let Some(inside) = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
             return Cow::Borrowed(raw);
         };
-        // Most strings have no escape, and are what stands between the quotes.
+        // Most strings have no escape: their characters are those between the quotes.
         if !(may_have_escapes && inside.as_bytes().contains(&b'\\')) {
             return Cow::Borrowed(inside);
         }
         let mut characters: String = serde_json::from_str(raw).unwrap_or_else(|_| {
-            let (mended, count) = mend_surrogates(raw);
+            let (paired, count) = replace_lone_surrogates(raw);
             *replaced_chars += count;
-            serde_json::from_str(&mended).expect("valid JSON once its surrogates are paired")
+            serde_json::from_str(&paired).expect("valid JSON once its surrogates are paired")
         });
         if !self.stores_nul && characters.contains('\0') {
             *replaced_chars += characters.matches('\0').count() as u64;
@@ -73,7 +73,7 @@ impl CellRules {
     }
 }
 
-/// Returns the bytes as text, and how many ill-formed sequences U+FFFD stands for in it.
+/// Returns the bytes as text, and how many ill-formed sequences U+FFFD replaces in it.
 pub(super) fn to_utf8(bytes: &[u8]) -> (Cow<'_, str>, u64) {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return (Cow::Borrowed(text), 0);
@@ -83,29 +83,29 @@ pub(super) fn to_utf8(bytes: &[u8]) -> (Cow<'_, str>, u64) {
     (String::from_utf8_lossy(bytes), replaced_chars)
 }
 
-/// Returns a JSON string in which `\ufffd` stands for every lone surrogate, and their number.
-fn mend_surrogates(raw: &str) -> (String, u64) {
-    let mut mended = String::with_capacity(raw.len());
+/// Returns the JSON string with `\ufffd` in place of every lone surrogate, and their number.
+fn replace_lone_surrogates(raw: &str) -> (String, u64) {
+    let mut paired = String::with_capacity(raw.len());
     let mut count = 0;
     let mut rest = raw;
     while let Some(at) = rest.find('\\') {
         let (before, escape) = rest.split_at(at);
-        mended.push_str(before);
+        paired.push_str(before);
         let length = match (surrogate(escape), escape.get(6..).and_then(surrogate)) {
             (Some(Half::High), Some(Half::Low)) => 12,
             (Some(_), _) => {
-                mended.push_str("\\ufffd");
+                paired.push_str("\\ufffd");
                 count += 1;
                 rest = &escape[6..];
                 continue;
             }
             (None, _) => 2,
         };
-        mended.push_str(&escape[..length]);
+        paired.push_str(&escape[..length]);
         rest = &escape[length..];
     }
-    mended.push_str(rest);
-    (mended, count)
+    paired.push_str(rest);
+    (paired, count)
 }
 
 enum Half {
@@ -113,7 +113,7 @@ enum Half {
     Low,
 }
 
-/// Returns which half of a pair the text starts with, if it starts with `\uD800` to `\uDFFF`.
+/// Returns which half of a surrogate pair the text starts with: `\uD800` to `\uDFFF`.
 fn surrogate(text: &str) -> Option<Half> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
     match u16::from_str_radix(digits, 16).ok()? {
