@@ -43,21 +43,21 @@ impl Bench {
     fn compare(
         &self,
         (ours, reference): (String, String),
-        aim: &'static str,
+        target: &'static str,
         data: &Data,
         mut run_ours: impl FnMut() -> Usage,
         mut run_reference: impl FnMut() -> Usage,
     ) -> Comparison {
         let rounds = (0..self.rounds).map(|_| (run_ours(), run_reference())).collect();
         let (rows, json_bytes) = (data.rows, data.json_bytes);
-        Comparison { ours, reference, aim, by_cpu: false, rounds, rows, json_bytes }
+        Comparison { ours, reference, target, by_cpu: false, rounds, rows, json_bytes }
     }
 
     /// Our import against the server's own load of the same rows, without indexes.
     pub fn ready_file(&self, engine: Engine) -> Comparison {
         let data = self.data();
         let file = ReadyFile::of(&Self::loaded(engine, &data));
-        let aim = match engine {
+        let target = match engine {
             Engine::Postgres => "≤ 1.0",
             Engine::Mysql | Engine::Mariadb => "≤ 0.7",
             Engine::Sqlite => "≤ 1.25",
@@ -66,7 +66,7 @@ impl Bench {
         // Both sides find the tables there, and empty.
         let args = ["--no-index"];
         let ours = || import(&with_tables(engine, &args), &data.folder, &args);
-        self.compare(names, aim, &data, ours, || file.load())
+        self.compare(names, target, &data, ours, || file.load())
     }
 
     /// Ready-made rows, only sent, against the server's own load of the same rows.

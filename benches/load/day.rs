@@ -1,4 +1,4 @@
-//! The tutorial's day: 14,181,841 records, loaded, indexed and asked.
+//! The tutorial's day: 14,181,841 records, loaded, indexed and queried.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
@@ -13,7 +13,7 @@ use crate::own_database::{Engine, OwnDatabase};
 /// The records of the tutorial's day (the repository `AWS_Tutorials`, "301. CloudTrail Log Analysis").
 pub const RECORDS: u64 = 14_181_841;
 
-/// The tutorial's questions, and the SQL that asks them.
+/// The tutorial's questions, and their SQL.
 const QUERIES: [(&str, &str); 5] = [
     (
         "events by source",
@@ -39,7 +39,7 @@ const QUERIES: [(&str, &str); 5] = [
     ),
 ];
 
-/// Imports the day and tells of it in Markdown.
+/// Imports the day and reports on it in Markdown.
 pub fn day(engine: Engine, data: &Data) -> String {
     let database = OwnDatabase::new(engine);
     settle(engine);
@@ -63,10 +63,10 @@ pub fn day(engine: Engine, data: &Data) -> String {
     let nothing = tempfile::tempdir().unwrap();
     let indexed = import(&database, nothing.path(), &[]);
 
-    let mut told = String::new();
-    let mut tell = |line: String| writeln!(told, "{line}").unwrap();
-    tell(format!("### {}\n", name(engine)));
-    tell(format!(
+    let mut report = String::new();
+    let mut add = |line: String| writeln!(report, "{line}").unwrap();
+    add(format!("### {}\n", name(engine)));
+    add(format!(
         "load {:.1} s ({:.0} rows/s; client {:.1} CPU s, server {:.1} CPU s, peak {} MiB), \
          six indexes {:.1} s, size {:.2} GiB\n",
         loaded.wall.as_secs_f64(),
@@ -84,21 +84,21 @@ pub fn day(engine: Engine, data: &Data) -> String {
             format!("{:.0}", per_second(1_000, took))
         })
         .collect();
-    tell(format!("thousand rows/s, million by million: {}\n", rates.join(" ")));
+    add(format!("thousand rows/s, million by million: {}\n", rates.join(" ")));
     for (question, sql) in QUERIES {
-        let asked = Instant::now();
+        let started = Instant::now();
         let rows = database.query(sql).len();
-        tell(format!("- {question}: {:.2} s, {rows} rows", asked.elapsed().as_secs_f64()));
+        add(format!("- {question}: {:.2} s, {rows} rows", started.elapsed().as_secs_f64()));
     }
     drop(database);
     let in_place = import(&with_tables(engine, &[]), &data.folder, &[]).wall;
     let built_last = loaded.wall + indexed.wall;
-    tell(format!(
+    add(format!(
         "\nloaded with the indexes in place: {:.1} s; building them last takes {:.2} of that",
         in_place.as_secs_f64(),
         built_last.as_secs_f64() / in_place.as_secs_f64(),
     ));
-    told
+    report
 }
 
 /// Reads a progress line.

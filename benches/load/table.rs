@@ -9,7 +9,7 @@ pub struct Comparison {
     pub ours: String,
     pub reference: String,
     /// What the ratio should be, as people say it.
-    pub aim: &'static str,
+    pub target: &'static str,
     /// Whether the ratio is of CPU time rather than of wall time.
     pub by_cpu: bool,
     pub rounds: Vec<(Usage, Usage)>,
@@ -21,7 +21,7 @@ pub struct Comparison {
 
 /// The header of a table of [`Comparison`]s.
 pub const HEADER: &str = "\
-| ours | reference | ours s | reference s | ratio | aim | CPU s: ours + server | reference | peak MiB | rows/s | MiB/s |
+| ours | reference | ours s | reference s | ratio | target | CPU s: ours + server | reference | peak MiB | rows/s | MiB/s |
 |---|---|---|---|---|---|---|---|---|---|---|";
 
 impl Comparison {
@@ -48,7 +48,7 @@ impl Comparison {
             ratio.median,
             ratio.min,
             ratio.max,
-            self.aim,
+            self.target,
             median(&|(ours, _)| ours.client_cpu),
             median(&|(ours, _)| ours.server_cpu),
             median(&|(_, other)| other.client_cpu),
