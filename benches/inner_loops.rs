@@ -8,7 +8,7 @@
 use std::hint::black_box;
 
 use cloudtrail2sql::trail::gzip::decode;
-use cloudtrail2sql::trail::record::{CellRules, parse};
+use cloudtrail2sql::trail::record::{CellRules, ParseLimits, parse};
 use cloudtrail2sql::trail::rows::{Cells, Rows};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
@@ -30,7 +30,7 @@ fn inner_loops(criterion: &mut Criterion) {
         .collect();
     let logs: Vec<Rows> = decoded
         .iter()
-        .filter_map(|json| parse(json, &CellRules::ANY).ok())
+        .filter_map(|json| parse(json, &CellRules::ANY, ParseLimits::UNBOUNDED_BYTES).ok())
         .map(|log| log.rows)
         .collect();
     let cells: Vec<Cells<'_>> = logs.iter().flatten().collect();
@@ -48,7 +48,7 @@ fn inner_loops(criterion: &mut Criterion) {
     group.bench_function("parse", |bencher| {
         bencher.iter(|| {
             for json in &decoded {
-                black_box(parse(json, &CellRules::ANY).unwrap());
+                black_box(parse(json, &CellRules::ANY, ParseLimits::UNBOUNDED_BYTES).unwrap());
             }
         });
     });

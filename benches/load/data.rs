@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use cloudtrail2sql::trail::gzip::decode;
-use cloudtrail2sql::trail::record::{CellRules, Log, parse};
+use cloudtrail2sql::trail::record::{CellRules, Log, ParseLimits, parse};
 
 /// No object of ours is larger.
 const OBJECT_BYTES_MAX: u64 = 1 << 30;
@@ -57,7 +57,7 @@ pub fn read(folder: &Path, mut take: impl FnMut(Log, u64)) {
         }
         let stored = std::fs::read(entry.path()).unwrap();
         let json = decode(&stored, OBJECT_BYTES_MAX).unwrap();
-        if let Ok(log) = parse(&json, &CellRules::ANY) {
+        if let Ok(log) = parse(&json, &CellRules::ANY, ParseLimits::UNBOUNDED_BYTES) {
             take(log, json.len() as u64);
         }
     }

@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::error::ImportError;
-use super::prepare::read;
+use super::memory::Memory;
+use super::prepare::Preparer;
 use super::progress::{Count, Progress};
 use super::stop::StopSignals;
 use super::triage::{Lister, TriagedObject};
 use super::{End, Plan};
-use crate::database::ledger::Triage;
+use crate::database::batch::ParsedObject;
+use crate::database::ledger::{ObjectOutcome, Triage};
 use crate::database::{DatabaseError, Sink};
 use crate::source::Source;
 use crate::source::list_queue::ListQueue;
@@ -36,8 +38,19 @@ pub struct DryRun {
     pub groups: BTreeMap<Option<Group>, Found>,
     /// What reading the sample showed.
     pub sampled: Sampled,
+    /// Objects of the sample that could not be read, at most as many as it has.
+    pub unread: Vec<UnreadObject>,
     /// How long listing and triage took.
     pub listing_took: Duration,
+}
+
+/// An object of the sample that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadObject {
+    /// Where it is.
+    pub uri: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// What objects are counted by.
@@ -79,6 +92,9 @@ pub struct Sampled {
 ///
 /// # Errors
 /// A source that cannot be listed, or a ledger that cannot be read.
+///
+/// # Panics
+/// Never: the semaphores are not closed.
 pub async fn dry_run(
     plan: &Plan,
     sources: Vec<Arc<dyn Source>>,
@@ -108,14 +124,31 @@ pub async fn dry_run(
     let end = signals.end()?;
     let (mut dry_run, sample) = counts;
     dry_run.listing_took = started.elapsed();
+    if end == End::Stopped {
+        return Ok((dry_run, end));
+    }
+    let preparer = Arc::new(Preparer {
+        rules: CellRules::ANY,
+        progress: Arc::default(),
+        signals: Arc::clone(&signals),
+        losses: Arc::default(),
+        memory: Memory::new(plan.memory_bytes),
+        cpu: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
+        object_bytes_max: plan.object_bytes_max,
+    });
+    let width = Arc::new(Semaphore::new(plan.fetchers));
     let mut reading = JoinSet::new();
-    for (source, object) in sample {
-        reading.spawn(read_sample(source, object, plan.object_bytes_max));
+    for triaged in sample {
+        let (preparer, width) = (Arc::clone(&preparer), Arc::clone(&width));
+        reading.spawn(async move {
+            let _turn = width.acquire_owned().await.expect("it is never closed");
+            preparer.prepare(triaged).await
+        });
     }
-    for sampled in reading.join_all().await {
-        dry_run.sampled.add(sampled);
+    for prepared in reading.join_all().await.into_iter().flatten() {
+        dry_run.add_sample(&prepared.object);
     }
-    Ok((dry_run, end))
+    Ok((dry_run, signals.end()?))
 }
 
 /// Joins all tasks; after an error the others are ended at their next await.
@@ -132,42 +165,20 @@ pub(super) async fn join_all(
     Ok(())
 }
 
-type Sample = Vec<(Arc<dyn Source>, ObjectRef)>;
-
 /// Counts every triaged object; returns the counts and the sample.
-async fn count_all(mut triaged: mpsc::Receiver<TriagedObject>) -> (DryRun, Sample) {
+async fn count_all(mut triaged: mpsc::Receiver<TriagedObject>) -> (DryRun, Vec<TriagedObject>) {
     let mut dry_run = DryRun::default();
-    let mut sample: BTreeMap<ObjectId, (Arc<dyn Source>, ObjectRef)> = BTreeMap::new();
-    while let Some(TriagedObject { source, object, id, triage }) = triaged.recv().await {
-        dry_run.count(&object, &triage);
-        if matches!(triage, Triage::New | Triage::Retry) {
-            sample.insert(id, (source, object));
+    let mut sample: BTreeMap<ObjectId, TriagedObject> = BTreeMap::new();
+    while let Some(triaged) = triaged.recv().await {
+        dry_run.count(&triaged.object, &triaged.triage);
+        if matches!(triaged.triage, Triage::New | Triage::Retry) {
+            sample.insert(triaged.id, triaged);
             if sample.len() > SAMPLE_OBJECTS_MAX {
                 sample.pop_last();
             }
         }
     }
     (dry_run, sample.into_values().collect())
-}
-
-/// Reads one object for the estimate; an unreadable object is ignored.
-async fn read_sample(source: Arc<dyn Source>, object: ObjectRef, limit_bytes: u64) -> Sampled {
-    let mut sampled = Sampled::default();
-    let Ok(fetched) = source.fetch(&object).await else { return sampled };
-    let object_bytes = object.size_bytes;
-    let reading = tokio::task::spawn_blocking(move || {
-        read(&fetched.bytes, &object, limit_bytes, &CellRules::ANY)
-    });
-    sampled.read.add(object_bytes);
-    match reading.await {
-        Ok(Ok(log)) => {
-            sampled.rows += log.rows.len() as u64;
-            sampled.row_bytes += log.rows.as_copy_bytes().len() as u64;
-            sampled
-        }
-        Ok(Err(error)) if error.is_not_a_log() => sampled,
-        _ => Sampled::default(),
-    }
 }
 
 impl DryRun {
@@ -185,6 +196,19 @@ impl DryRun {
             Triage::Settled(_) => &mut found.known,
         };
         count.add(object.size_bytes);
+    }
+
+    /// Adds what one object of the sample holds.
+    fn add_sample(&mut self, object: &ParsedObject) {
+        if let ObjectOutcome::Failed(reason) = object.outcome() {
+            self.unread
+                .push(UnreadObject { uri: object.object.location.uri(), reason: reason.clone() });
+            return;
+        }
+        let rows = &object.log().rows;
+        self.sampled.read.add(object.object.size_bytes);
+        self.sampled.rows += rows.len() as u64;
+        self.sampled.row_bytes += rows.as_copy_bytes().len() as u64;
     }
 
     /// Returns the sums over all groups.
@@ -218,14 +242,5 @@ impl DryRun {
         let bytes = u128::from(total.new.bytes + total.retried.bytes);
         let scaled = bytes * u128::from(sampled);
         u64::try_from(scaled.checked_div(u128::from(self.sampled.read.bytes))?).ok()
-    }
-}
-
-impl Sampled {
-    fn add(&mut self, more: Self) {
-        self.read.objects += more.read.objects;
-        self.read.bytes += more.read.bytes;
-        self.rows += more.rows;
-        self.row_bytes += more.row_bytes;
     }
 }

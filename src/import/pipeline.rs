@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Every `═▶` is a bounded channel. The stored, decoded and packed bytes of all objects in flight
-//! share one memory budget; an object returns its part when its batch is settled.
+//! are bounded by two memory budgets; an object returns its part when its batch is settled.
 //!
 //! - At the end, the listers drop their sender; each stage drains and drops its own.
 //! - When the user stops the run, the listers stop, queued objects stay pending (the next run loads
@@ -27,7 +27,7 @@ use super::dry_run::join_all;
 use super::error::ImportError;
 use super::load::load;
 use super::losses::LossLog;
-use super::memory::MemoryBudget;
+use super::memory::Memory;
 use super::prepare::Preparer;
 use super::progress::Progress;
 use super::stop::StopSignals;
@@ -81,11 +81,11 @@ pub async fn run(
         sends_settled: false,
     });
     let preparer = Arc::new(Preparer {
-        sink: Arc::clone(&sink),
+        rules: sink.rules().clone(),
         progress: Arc::clone(&progress),
         signals: Arc::clone(&signals),
         losses: Arc::clone(&losses),
-        memory: MemoryBudget::new(plan.memory_bytes),
+        memory: Memory::new(plan.memory_bytes),
         cpu: Arc::new(Semaphore::new(cores)),
         object_bytes_max: plan.object_bytes_max,
     });
@@ -148,7 +148,7 @@ async fn gather(
                 None => break,
             },
             // No object arrives before this batch has returned its memory.
-            () = preparer.memory.exhausted_by(batcher.held_bytes()) => batcher.finish(),
+            () = preparer.memory.decoded.exhausted_by(batcher.held_bytes()) => batcher.finish(),
             () = tokio::time::sleep_until(opened + BATCH_AGE_MAX) => batcher.finish(),
         };
         opened = Instant::now();

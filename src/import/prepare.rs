@@ -8,35 +8,51 @@ use tokio::sync::Semaphore;
 use super::batcher::Prepared;
 use super::error::chain;
 use super::losses::LossLog;
-use super::memory::MemoryBudget;
+use super::memory::{Memory, MemoryPermit};
 use super::progress::Progress;
 use super::stop::StopSignals;
 use super::triage::TriagedObject;
-use crate::database::Sink;
 use crate::database::batch::{NoRows, ParsedObject};
 use crate::database::ledger::{ObjectOutcome, Triage, sha256_hex};
-use crate::source::SourceError;
+use crate::source::{Source, SourceError};
 use crate::trail::gzip::{DecodeError, decode, decoded_bytes_hint, is_gzip};
 use crate::trail::object::ObjectRef;
-use crate::trail::record::{CellRules, Kind, Log, ParseError, parse};
-
-/// The ratio that an object is expected to decode with before its trailer has been seen.
-/// CloudTrail's JSON usually shrinks to a tenth to a fifteenth.
-const EXPECTED_RATIO: u64 = 12;
+use crate::trail::record::{CellRules, Kind, Log, ParseError, ParseLimits, REJECTS_MAX, parse};
 
 /// What decodes to no more than this is read in less than a millisecond. The runtime's own threads
 /// can be blocked for so long; handing the work to another thread wakes that thread, and then
 /// wakes this one again.
 const INLINE_BYTES_MAX: u64 = 256 << 10;
 
+/// How much of an object is read to classify it.
+const HEAD_BYTES: u64 = 64 << 10;
+
+/// An object above this size that is not named like a log is classified by its head first.
+const UNNAMED_BYTES_MAX: u64 = 1 << 20;
+
+/// Deflate makes incompressible data at most 5 bytes per 16 KiB longer (RFC 1951, section 3.2.4),
+/// and the headers of one member take less than this: an object that is longer than the limit by
+/// more decodes to more than the limit.
+const GZIP_OVERHEAD_MIN: u64 = 64 << 10;
+
+/// Bytes that the parser may need for one byte of the worst text: U+FFFD for a single byte (3), its
+/// row (3 more), 66 bytes of row for each 14 of a tiny record (5), and as much again while the rows
+/// are moved to a larger buffer.
+const WORST_RATIO: u64 = 3 + 2 * (3 + 5);
+
 /// Turns triaged objects into parsed ones; shared by the fetchers.
+///
+/// Memory is reserved in a fixed order, from two budgets: first for the stored bytes, then for the
+/// decoded text and its rows. Who waits for the second holds only the first, and nobody who holds
+/// the second waits for the first, so nothing is dropped while it is held and no two wait for each
+/// other.
 #[derive(Debug)]
 pub(super) struct Preparer {
-    pub(super) sink: Arc<dyn Sink>,
+    pub(super) rules: CellRules,
     pub(super) progress: Arc<Progress>,
     pub(super) signals: Arc<StopSignals>,
     pub(super) losses: Arc<LossLog>,
-    pub(super) memory: MemoryBudget,
+    pub(super) memory: Memory,
     /// One permit per core: decoding and parsing more at once only costs memory.
     pub(super) cpu: Arc<Semaphore>,
     pub(super) object_bytes_max: u64,
@@ -55,18 +71,26 @@ impl Preparer {
                 return None;
             }
         };
-        let size_bytes = object.size_bytes;
-        let mut permit = self.memory.reserve(expected_bytes(&object)).await;
-        let stored = match source.fetch(&object).await {
-            Ok(fetched) => fetched.bytes,
-            Err(error) if error.is_fatal() => {
-                self.progress.pending(size_bytes);
+        let fetching = self.fetch(&*source, &object);
+        // What is being fetched when the run is stopped is left for the next run.
+        let fetched = tokio::select! {
+            biased;
+            fetched = fetching => fetched,
+            () = self.signals.stopped() => {
+                self.progress.pending(object.size_bytes);
+                return None;
+            }
+        };
+        let (stored, _stored_permit) = match fetched {
+            Ok(fetched) => fetched,
+            Err(FetchError::Source(error)) if error.is_fatal() => {
+                self.progress.pending(object.size_bytes);
                 self.signals.fail(error);
                 return None;
             }
             Err(error) => {
-                let failed = Err(NoRows::Failed(with_hint(&error)));
-                let object = ParsedObject::new(object, id, String::new(), replaces_line, failed);
+                let content = Err(error.into_no_rows());
+                let object = ParsedObject::new(object, id, String::new(), replaces_line, content);
                 return Some(Prepared { object, permit: None });
             }
         };
@@ -79,33 +103,74 @@ impl Preparer {
                 ObjectOutcome::Failed(reason.into())
             };
             self.losses.outcome(&object, &outcome);
-            self.progress.settled_unread(size_bytes, &outcome);
+            self.progress.settled_unread(object.size_bytes, &outcome);
             return None;
         }
-        let mut decoded_max = decoded_bytes_hint(&stored) as u64;
-        let limit = self.object_bytes_max;
-        let content = loop {
-            let needed = stored.len() as u64 + 2 * decoded_max;
-            if needed > permit.requested_bytes() {
-                // Waiting for more while holding some could wait for ever.
-                drop(permit);
-                permit = self.memory.reserve(needed).await;
-            }
-            let attempt_limit = limit.min(decoded_max.max(stored.len() as u64));
-            match self.read_off_thread(&stored, &object, attempt_limit).await {
-                // The trailer promised less (there are several members, or it lies): repeat, with
-                // all the room that the limit allows.
-                Err(ReadError::Decode(DecodeError::TooLarge { .. })) if attempt_limit < limit => {
-                    decoded_max = limit;
-                }
-                other => break other,
-            }
-        };
+        let (content, mut permit) = self.read(&stored, &object).await;
         let content = content.map_err(ReadError::into_no_rows);
-        let row_bytes = content.as_ref().map_or(0, |log| log.rows.as_copy_bytes().len() as u64);
-        permit.shrink(row_bytes);
+        permit.shrink(content.as_ref().map_or(0, kept_bytes));
         let object = ParsedObject::new(object, id, sha256, replaces_line, content);
         Some(Prepared { object, permit: Some(permit) })
+    }
+
+    /// Fetches an object, unless its size and its head show that it need not be.
+    async fn fetch(
+        &self,
+        source: &dyn Source,
+        object: &ObjectRef,
+    ) -> Result<(Bytes, MemoryPermit), FetchError> {
+        let is_too_large = object.size_bytes > self.object_bytes_max + GZIP_OVERHEAD_MIN;
+        let is_suspect = !object.claims_to_be_log() && object.size_bytes > UNNAMED_BYTES_MAX;
+        if is_too_large || is_suspect {
+            let head = source.fetch_head(object, HEAD_BYTES).await.map_err(FetchError::Source)?;
+            let may_be_log = object.claims_to_be_log() || is_gzip(&head) || may_be_json(&head);
+            if !may_be_log {
+                return Err(FetchError::NotALog(Kind::OtherFile));
+            }
+            if is_too_large {
+                let limit_bytes = self.object_bytes_max;
+                let error = ReadError::Decode(DecodeError::TooLarge { limit_bytes });
+                return Err(FetchError::TooLarge(error));
+            }
+        }
+        let permit = self.memory.stored.reserve(object.size_bytes).await;
+        let fetched = source.fetch(object).await.map_err(FetchError::Source)?;
+        Ok((fetched.bytes, permit))
+    }
+
+    /// Decodes and parses, with more memory if it turns out to need more.
+    async fn read(
+        &self,
+        stored: &Bytes,
+        object: &ObjectRef,
+    ) -> (Result<Log, ReadError>, MemoryPermit) {
+        let limit = self.object_bytes_max;
+        let mut decoded_max = limit.min(decoded_bytes_hint(stored).max(stored.len()) as u64);
+        // A row usually takes less than its record's text, and seldom a quarter more.
+        let mut rows_max = decoded_max + decoded_max / 4;
+        loop {
+            let permit = self.memory.decoded.reserve(decoded_max + rows_max).await;
+            let limits = ReadLimits {
+                decoded_bytes_max: decoded_max,
+                parse: ParseLimits {
+                    bytes_max: usize::try_from(rows_max).unwrap_or(usize::MAX),
+                    rejects_max: REJECTS_MAX,
+                },
+            };
+            match self.read_off_thread(stored, object, limits).await {
+                // The trailer promised less: there are several members, or it is wrong.
+                Err(ReadError::Decode(DecodeError::TooLarge { .. })) if decoded_max < limit => {
+                    decoded_max = limit;
+                    rows_max = rows_max.max(limit + limit / 4);
+                }
+                Err(ReadError::Parse(ParseError::OutOfRoom { .. }))
+                    if rows_max < decoded_max * WORST_RATIO =>
+                {
+                    rows_max = decoded_max * WORST_RATIO;
+                }
+                other => return (other, permit),
+            }
+        }
     }
 
     /// Decodes and parses inline if the object is small, otherwise on the blocking pool.
@@ -113,31 +178,63 @@ impl Preparer {
         &self,
         stored: &Bytes,
         object: &ObjectRef,
-        limit_bytes: u64,
+        limits: ReadLimits,
     ) -> Result<Log, ReadError> {
-        if limit_bytes <= INLINE_BYTES_MAX {
-            return read(stored, object, limit_bytes, self.sink.rules());
+        if limits.decoded_bytes_max <= INLINE_BYTES_MAX {
+            return read(stored, object, limits, &self.rules);
         }
         let cpu = Arc::clone(&self.cpu).acquire_owned().await.expect("it is never closed");
-        let (stored, object, sink) = (stored.clone(), object.clone(), Arc::clone(&self.sink));
+        let (stored, object, rules) = (stored.clone(), object.clone(), self.rules.clone());
         let read = tokio::task::spawn_blocking(move || {
             let _cpu = cpu;
-            read(&stored, &object, limit_bytes, sink.rules())
+            read(&stored, &object, limits, &rules)
         });
         read.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
 }
 
-/// Returns what an object is expected to need while it is read: stored, decoded, packed.
-fn expected_bytes(object: &ObjectRef) -> u64 {
-    let is_gzip = object.location.file_name().to_ascii_lowercase().ends_with(".gz");
-    let ratio = if is_gzip { EXPECTED_RATIO } else { 1 };
-    object.size_bytes.saturating_mul(1 + 2 * ratio)
+/// Returns how many bytes a log keeps until its batch is written.
+fn kept_bytes(log: &Log) -> u64 {
+    let rejects: usize = log.rejects.iter().map(|reject| reject.text.len()).sum();
+    (log.rows.as_copy_bytes().len() + rejects) as u64
+}
+
+/// Returns whether the first character that is not blank may begin a JSON document of records.
+fn may_be_json(head: &[u8]) -> bool {
+    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    // Only blanks so far: the rest decides.
+    matches!(text.first(), None | Some(b'{' | b'['))
+}
+
+/// Why an object was not fetched.
+#[derive(Debug)]
+enum FetchError {
+    Source(SourceError),
+    NotALog(Kind),
+    TooLarge(ReadError),
+}
+
+impl FetchError {
+    /// Returns what the ledger records.
+    fn into_no_rows(self) -> NoRows {
+        match self {
+            Self::Source(error) => NoRows::Failed(with_hint(&error)),
+            Self::NotALog(kind) => NoRows::Skipped(kind),
+            Self::TooLarge(error) => error.into_no_rows(),
+        }
+    }
+}
+
+/// What one object may take.
+#[derive(Debug, Clone, Copy)]
+struct ReadLimits {
+    decoded_bytes_max: u64,
+    parse: ParseLimits,
 }
 
 /// Why an object has no rows.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ReadError {
+enum ReadError {
     #[error(transparent)]
     Decode(#[from] DecodeError),
     #[error(transparent)]
@@ -145,11 +242,6 @@ pub(super) enum ReadError {
 }
 
 impl ReadError {
-    /// Returns whether the object was read, and is something else than a log.
-    pub(super) fn is_not_a_log(&self) -> bool {
-        matches!(self, Self::Parse(ParseError::NotALog(_)))
-    }
-
     /// Returns what the ledger records.
     fn into_no_rows(self) -> NoRows {
         match self {
@@ -163,20 +255,20 @@ impl ReadError {
 }
 
 /// Decodes and parses stored bytes: the CPU's part of the work.
-pub(super) fn read(
+fn read(
     stored: &[u8],
     object: &ObjectRef,
-    limit_bytes: u64,
+    limits: ReadLimits,
     rules: &CellRules,
 ) -> Result<Log, ReadError> {
-    let json = decode(stored, limit_bytes)?;
-    let error = match parse(&json, rules) {
+    let json = decode(stored, limits.decoded_bytes_max)?;
+    let error = match parse(&json, rules, limits.parse) {
         Ok(log) => return Ok(log),
         Err(error) => error,
     };
     // A file that is neither gzip nor JSON nor named like a log is some other file.
     Err(ReadError::Parse(match error {
-        ParseError::NotALog(_) => error,
+        ParseError::NotALog(_) | ParseError::OutOfRoom { .. } => error,
         ParseError::Empty if !object.claims_to_be_log() => ParseError::NotALog(Kind::Empty),
         _ if !object.claims_to_be_log() && !is_gzip(stored) => ParseError::NotALog(Kind::OtherFile),
         _ => error,

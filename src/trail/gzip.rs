@@ -20,7 +20,6 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// A header without name, comment or other extras (RFC 1952, section 2.3): magic bytes, deflate,
 /// no flags; then time, level and system.
 const PLAIN_HEADER: [u8; 4] = [0x1f, 0x8b, 8, 0];
-const PLAIN_HEADER_BYTES: usize = 10;
 
 /// Checksum and size.
 const TRAILER_BYTES: usize = 8;
@@ -136,24 +135,25 @@ pub fn decode(stored: &[u8], limit_bytes: u64) -> Result<Cow<'_, [u8]>, DecodeEr
 /// Decodes bytes that are a single member from the first byte to the last; `None` if that is in
 /// doubt.
 ///
-/// The decoder does not report where the member ends. That it ends at the last byte follows from
-/// the checksum and the size there, which match by chance in one case of 2^64.
+/// libdeflate checks the trailer that follows the compressed data, but does not report where that
+/// is. It is at the end if the last eight bytes are the same trailer and occur nowhere else.
 fn decode_single_member(stored: &[u8], limit_bytes: u64) -> Option<Vec<u8>> {
     let member = stored.strip_prefix(&PLAIN_HEADER)?;
-    let body = member.get(PLAIN_HEADER_BYTES - PLAIN_HEADER.len()..)?;
-    let (body, trailer) = body.split_last_chunk::<TRAILER_BYTES>()?;
-    let checksum = trailer.first_chunk().map(|bytes| u32::from_le_bytes(*bytes))?;
     // Another member would begin with these three bytes.
-    if memchr::memmem::find(body, &PLAIN_HEADER[..3]).is_some() {
+    if memchr::memmem::find(member, &PLAIN_HEADER[..3]).is_some() {
+        return None;
+    }
+    let trailer = stored.last_chunk::<TRAILER_BYTES>()?;
+    if memchr::memmem::find(stored, trailer) != Some(stored.len() - TRAILER_BYTES) {
         return None;
     }
     let decoded_bytes = decoded_bytes_hint(stored);
-    // Zero bytes at the end would match the trailer of any empty member.
     if decoded_bytes == 0 || decoded_bytes as u64 > limit_bytes {
         return None;
     }
     let mut decoded = vec![0; decoded_bytes];
-    let written = Decompressor::new().deflate_decompress(body, &mut decoded).ok()?;
+    let written = Decompressor::new().gzip_decompress(stored, &mut decoded).ok()?;
+    let checksum = trailer.first_chunk().map(|bytes| u32::from_le_bytes(*bytes))?;
     (written == decoded_bytes && crc32(&decoded) == checksum).then_some(decoded)
 }
 
@@ -208,6 +208,14 @@ mod tests {
         ] {
             assert_eq!(decode_single_member(&stored, LIMIT), None, "{expected}");
             assert_eq!(*decode(&stored, LIMIT).unwrap(), *expected.as_bytes());
+        }
+        // Bytes between the compressed data and a trailer, or between two copies of the trailer.
+        for junk in [b"JUNK".repeat(100), one[one.len() - 8..].to_vec(), vec![0; 20]] {
+            let (data, trailer) = one.split_at(one.len() - 8);
+            for stored in [[data, &junk, trailer].concat(), [&*one, &junk, trailer].concat()] {
+                assert_eq!(decode_single_member(&stored, LIMIT), None);
+                assert!(decode(&stored, LIMIT).is_err(), "{junk:?}");
+            }
         }
         let garbage = [&*gz(b""), b"xyz", &[0; 8]].concat();
         assert!(matches!(decode(&garbage, LIMIT), Err(DecodeError::TrailingGarbage { .. })));

@@ -14,6 +14,8 @@
 //! Where JSON leaves a choice: the last of duplicate keys wins; unknown fields may nest to any
 //! depth; bytes that are not UTF-8 and lone surrogates become U+FFFD and are counted.
 
+use std::fmt;
+
 use thiserror::Error;
 
 use super::rows::Rows;
@@ -50,13 +52,53 @@ impl Log {
 pub struct Reject {
     /// Its place among the object's records, from 0.
     pub index: u64,
-    /// The offset of its first byte in the decoded text.
+    /// The offset of its first byte in the decoded bytes of the object.
     pub offset_bytes: u64,
     /// Why it is rejected.
-    pub reason: String,
+    pub reason: RejectReason,
     /// Its text.
     pub text: String,
 }
+
+/// Why a record cannot become a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RejectReason {
+    /// It is not a JSON object, but this.
+    NotAnObject(&'static str),
+    /// It has none of the fields that mark a CloudTrail record.
+    NotARecord,
+    /// The value of this column is longer than the column allows.
+    TooLong(&'static str),
+}
+
+impl fmt::Display for RejectReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAnObject(found) => write!(f, "not an object, but {found}"),
+            Self::NotARecord => f.write_str("not a CloudTrail record"),
+            Self::TooLong(column) => write!(f, "`{column}` is longer than its column"),
+        }
+    }
+}
+
+/// What the parser may keep of one object, whatever the object contains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ParseLimits {
+    /// The most bytes that may be allocated for the packed rows, and for a copy of the text if it
+    /// is not UTF-8.
+    pub bytes_max: usize,
+    /// The most rejected records.
+    pub rejects_max: usize,
+}
+
+impl ParseLimits {
+    /// No bound on the bytes; as many rejects as an import keeps.
+    pub const UNBOUNDED_BYTES: Self = Self { bytes_max: usize::MAX, rejects_max: REJECTS_MAX };
+}
+
+/// The most records of one object that are kept in `import_rejects`. With more, the object fails:
+/// something is wrong with it, not with its records.
+pub const REJECTS_MAX: usize = 10_000;
 
 /// What an object is that holds no CloudTrail records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -132,6 +174,25 @@ pub enum ParseError {
     /// Not JSON from here on.
     #[error("not valid JSON")]
     Syntax(#[source] serde_json::Error),
+    /// More records are rejected than are kept.
+    #[error("{rejects} of its {records} records are rejected, the first because it is {first}")]
+    TooManyRejects {
+        /// How many are rejected.
+        rejects: u64,
+        /// How many records there are.
+        records: u64,
+        /// Why the first one is rejected.
+        first: RejectReason,
+    },
+    /// The rows take more than [`ParseLimits::bytes_max`]. With more, the object may be read.
+    #[error("its rows take more than {bytes_max} bytes")]
+    OutOfRoom {
+        /// The limit.
+        bytes_max: usize,
+    },
+    /// A cell of PostgreSQL's COPY has at most 2^31 - 1 bytes, and so has the text.
+    #[error("the text has more than 2 GiB once U+FFFD replaces what is not UTF-8")]
+    TextTooLong,
     /// `Records` is present, but not an array.
     #[error("`Records` is {found}, not an array")]
     RecordsNotArray {
@@ -144,22 +205,33 @@ pub enum ParseError {
 ///
 /// ```
 /// use cloudtrail2sql::trail::fields::column;
-/// use cloudtrail2sql::trail::record::{CellRules, parse};
+/// use cloudtrail2sql::trail::record::{CellRules, ParseLimits, parse};
 ///
 /// let json = br#"{"Records":[{"eventID":"a","eventName":"GetObject"}, 42]}"#;
-/// let log = parse(json, &CellRules::ANY)?;
+/// let log = parse(json, &CellRules::ANY, ParseLimits::UNBOUNDED_BYTES)?;
 /// assert_eq!((log.records(), log.rows.len()), (2, 1));
 /// let row = log.rows.iter().next().unwrap();
 /// assert_eq!((row[column("eventName")], row[column("eventID")]), (Some("GetObject"), Some("a")));
-/// assert_eq!(log.rejects[0].reason, "not an object, but a number");
+/// assert_eq!(log.rejects[0].reason.to_string(), "not an object, but a number");
 /// # Ok::<(), cloudtrail2sql::trail::record::ParseError>(())
 /// ```
 ///
 /// # Errors
 /// The bytes are not JSON, not a log, or `Records` is not an array: see [`ParseError`].
-pub fn parse(json: &[u8], rules: &CellRules) -> Result<Log, ParseError> {
+pub fn parse(json: &[u8], rules: &CellRules, limits: ParseLimits) -> Result<Log, ParseError> {
     // Windows tools put a byte order mark before UTF-8 text.
-    let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
+    let marked = json.strip_prefix(BYTE_ORDER_MARK);
+    let json = marked.unwrap_or(json);
+    let text_bytes = text::utf8_bytes(json);
+    let mut limits = limits;
+    if text_bytes > json.len() {
+        if i32::try_from(text_bytes).is_err() {
+            return Err(ParseError::TextTooLong);
+        }
+        let bytes_max = limits.bytes_max;
+        let rest = bytes_max.checked_sub(text_bytes).ok_or(ParseError::OutOfRoom { bytes_max })?;
+        limits = ParseLimits { bytes_max: rest, ..limits };
+    }
     let (text, replaced_chars) = text::to_utf8(json);
     match text.trim_ascii_start().as_bytes().first() {
         None => return Err(ParseError::Empty),
@@ -169,12 +241,22 @@ pub fn parse(json: &[u8], rules: &CellRules) -> Result<Log, ParseError> {
             return Err(ParseError::NotJson { starts_with: format!("`{}`", head.escape_ascii()) });
         }
     }
-    let collected = match fast::read(&text, rules) {
+    let collected = match fast::read(&text, rules, limits)? {
         Some(collected) => collected,
-        None => exact::read(&text, rules)?,
+        None => exact::read(&text, rules, limits)?,
     };
-    collected.into_log(replaced_chars).map_err(ParseError::NotALog)
+    let mut log = collected.into_log(replaced_chars)?;
+    if replaced_chars > 0 {
+        text::restore_offsets(json, log.rejects.iter_mut().map(|it| &mut it.offset_bytes));
+    }
+    if marked.is_some() {
+        log.rejects.iter_mut().for_each(|it| it.offset_bytes += BYTE_ORDER_MARK.len() as u64);
+    }
+    Ok(log)
 }
+
+/// The byte order mark of UTF-8 (Unicode standard, section 23.8).
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 #[cfg(test)]
 mod tests;

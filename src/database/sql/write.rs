@@ -97,7 +97,8 @@ impl SqlStore {
             .zip(&texts)
             .map(|(object, texts)| ledger_line(object, texts, run_id, batch.id));
         self.insert(connection, &OBJECTS, &mut lines).await?;
-        let mut rejects = objects.iter().flat_map(|object| reject_lines(object));
+        let mut rejects =
+            objects.iter().zip(&texts).flat_map(|(object, texts)| reject_lines(object, texts));
         self.insert(connection, &REJECTS, &mut rejects).await?;
         if batch.rows() > 0 {
             self.write_rows(connection, batch).await.map_err(|error| {
@@ -181,13 +182,16 @@ impl SqlStore {
     }
 }
 
-fn reject_lines(object: &ParsedObject) -> impl Iterator<Item = [Value<'_>; 5]> + Send {
-    object.log().rejects.iter().map(|reject| {
+fn reject_lines<'v>(
+    object: &'v ParsedObject,
+    texts: &'v LineTexts,
+) -> impl Iterator<Item = [Value<'v>; 5]> + Send {
+    object.log().rejects.iter().zip(&texts.reject_reasons).map(|(reject, reason)| {
         [
             Value::Bytes(&object.id.0),
             int(reject.index),
             int(reject.offset_bytes),
-            Value::Text(Some(&reject.reason)),
+            Value::Text(Some(reason)),
             Value::Text(Some(&reject.text)),
         ]
     })
@@ -200,6 +204,8 @@ struct LineTexts {
     kind: Option<&'static str>,
     reason: Option<String>,
     finished_at: String,
+    /// The reason of each reject.
+    reject_reasons: Vec<String>,
 }
 
 impl LineTexts {
@@ -213,7 +219,8 @@ impl LineTexts {
         let outcome = outcome.as_str();
         let uri = visible_nul(&object.object.location.uri());
         let finished_at = jiff::Timestamp::now().to_string();
-        Self { uri, outcome, kind, reason, finished_at }
+        let reject_reasons = object.log().rejects.iter().map(|it| it.reason.to_string()).collect();
+        Self { uri, outcome, kind, reason, finished_at, reject_reasons }
     }
 }
 

@@ -1,89 +1,113 @@
 //! Collects the records of one object's documents; shared by both passes.
+//!
+//! What it keeps is bounded by [`ParseLimits`], whatever the documents contain: rows are only made
+//! of records, and rejects are counted beyond their limit, not kept.
 
 use super::members::Members;
 use super::text::CellRules;
-use super::{Kind, Log};
-
-/// Where a JSON object was found, which decides what it may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// At the top level: a wrapper, a record, or something else.
-    Top,
-    /// An element of `Records` or of a top-level array.
-    Element,
-}
+use super::{Kind, Log, ParseError, ParseLimits, Reject, RejectReason};
+use crate::trail::fields::COLUMNS;
 
 /// What became of one JSON object.
 pub(super) enum Taken {
     /// It became a row, or was a wrapper whose elements were handled.
     Row,
-    /// It belongs to something else than CloudTrail.
-    Foreign,
-    /// A value is too long for this column.
-    Oversized { column: usize },
+    /// It has to be rejected, which only the exact pass can do.
+    Rejected(RejectReason),
 }
 
 /// The records that have been collected so far, and what else was found.
 pub(super) struct Collector {
     pub(super) log: Log,
     pub(super) has_records_array: bool,
-    /// JSON objects where a record may be, and how many of them have a mark of a record.
+    limits: ParseLimits,
+    /// JSON objects where a record may be, and how many of them are records.
     objects: u64,
-    marked: u64,
-    /// JSON objects that belong to something else than CloudTrail.
-    foreign: u64,
-    /// What the first of those seems to be.
+    records: u64,
+    /// What the first JSON object seems to be that is not a record.
     kind: Option<Kind>,
-    /// Records with a value that is too long for its column.
-    oversized: u64,
+    /// Whether a record has a value that is too long for its column.
+    has_oversized: bool,
+    /// Rejects, kept or only counted, and the first one's reason.
+    rejects: u64,
+    first_reject: Option<RejectReason>,
 }
 
 impl Collector {
-    /// Reserves room for the rows of a text: they take a little less than the text.
-    pub(super) fn new(text_bytes: usize) -> Self {
+    /// Reserves room for the rows of a text: they usually take a little less than the text.
+    pub(super) fn new(text_bytes: usize, limits: ParseLimits) -> Self {
         let mut log = Log::default();
-        log.rows.reserve(text_bytes);
+        log.rows.reserve(text_bytes.min(limits.bytes_max));
         Self {
             log,
             has_records_array: false,
+            limits,
             objects: 0,
-            marked: 0,
-            foreign: 0,
+            records: 0,
             kind: None,
-            oversized: 0,
+            has_oversized: false,
+            rejects: 0,
+            first_reject: None,
         }
     }
 
     /// Takes the members of one JSON object that is not a `Records` wrapper.
-    pub(super) fn take(&mut self, members: &Members<'_>, place: Place, rules: &CellRules) -> Taken {
+    ///
+    /// # Errors
+    /// [`ParseError::OutOfRoom`].
+    pub(super) fn take(
+        &mut self,
+        members: &Members<'_>,
+        rules: &CellRules,
+    ) -> Result<Taken, ParseError> {
         self.objects += 1;
-        let is_marked = members.is_marked();
-        if members.is_other_services_event() || (!is_marked && place == Place::Top) {
-            self.foreign += 1;
+        if members.is_other_services_event() || !members.is_marked() {
             self.kind.get_or_insert(members.kind());
-            return Taken::Foreign;
+            return Ok(Taken::Rejected(RejectReason::NotARecord));
         }
-        self.marked += u64::from(is_marked);
+        self.records += 1;
         if let Err(column) = members.push_row(rules, &mut self.log) {
-            self.oversized += 1;
-            return Taken::Oversized { column };
+            self.has_oversized = true;
+            return Ok(Taken::Rejected(RejectReason::TooLong(COLUMNS[column])));
         }
-        Taken::Row
+        let bytes_max = self.limits.bytes_max;
+        if self.log.rows.as_copy_bytes().len() > bytes_max {
+            return Err(ParseError::OutOfRoom { bytes_max });
+        }
+        Ok(Taken::Row)
+    }
+
+    /// Rejects the element whose JSON text is `text`.
+    pub(super) fn reject(&mut self, reason: RejectReason, offset_bytes: u64, text: &str) {
+        let index = self.log.rows.len() as u64 + self.rejects;
+        self.rejects += 1;
+        self.first_reject.get_or_insert(reason);
+        if self.log.rejects.len() < self.limits.rejects_max {
+            self.log.rejects.push(Reject { index, offset_bytes, reason, text: text.to_owned() });
+        }
     }
 
     /// Returns whether there are records to reject, which only the exact pass can do.
     pub(super) fn must_reject(&self) -> bool {
-        self.oversized > 0 || (self.foreign > 0 && self.marked > 0)
+        self.has_oversized || (self.records > 0 && self.records < self.objects)
     }
 
-    /// Returns the log, or what the documents are if none of them is a record.
-    pub(super) fn into_log(self, replaced_chars: u64) -> Result<Log, Kind> {
-        let holds_only_foreign = self.objects > 0 && self.marked == 0;
-        let holds_only_scalars = self.objects == 0 && !self.has_records_array;
-        if holds_only_foreign || holds_only_scalars {
-            return Err(self.kind.unwrap_or(Kind::OtherJson));
+    /// Returns the log.
+    ///
+    /// # Errors
+    /// [`ParseError::NotALog`] if none of the documents holds a record, and
+    /// [`ParseError::TooManyRejects`].
+    pub(super) fn into_log(self, replaced_chars: u64) -> Result<Log, ParseError> {
+        let is_empty_log = self.objects == 0 && self.has_records_array;
+        if self.records == 0 && !is_empty_log {
+            return Err(ParseError::NotALog(self.kind.unwrap_or(Kind::OtherJson)));
         }
         let mut log = self.log;
+        if self.rejects > log.rejects.len() as u64 {
+            let records = log.rows.len() as u64 + self.rejects;
+            let first = self.first_reject.expect("there are rejects");
+            return Err(ParseError::TooManyRejects { rejects: self.rejects, records, first });
+        }
         log.replaced_chars += replaced_chars;
         log.rows.shrink();
         Ok(log)

@@ -1,31 +1,44 @@
 //! The fast pass: from the text to rows in a single scan.
 
-use super::collect::{Collector, Place};
+use super::collect::{Collector, Taken};
 use super::members::{Key, Members};
 use super::scan::Scanner;
 use super::text::CellRules;
+use super::{ParseError, ParseLimits};
 
 /// Reads all documents of the text; `None` if anything in it needs the exact pass.
-pub(super) fn read(text: &str, rules: &CellRules) -> Option<Collector> {
-    let mut reader = Reader { scanner: Scanner::new(text), collector: Collector::new(text.len()) };
+///
+/// # Errors
+/// [`ParseError::OutOfRoom`], which the exact pass would return, too.
+pub(super) fn read(
+    text: &str,
+    rules: &CellRules,
+    limits: ParseLimits,
+) -> Result<Option<Collector>, ParseError> {
+    let collector = Collector::new(text.len(), limits);
+    let mut reader = Reader { scanner: Scanner::new(text), collector, failure: None };
     loop {
-        reader.document(rules)?;
+        if reader.document(rules).is_none() {
+            return reader.failure.map_or(Ok(None), Err);
+        }
         if reader.scanner.is_at_end() {
             break;
         }
     }
-    (!reader.collector.must_reject()).then_some(reader.collector)
+    Ok((!reader.collector.must_reject()).then_some(reader.collector))
 }
 
 struct Reader<'t> {
     scanner: Scanner<'t>,
     collector: Collector,
+    /// Why neither pass can continue.
+    failure: Option<ParseError>,
 }
 
 impl Reader<'_> {
     fn document(&mut self, rules: &CellRules) -> Option<()> {
         match self.scanner.peek()? {
-            b'{' => self.object(Place::Top, rules),
+            b'{' => self.object(true, rules),
             b'[' => self.elements(rules),
             _ => None,
         }
@@ -37,13 +50,13 @@ impl Reader<'_> {
             if self.scanner.peek()? != b'{' {
                 return None;
             }
-            self.object(Place::Element, rules)?;
+            self.object(false, rules)?;
             more = self.scanner.next(b']')?;
         }
         Some(())
     }
 
-    fn object(&mut self, place: Place, rules: &CellRules) -> Option<()> {
+    fn object(&mut self, is_top: bool, rules: &CellRules) -> Option<()> {
         let mut members = Members::new();
         let mut is_wrapper = false;
         let escapes = self.scanner.escapes();
@@ -51,7 +64,7 @@ impl Reader<'_> {
         while more {
             let name = self.scanner.key()?;
             match Key::from_name(name.as_bytes()) {
-                Key::Records if place == Place::Top => {
+                Key::Records if is_top => {
                     if self.scanner.peek()? != b'[' {
                         return None;
                     }
@@ -65,10 +78,18 @@ impl Reader<'_> {
             }
             more = self.scanner.next(b'}')?;
         }
-        if !is_wrapper {
-            members.may_have_escapes = self.scanner.escapes() > escapes;
-            self.collector.take(&members, place, rules);
+        if is_wrapper {
+            return Some(());
         }
-        Some(())
+        members.may_have_escapes = self.scanner.escapes() > escapes;
+        match self.collector.take(&members, rules) {
+            Ok(Taken::Row) => Some(()),
+            // The records may still turn out to be none at all: then nothing is rejected.
+            Ok(Taken::Rejected(_)) => (!self.collector.must_reject()).then_some(()),
+            Err(failure) => {
+                self.failure = Some(failure);
+                None
+            }
+        }
     }
 }

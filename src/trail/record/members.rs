@@ -39,7 +39,7 @@ impl<'t> Members<'t> {
         }
     }
 
-    /// Keeps the value of a key. The last of duplicate keys wins.
+    /// Keeps the value of a key; `null` is the same as no value. The last of duplicate keys wins.
     #[inline]
     pub(super) fn set(&mut self, key: Key, raw: &'t str) {
         let slot = match key {
@@ -57,7 +57,7 @@ impl<'t> Members<'t> {
             }
             Key::Records | Key::Other => return,
         };
-        *slot = Some(raw);
+        *slot = (raw != "null").then_some(raw);
     }
 
     /// Returns whether this is an event of another service.
@@ -99,7 +99,7 @@ impl<'t> Members<'t> {
         }
         let mut replaced_chars = 0;
         let cells: [Option<Cow<'_, str>>; COLUMN_COUNT] = std::array::from_fn(|column| {
-            let raw = raw[column].filter(|raw| *raw != "null")?;
+            let raw = raw[column]?;
             Some(match FIELDS[column].form {
                 Form::Json => Cow::Borrowed(raw),
                 Form::Text => rules.cell(raw, self.may_have_escapes, &mut replaced_chars),

@@ -2,11 +2,11 @@ use super::*;
 use crate::trail::fields::{COLUMNS, FIELDS, Field, Form, column};
 
 fn log(json: &str) -> Log {
-    parse(json.as_bytes(), &CellRules::ANY).unwrap()
+    parse(json.as_bytes(), &CellRules::ANY, ParseLimits::UNBOUNDED_BYTES).unwrap()
 }
 
 fn kind(json: &str) -> Kind {
-    match parse(json.as_bytes(), &CellRules::ANY) {
+    match parse(json.as_bytes(), &CellRules::ANY, ParseLimits::UNBOUNDED_BYTES) {
         Err(ParseError::NotALog(kind)) => kind,
         other => panic!("{other:?}"),
     }
@@ -83,14 +83,15 @@ fn a_record_that_is_no_object_is_rejected_alone_with_its_place_and_text() {
     let log = log(json);
     assert_eq!(values(&log, "eventID"), [Some("a"), Some("b")]);
     assert_eq!(log.records(), 6);
-    let rejects: Vec<_> = log.rejects.iter().map(|r| (r.index, &*r.reason, &*r.text)).collect();
+    let rejects: Vec<_> = log.rejects.iter().map(|it| (it.index, it.reason, &*it.text)).collect();
+    let not_an_object = RejectReason::NotAnObject;
     assert_eq!(
         rejects,
         [
-            (1, "not an object, but a number", "42"),
-            (3, "not an object, but an array", r#"["x"]"#),
-            (4, "not an object, but null", "null"),
-            (5, "not an object, but a string", r#""\ud800""#),
+            (1, not_an_object("a number"), "42"),
+            (3, not_an_object("an array"), r#"["x"]"#),
+            (4, not_an_object("null"), "null"),
+            (5, not_an_object("a string"), r#""\ud800""#),
         ]
     );
     for reject in &log.rejects {
@@ -168,9 +169,68 @@ fn another_services_event_among_records_is_rejected() {
 }
 
 #[test]
-fn an_odd_object_among_records_is_a_row() {
-    let log = log(r#"{"Records":[{"eventID":"a"},{},{"Records":[{"eventID":"inner"}]}]}"#);
-    assert_eq!(values(&log, "eventID"), [Some("a"), None, None]);
+fn an_object_without_any_field_of_cloudtrail_is_rejected_in_every_shape() {
+    for json in [
+        r#"{"Records":[{"eventID":"a"},{},{"Records":[{"eventID":"inner"}]},{"eventID":null}]}"#,
+        r#"[{"eventID":"a"},{},{"Records":[{"eventID":"inner"}]},{"eventID":null}]"#,
+        "{\"eventID\":\"a\"}\n{}\n{\"foo\":1}\n{\"eventID\":null}",
+    ] {
+        let log = log(json);
+        assert_eq!(values(&log, "eventID"), [Some("a")], "{json}");
+        let reasons: Vec<_> = log.rejects.iter().map(|it| (it.index, it.reason)).collect();
+        assert_eq!(reasons, [1, 2, 3].map(|index| (index, RejectReason::NotARecord)), "{json}");
+    }
+}
+
+#[test]
+fn offsets_are_those_of_the_decoded_bytes() {
+    let records: [&[u8]; 3] =
+        [b"{\"eventID\":\"\xff\xfe\"},", b"42,", b"{\"eventID\":\"a\xe2\x82\"}"];
+    let text = [b" [17,", &*records.concat(), b",null]"].concat();
+    for mark in [&b""[..], b"\xef\xbb\xbf"] {
+        let json = [mark, &text].concat();
+        let log = parse(&json, &CellRules::ANY, ParseLimits::UNBOUNDED_BYTES).unwrap();
+        assert_eq!((log.rows.len(), log.replaced_chars), (2, 3));
+        let found: Vec<&str> = log.rejects.iter().map(|it| &*it.text).collect();
+        assert_eq!(found, ["17", "42", "null"]);
+        for reject in &log.rejects {
+            let start = usize::try_from(reject.offset_bytes).unwrap();
+            assert!(json[start..].starts_with(reject.text.as_bytes()), "{reject:?}");
+        }
+    }
+}
+
+#[test]
+fn more_rejects_than_are_kept_fail_the_object_with_their_number() {
+    let limits = ParseLimits { rejects_max: 3, ..ParseLimits::UNBOUNDED_BYTES };
+    let json = |rejects: usize| format!(r#"[{{"eventID":"a"}}{}]"#, ",1".repeat(rejects));
+    assert_eq!(parse(json(3).as_bytes(), &CellRules::ANY, limits).unwrap().rejects.len(), 3);
+    let error = parse(json(4).as_bytes(), &CellRules::ANY, limits).unwrap_err();
+    let expected = "4 of its 5 records are rejected, the first because it is not an object, but a \
+                    number";
+    assert_eq!(error.to_string(), expected);
+    // What is not a log at all is not a failure, however many elements it has.
+    let error = parse(b"[1,1,1,1,{}]", &CellRules::ANY, limits).unwrap_err();
+    assert!(matches!(error, ParseError::NotALog(Kind::OtherJson)), "{error:?}");
+}
+
+#[test]
+fn rows_beyond_the_limit_are_not_made() {
+    let json = format!("[{}{{\"eventID\":1}}]", "{\"eventID\":1},".repeat(100));
+    let row_bytes = log(&json).rows.as_copy_bytes().len();
+    for json in [json.clone(), format!("{json} {json}"), json.replace("[{", "[1,{")] {
+        let limits = ParseLimits { bytes_max: row_bytes - 1, ..ParseLimits::UNBOUNDED_BYTES };
+        let error = parse(json.as_bytes(), &CellRules::ANY, limits).unwrap_err();
+        assert!(matches!(error, ParseError::OutOfRoom { .. }), "{error:?}");
+    }
+    let limits = ParseLimits { bytes_max: row_bytes, ..ParseLimits::UNBOUNDED_BYTES };
+    assert_eq!(parse(json.as_bytes(), &CellRules::ANY, limits).unwrap().rows.len(), 101);
+    // A copy of text that is not UTF-8 counts, too.
+    let bad = [b"[{\"eventID\":\"", &[0xff; 1_000][..], b"\"}]"].concat();
+    for (bytes_max, is_enough) in [(3_000, false), (6_500, true)] {
+        let limits = ParseLimits { bytes_max, ..ParseLimits::UNBOUNDED_BYTES };
+        assert_eq!(parse(&bad, &CellRules::ANY, limits).is_ok(), is_enough, "{bytes_max}");
+    }
 }
 
 #[test]
@@ -189,7 +249,7 @@ fn bytes_that_are_not_utf8_are_replaced_and_counted() {
     let mut json = br#"{"Records":[{"eventID":"a","userAgent":"x"#.to_vec();
     json.extend(b"\xff\xfe");
     json.extend(br#""}]}"#);
-    let log = parse(&json, &CellRules::ANY).unwrap();
+    let log = parse(&json, &CellRules::ANY, ParseLimits::UNBOUNDED_BYTES).unwrap();
     assert_eq!(value(&log, "userAgent"), Some("x\u{fffd}\u{fffd}"));
     assert_eq!(log.replaced_chars, 2);
 }
@@ -208,7 +268,8 @@ fn what_cannot_be_read_says_why() {
         (r#"{"Records":{"eventID":"a"}}"#, "`Records` is an object, not an array"),
         (r#"{"Records":null}"#, "`Records` is null, not an array"),
     ] {
-        let error = parse(json.as_bytes(), &CellRules::ANY).unwrap_err();
+        let error =
+            parse(json.as_bytes(), &CellRules::ANY, ParseLimits::UNBOUNDED_BYTES).unwrap_err();
         assert_eq!(error.to_string(), expected, "{json}");
     }
 }
@@ -219,12 +280,11 @@ fn a_record_too_long_for_its_column_is_rejected_alone() {
     rules.limits[column("eventName")] = CellLimit::Chars(3);
     rules.limits[column("eventID")] = CellLimit::Bytes(3);
     let json = r#"[{"eventID":"abc"},{"eventName":"éééé"},{"eventName":"ééé"},{"eventID":"éé"}]"#;
-    let log = parse(json.as_bytes(), &rules).unwrap();
+    let log = parse(json.as_bytes(), &rules, ParseLimits::UNBOUNDED_BYTES).unwrap();
     assert_eq!(log.rows.len(), 2);
-    let reasons: Vec<_> = log.rejects.iter().map(|r| (r.index, &*r.reason)).collect();
-    let expected =
-        ["eventName", "eventID"].map(|name| format!("`{name}` is longer than its column"));
-    assert_eq!(reasons, [(1, &*expected[0]), (3, &*expected[1])]);
+    let reasons: Vec<_> = log.rejects.iter().map(|it| (it.index, it.reason)).collect();
+    let expected = [(1, RejectReason::TooLong("eventName")), (3, RejectReason::TooLong("eventID"))];
+    assert_eq!(reasons, expected);
 }
 
 #[test]
@@ -268,16 +328,18 @@ fn the_two_passes_agree() {
             let end = (at + random.usize(..4)).min(text.len());
             text.replace_range(at..end, random.choice(PARTS).unwrap());
         }
-        let Some(fast) = fast::read(&text, &CellRules::ANY) else { continue };
-        let exact = exact::read(&text, &CellRules::ANY).unwrap_or_else(|error| {
-            panic!("only the fast pass reads {text:?}: {error}");
-        });
-        let shown = |parsed: Result<Log, Kind>| match parsed {
+        let fast = fast::read(&text, &CellRules::ANY, ParseLimits::UNBOUNDED_BYTES).unwrap();
+        let Some(fast) = fast else { continue };
+        let exact = exact::read(&text, &CellRules::ANY, ParseLimits::UNBOUNDED_BYTES)
+            .unwrap_or_else(|error| {
+                panic!("only the fast pass reads {text:?}: {error}");
+            });
+        let shown = |parsed: Result<Log, ParseError>| match parsed {
             Ok(log) => {
                 assert_eq!(log.rejects, [], "{text:?}");
                 format!("{:?} {}", log.rows.iter().collect::<Vec<_>>(), log.replaced_chars)
             }
-            Err(kind) => format!("{kind:?}"),
+            Err(error) => error.to_string(),
         };
         assert_eq!(shown(fast.into_log(0)), shown(exact.into_log(0)), "{text:?}");
         agreed += 1;

@@ -1,6 +1,7 @@
 //! The text of JSON values: what a cell holds, and what has to be replaced.
 
 use std::borrow::Cow;
+use std::str::Utf8Chunk;
 
 use crate::trail::fields::COLUMN_COUNT;
 use crate::trail::rows::Cells;
@@ -73,6 +74,18 @@ impl CellRules {
     }
 }
 
+/// Returns how many bytes the text of [`to_utf8`] has: U+FFFD has three, an invalid byte one.
+pub(super) fn utf8_bytes(bytes: &[u8]) -> usize {
+    if std::str::from_utf8(bytes).is_ok() {
+        return bytes.len();
+    }
+    let text_bytes = |chunk: Utf8Chunk<'_>| {
+        let is_replaced = !chunk.invalid().is_empty();
+        chunk.valid().len() + usize::from(is_replaced) * '\u{fffd}'.len_utf8()
+    };
+    bytes.utf8_chunks().map(text_bytes).sum()
+}
+
 /// Returns the bytes as text, and how many ill-formed sequences U+FFFD replaces in it.
 pub(super) fn to_utf8(bytes: &[u8]) -> (Cow<'_, str>, u64) {
     if let Ok(text) = std::str::from_utf8(bytes) {
@@ -81,6 +94,27 @@ pub(super) fn to_utf8(bytes: &[u8]) -> (Cow<'_, str>, u64) {
     let ill_formed = bytes.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty());
     let replaced_chars = ill_formed.count() as u64;
     (String::from_utf8_lossy(bytes), replaced_chars)
+}
+
+/// Turns offsets in the text of [`to_utf8`], in ascending order, into offsets in the bytes it was
+/// made of.
+pub(super) fn restore_offsets<'o>(bytes: &[u8], offsets: impl Iterator<Item = &'o mut u64>) {
+    const REPLACEMENT_BYTES: u64 = '\u{fffd}'.len_utf8() as u64;
+    let (mut in_text, mut in_bytes) = (0, 0);
+    let mut chunks = bytes.utf8_chunks();
+    let mut chunk = chunks.next();
+    for offset in offsets {
+        // An offset is never inside a replacement: a record begins with a character of its own.
+        while let Some(current) = &chunk
+            && in_text + (current.valid().len() as u64) < *offset
+        {
+            let is_replaced = !current.invalid().is_empty();
+            in_text += current.valid().len() as u64 + u64::from(is_replaced) * REPLACEMENT_BYTES;
+            in_bytes += (current.valid().len() + current.invalid().len()) as u64;
+            chunk = chunks.next();
+        }
+        *offset = in_bytes + (*offset - in_text);
+    }
 }
 
 /// Returns the JSON string with `\ufffd` in place of every lone surrogate, and their number.

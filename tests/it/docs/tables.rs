@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
 
 use super::examples::shown;
-use super::pages::{page, root};
+use super::pages::page;
 
 /// Returns the columns of each table that an import creates, in the table's order.
 async fn tables() -> BTreeMap<String, Vec<String>> {

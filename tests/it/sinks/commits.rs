@@ -68,7 +68,10 @@ async fn rows_rejects_and_ledger_line_commit_together(engine: Engine) {
                    ORDER BY record_index";
     assert_eq!(
         scratch.query(rejects).await,
-        [row(&["1", "100", "reason 1", r#"["é😀"]"#]), row(&["4", "400", "reason 4", "17"])]
+        [
+            row(&["1", "100", "not a CloudTrail record", r#"["é😀"]"#]),
+            row(&["4", "400", "not a CloudTrail record", "17"])
+        ]
     );
     let seen = sink.seen(&[id("a"), id("b"), id("c"), id("d")]).await.unwrap();
     let line = |outcome| {

@@ -4,7 +4,7 @@ use cloudtrail2sql::database::batch::{Batch, NoRows, ParsedObject};
 use cloudtrail2sql::trail::fields::COLUMN_COUNT;
 pub use cloudtrail2sql::trail::fields::column;
 use cloudtrail2sql::trail::object::{Location, ObjectId, ObjectRef};
-use cloudtrail2sql::trail::record::{CellRules, Log, Reject, parse};
+use cloudtrail2sql::trail::record::{CellRules, Log, ParseLimits, Reject, RejectReason, parse};
 use cloudtrail2sql::trail::rows::Cells;
 
 /// The run that the tests write for.
@@ -59,12 +59,12 @@ pub fn numbered_log(name: &str, rows: usize) -> Log {
 
 /// Returns an object read from JSON by the rules of a sink.
 pub fn parsed(name: &str, json: &str, rules: &CellRules) -> ParsedObject {
-    object(name, Ok(parse(json.as_bytes(), rules).unwrap()))
+    object(name, Ok(parse(json.as_bytes(), rules, ParseLimits::UNBOUNDED_BYTES).unwrap()))
 }
 
 /// Returns a record that was rejected.
 pub fn reject(index: u64, text: &str) -> Reject {
-    let (offset_bytes, reason) = (100 * index, format!("reason {index}"));
+    let (offset_bytes, reason) = (100 * index, RejectReason::NotARecord);
     Reject { index, offset_bytes, reason, text: text.into() }
 }
 

@@ -80,7 +80,7 @@ async fn what_failed_and_was_rejected_is_told(engine: Engine) {
     let places: Vec<(u64, u64)> =
         found.iter().map(|record| (record.record_index, record.offset_bytes)).collect();
     assert_eq!(places, [(3, 300), (5, 500)]);
-    assert_eq!((&*found[0].reason, &*found[0].record), ("reason 3", "null"));
+    assert_eq!((&*found[0].reason, &*found[0].record), ("not a CloudTrail record", "null"));
     assert!(found[1].record == text && found[1].uri == "s3://trail/b");
     assert_eq!(sink.rejected_records(1).await.unwrap().len(), 1);
 }
