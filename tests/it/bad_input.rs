@@ -3,6 +3,7 @@
 //! What is bad costs itself and nothing else: its name and the reason are told, the ledger keeps
 //! them, the counts add up, and the program ends with exit code 3. Repaired, it loads.
 
+mod bounds;
 mod cases;
 mod memory;
 

@@ -13,7 +13,7 @@ const MIB: usize = 1 << 20;
 const BOMB_MIB: usize = 300;
 
 /// What the program has beside its buffers: code, stacks, connections.
-const OVERHEAD_BYTES: u64 = 64 << 20;
+pub(super) const OVERHEAD_BYTES: u64 = 64 << 20;
 
 /// Returns 300 MiB of spaces in 300 KiB of gzip.
 ///

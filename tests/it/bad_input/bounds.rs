@@ -1,0 +1,157 @@
+//! Memory is bounded, whatever the input: each case has a measured ceiling.
+//!
+//! The ceiling is `--memory`, what the program needs besides its buffers, and what the largest
+//! single object needs: its decoded text, its rows, and the copy that the driver sends.
+
+use std::fs::File;
+
+use super::memory::OVERHEAD_BYTES;
+use crate::binary::{Place, Run};
+use crate::databases::{Engine, OwnDatabase};
+use crate::logs::{gz, log_gz, log_json};
+use crate::promises::promises;
+
+const MIB: u64 = 1 << 20;
+
+/// The default of `--memory`.
+const MEMORY_BYTES: u64 = 80 * MIB;
+
+promises! { on [sqlite postgres]:
+    many_fetchers_of_large_objects_stay_within_the_budget
+    foreign_arrays_are_skipped_in_the_memory_of_their_text
+    tiny_records_are_budgeted_by_their_rows
+    a_million_rejects_fail_their_object_and_are_not_kept
+    a_million_empty_gzip_members_are_read
+    a_stray_file_is_classified_by_its_head
+    a_record_of_100_mib_passes_alone
+}
+
+/// Imports what `fill` writes; returns the run, after checking its peak against the ceiling.
+#[track_caller]
+fn import(
+    engine: Engine,
+    args: &[&str],
+    memory_bytes: u64,
+    object_needs_bytes: u64,
+    fill: impl FnOnce(&Place),
+) -> (Run, OwnDatabase) {
+    let database = OwnDatabase::new(engine);
+    let place = Place::with_database(&database.url);
+    fill(&place);
+    let args = [&["--output=json", "import", "--no-index"], args, &["logs"]].concat();
+    let (run, peak_bytes) = place.start(&args).end_with_peak();
+    // Only Linux reports it.
+    if let Some(peak_bytes) = peak_bytes {
+        let peak_max = memory_bytes + OVERHEAD_BYTES + object_needs_bytes;
+        assert!(peak_bytes < peak_max, "{peak_bytes} of {peak_max} bytes\n{}", run.shown());
+    }
+    (run, database)
+}
+
+fn count(run: &Run, key: &str) -> u64 {
+    run.json()[key]["objects"].as_u64().unwrap()
+}
+
+/// A log whose only record has so many bytes.
+fn large_log(id: &str, bytes: u64) -> String {
+    let filler = "x".repeat(usize::try_from(bytes).unwrap());
+    format!(r#"{{"Records":[{{"eventID":"{id}","userAgent":"{filler}"}}]}}"#)
+}
+
+fn many_fetchers_of_large_objects_stay_within_the_budget(engine: Engine) {
+    for fetchers in ["--fetchers=60", "--fetchers=128"] {
+        let args = [fetchers, "--memory=16MiB"];
+        // The text, its row, the copies that the driver and the database make of it, and what the
+        // allocator keeps of them for each of its arenas.
+        let needs_bytes = 12 * 8 * MIB;
+        let (run, database) = import(engine, &args, 16 * MIB, needs_bytes, |place| {
+            for n in 0..41 {
+                place.write(format!("logs/{n}.json"), large_log(&n.to_string(), 8 * MIB));
+            }
+        });
+        run.expect(0);
+        assert_eq!(database.number("SELECT COUNT(*) FROM logs"), 41);
+    }
+}
+
+fn foreign_arrays_are_skipped_in_the_memory_of_their_text(engine: Engine) {
+    let text_bytes = 32 * MIB;
+    for element in ["1,", "{},", r#"{"a":[]},"#] {
+        let elements = usize::try_from(text_bytes).unwrap() / element.len();
+        let array = format!("[{}1]", element.repeat(elements));
+        let (run, _database) = import(engine, &[], MEMORY_BYTES, text_bytes, |place| {
+            place.write("logs/numbers.json.gz", gz(array.as_bytes()));
+            place.write("logs/good.json.gz", log_gz(&["good"]));
+        });
+        let run = run.expect(0);
+        assert_eq!(
+            (count(&run, "loaded"), run.json()["skipped"][0]["kind"].as_str()),
+            (1, Some("other-json"))
+        );
+    }
+}
+
+fn tiny_records_are_budgeted_by_their_rows(engine: Engine) {
+    let records = 300_000_u64;
+    let text =
+        format!("[{}]", vec![r#"{"eventID":1}"#; usize::try_from(records).unwrap()].join(","));
+    // A row takes five times as much as its record, twice while the buffer grows.
+    let needs_bytes = 12 * text.len() as u64;
+    let (run, database) = import(engine, &["--memory=16MiB"], 16 * MIB, needs_bytes, |place| {
+        place.write("logs/tiny.json.gz", gz(text.as_bytes()));
+    });
+    run.expect(0);
+    assert_eq!(database.number("SELECT COUNT(*) FROM logs"), records);
+}
+
+fn a_million_rejects_fail_their_object_and_are_not_kept(engine: Engine) {
+    let text = format!(r#"[{{"eventID":"a"}}{}]"#, ",1".repeat(1_000_000));
+    let (run, database) = import(engine, &["--memory=16MiB"], 16 * MIB, 0, |place| {
+        place.write("logs/rejects.json.gz", gz(text.as_bytes()));
+        place.write("logs/good.json.gz", log_gz(&["good"]));
+    });
+    let run = run.expect(3);
+    let reason = "1000000 of its 1000001 records are rejected";
+    assert!(run.stderr.contains(reason), "{}", run.shown());
+    assert_eq!((count(&run, "loaded"), count(&run, "failed")), (1, 1));
+    assert_eq!(database.number("SELECT COUNT(*) FROM import_rejects"), 0);
+}
+
+fn a_million_empty_gzip_members_are_read(engine: Engine) {
+    let stored = [log_gz(&["good"]), gz(b"").repeat(1_000_000)].concat();
+    let needs_bytes = 2 * stored.len() as u64;
+    let (run, database) = import(engine, &["--memory=16MiB"], 16 * MIB, needs_bytes, |place| {
+        place.write("logs/members.json.gz", stored);
+    });
+    run.expect(0);
+    assert_eq!(database.number("SELECT COUNT(*) FROM logs"), 1);
+}
+
+fn a_stray_file_is_classified_by_its_head(engine: Engine) {
+    let (run, _database) = import(engine, &["--memory=16MiB"], 16 * MIB, 0, |place| {
+        place.write("logs/good.json.gz", log_gz(&["good"]));
+        for name in ["disk.img", "disk.json"] {
+            place.write(format!("logs/{name}"), "\0");
+            let path = place.path(format!("logs/{name}"));
+            // Sparse: it takes no room on the disk.
+            File::options().write(true).open(path).unwrap().set_len(1536 * MIB).unwrap();
+        }
+    });
+    let run = run.expect(3);
+    assert_eq!((count(&run, "loaded"), count(&run, "failed")), (1, 1));
+    assert_eq!(run.json()["skipped"][0]["kind"].as_str(), Some("other-file"));
+    assert!(run.stderr.contains("decodes to more than"), "{}", run.shown());
+}
+
+fn a_record_of_100_mib_passes_alone(engine: Engine) {
+    let bytes = 100 * MIB;
+    // Decoded text, packed row, and the driver's copies.
+    let needs_bytes = 5 * bytes;
+    let (run, database) = import(engine, &[], MEMORY_BYTES, needs_bytes, |place| {
+        place.write("logs/large.json.gz", gz(large_log("large", bytes).as_bytes()));
+        place.write("logs/good.json", log_json(&["good"]));
+    });
+    run.expect(0);
+    let length = "SELECT LENGTH(userAgent) FROM logs WHERE eventID = 'large'";
+    assert_eq!(database.number(length), bytes);
+}
