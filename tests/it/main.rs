@@ -9,7 +9,6 @@ mod databases;
 mod exactly_once;
 mod logs;
 mod missing_servers;
-mod promises;
 mod proxy;
 mod readme;
 mod s3_server;

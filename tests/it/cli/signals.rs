@@ -5,9 +5,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::binary::{Place, Run, Running};
-use crate::databases::{Engine, OwnDatabase};
+use crate::databases::{Engine, OwnDatabase, promises};
 use crate::logs::log_gz;
-use crate::promises::promises;
 use crate::s3_server::{ACCESS_KEY, Fault, Op, S3Server, SECRET_KEY};
 
 const OBJECTS: usize = 41;

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::{Tree, import};
-use crate::databases::Engine;
-use crate::promises::promises;
+use crate::databases::{Engine, promises};
 use crate::proxy::{CommitFault, Proxy};
 
 promises! { on servers:

@@ -14,8 +14,7 @@ use cloudtrail2sql::sink::{Database, Sink, SinkError};
 
 use super::objects::{RUN, batch, cells, failed, id, log_of, numbered, object, reject};
 use super::scratch::{Scratch, row};
-use crate::databases::Engine;
-use crate::promises::promises;
+use crate::databases::{Engine, promises};
 
 promises! { async on all:
     rows_rejects_and_ledger_line_commit_together

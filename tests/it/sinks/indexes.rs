@@ -7,8 +7,7 @@ use cloudtrail2sql::sink::{Database, Sink};
 
 use super::objects::{RUN, batch, numbered};
 use super::scratch::{Scratch, row};
-use crate::databases::Engine;
-use crate::promises::promises;
+use crate::databases::{Engine, promises};
 
 promises! { async on all:
     what_is_missing_is_built_and_then_nothing

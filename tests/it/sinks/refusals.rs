@@ -6,8 +6,7 @@ use cloudtrail2sql::sink::{Database, Sink, SinkError, UpgradePolicy};
 
 use super::objects::{RUN, batch, numbered};
 use super::scratch::{Scratch, open};
-use crate::databases::Engine;
-use crate::promises::promises;
+use crate::databases::{Engine, promises};
 
 promises! { async on servers:
     a_wrong_password_is_fatal_and_not_shown
