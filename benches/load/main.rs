@@ -32,7 +32,7 @@ mod single_inserts;
 mod table;
 
 #[path = "../../tests/it/databases.rs"]
-#[expect(dead_code, reason = "the tests use the rest")]
+#[expect(dead_code, unused_macros, unused_imports, reason = "the tests use the rest")]
 mod own_database;
 #[path = "../../tests/it/s3_server.rs"]
 #[expect(dead_code, reason = "the tests use the rest")]

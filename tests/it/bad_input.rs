@@ -13,9 +13,8 @@ use serde_json::Value;
 
 use self::cases::{Case, Outcome, cases};
 use crate::binary::{Place, Run};
-use crate::databases::{Engine, OwnDatabase};
+use crate::databases::{Engine, OwnDatabase, promises};
 use crate::logs::{log_gz, log_json};
-use crate::promises::promises;
 
 /// Good files, before, between and behind the bad ones, so that each batch has both.
 const GOOD_FILES: usize = 13;

@@ -204,3 +204,56 @@ pub async fn query(engine: Engine, url: &str, sql: &str) -> Result<Table, sqlx::
         Engine::Mysql | Engine::Mariadb => query_over!(MySqlConnection),
     }
 }
+
+/// Makes tests of the contract, named `PROMISE::DATABASE`. Each promise is a function of an
+/// [`Engine`]; `async` stands before promises that are `async fn`.
+///
+/// ```text
+/// promises! { on all: every_object_is_loaded … }
+/// promises! { on servers: a_slow_server_is_waited_for … }
+/// promises! { async on [mysql mariadb]: a_row_just_below_the_packet_passes … }
+/// ```
+macro_rules! promises {
+    (on $databases:tt: $($promise:ident)+) => {
+        $($crate::databases::promises! { @promise [] $promise $databases })+
+    };
+    (async on $databases:tt: $($promise:ident)+) => {
+        $($crate::databases::promises! { @promise [async] $promise $databases })+
+    };
+    (@promise $kind:tt $promise:ident all) => {
+        $crate::databases::promises! { @promise $kind $promise [sqlite postgres mysql mariadb] }
+    };
+    (@promise $kind:tt $promise:ident servers) => {
+        $crate::databases::promises! { @promise $kind $promise [postgres mysql mariadb] }
+    };
+    (@promise $kind:tt $promise:ident [$($database:ident)+]) => {
+        mod $promise {
+            $($crate::databases::promises! { @test $kind $promise $database })+
+        }
+    };
+    (@test [] $promise:ident $database:ident) => {
+        #[test]
+        fn $database() {
+            super::$promise($crate::databases::promises! { @engine $database });
+        }
+    };
+    (@test [async] $promise:ident $database:ident) => {
+        #[tokio::test]
+        async fn $database() {
+            super::$promise($crate::databases::promises! { @engine $database }).await;
+        }
+    };
+    (@engine sqlite) => {
+        $crate::databases::Engine::Sqlite
+    };
+    (@engine postgres) => {
+        $crate::databases::Engine::Postgres
+    };
+    (@engine mysql) => {
+        $crate::databases::Engine::Mysql
+    };
+    (@engine mariadb) => {
+        $crate::databases::Engine::Mariadb
+    };
+}
+pub(crate) use promises;

@@ -10,7 +10,6 @@ mod docs;
 mod exactly_once;
 mod logs;
 mod missing_servers;
-mod promises;
 mod proxy;
 mod s3_server;
 mod sinks;

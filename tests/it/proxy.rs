@@ -4,19 +4,19 @@
 //! text, and unencrypted.
 //!
 //! ```text
-//! program ─▶ [count bytes, look for COMMIT] ─▶ server
-//! program ◀─ [swallow? delay?]              ◀─ server
+//! program ─▶ [count bytes, look for COMMIT, hold it?] ─▶ server
+//! program ◀─ [swallow? delay?]                       ◀─ server
 //! ```
 
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::databases::{Engine, OwnDatabase};
@@ -40,6 +40,8 @@ struct Orders {
     faults: Vec<CommitFault>,
     /// For the n-th connection: cut it after so many bytes from the program.
     cut_after_bytes: Option<fn(u64) -> u64>,
+    /// Pass no commit beyond so many.
+    commits_max: Option<u64>,
     /// Wait before each answer.
     delay: Duration,
     /// Close what is open, and open nothing.
@@ -48,7 +50,7 @@ struct Orders {
 
 #[derive(Debug, Default)]
 struct State {
-    orders: Mutex<Orders>,
+    orders: watch::Sender<Orders>,
     connections: AtomicU64,
     commits: AtomicU64,
     faults_done: AtomicU64,
@@ -98,28 +100,35 @@ impl Proxy {
 
     /// Spoils every so many commits, by each of the faults in turn.
     pub fn spoil_commits(&self, every_commits: u64, faults: &[CommitFault]) {
-        let mut orders = self.orders();
-        orders.every_commits = every_commits;
-        orders.faults = faults.to_vec();
+        self.order(|orders| {
+            orders.every_commits = every_commits;
+            orders.faults = faults.to_vec();
+        });
     }
 
     /// Cuts the n-th connection after so many bytes from the program.
     pub fn cut_after(&self, bytes_of: fn(u64) -> u64) {
-        self.orders().cut_after_bytes = Some(bytes_of);
+        self.order(|orders| orders.cut_after_bytes = Some(bytes_of));
+    }
+
+    /// Passes so many commits, and holds the others: whoever sent one waits until the proxy is
+    /// healed, or the server goes down.
+    pub fn hold_commits_after(&self, commits_max: u64) {
+        self.order(|orders| orders.commits_max = Some(commits_max));
     }
 
     pub fn set_delay(&self, delay: Duration) {
-        self.orders().delay = delay;
+        self.order(|orders| orders.delay = delay);
     }
 
     /// Makes the server unreachable, or reachable again.
     pub fn set_down(&self, is_down: bool) {
-        self.orders().is_down = is_down;
+        self.order(|orders| orders.is_down = is_down);
     }
 
     /// Does what was asked no longer.
     pub fn heal(&self) {
-        *self.orders() = Orders::default();
+        self.order(|orders| *orders = Orders::default());
     }
 
     /// Returns how many commits came by.
@@ -132,8 +141,8 @@ impl Proxy {
         self.state.faults_done.load(Ordering::Relaxed)
     }
 
-    fn orders(&self) -> MutexGuard<'_, Orders> {
-        self.state.orders.lock().unwrap()
+    fn order(&self, order: impl FnOnce(&mut Orders)) {
+        self.state.orders.send_modify(order);
     }
 }
 
@@ -146,15 +155,12 @@ impl Drop for Proxy {
     }
 }
 
-/// How often a connection looks whether the server is to be down.
-const DOWN_INTERVAL: Duration = Duration::from_millis(5);
-
 async fn accept(listener: TcpListener, server: String, state: Arc<State>) {
     let listener = tokio::net::TcpListener::from_std(listener).unwrap();
     let mut connections = JoinSet::new();
     loop {
         let Ok((program, _)) = listener.accept().await else { continue };
-        if state.orders.lock().unwrap().is_down {
+        if state.orders.borrow().is_down {
             continue;
         }
         let number = state.connections.fetch_add(1, Ordering::Relaxed);
@@ -166,15 +172,9 @@ async fn accept(listener: TcpListener, server: String, state: Arc<State>) {
             tokio::select! {
                 // A broken pipe here is a program that was killed, or a server that went away.
                 _ = pass(program, server, &state, number) => {}
-                () = down(&state) => {}
+                () = state.until(|orders| orders.is_down) => {}
             }
         });
-    }
-}
-
-async fn down(state: &State) {
-    while !state.orders.lock().unwrap().is_down {
-        tokio::time::sleep(DOWN_INTERVAL).await;
     }
 }
 
@@ -185,7 +185,7 @@ async fn pass(
     state: &State,
     number: u64,
 ) -> std::io::Result<()> {
-    let cut_after_bytes = state.orders.lock().unwrap().cut_after_bytes;
+    let cut_after_bytes = state.orders.borrow().cut_after_bytes;
     let mut bytes_left = cut_after_bytes.map_or(u64::MAX, |bytes_of| bytes_of(number));
     let (mut asked, mut answered) = (vec![0; 64 << 10], vec![0; 64 << 10]);
     loop {
@@ -196,7 +196,7 @@ async fn pass(
                     return Ok(());
                 }
                 let passed = usize::try_from(bytes_left).unwrap_or(usize::MAX).min(count);
-                let fault = state.fault_of(&asked[..passed]);
+                let fault = state.fault_of(&asked[..passed]).await;
                 if fault == Some(CommitFault::NeverSent) {
                     return Ok(());
                 }
@@ -217,7 +217,7 @@ async fn pass(
                 if count == 0 {
                     return Ok(());
                 }
-                let delay = state.orders.lock().unwrap().delay;
+                let delay = state.orders.borrow().delay;
                 tokio::time::sleep(delay).await;
                 program.write_all(&answered[..count]).await?;
             }
@@ -226,14 +226,20 @@ async fn pass(
 }
 
 impl State {
-    /// Returns what is to happen to what the program sends.
-    fn fault_of(&self, asked: &[u8]) -> Option<CommitFault> {
+    /// Waits until the orders are so.
+    async fn until(&self, is_so: impl FnMut(&Orders) -> bool) {
+        let _ = self.orders.subscribe().wait_for(is_so).await;
+    }
+
+    /// Returns what is to happen to what the program sends. A commit may have to wait before.
+    async fn fault_of(&self, asked: &[u8]) -> Option<CommitFault> {
         let word = b"COMMIT";
         if !asked.windows(word.len()).any(|bytes| bytes == word) {
             return None;
         }
         let commits = 1 + self.commits.fetch_add(1, Ordering::Relaxed);
-        let orders = self.orders.lock().unwrap();
+        self.until(|orders| orders.commits_max.is_none_or(|max| commits <= max)).await;
+        let orders = self.orders.borrow();
         if orders.faults.is_empty() || !commits.is_multiple_of(orders.every_commits) {
             return None;
         }

@@ -7,8 +7,7 @@ use std::path::Path;
 use std::thread;
 
 use crate::binary::Place;
-use crate::databases::{Engine, OwnDatabase};
-use crate::promises::promises;
+use crate::databases::{Engine, OwnDatabase, promises};
 
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sample");
 

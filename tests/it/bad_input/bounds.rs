@@ -7,9 +7,8 @@ use std::fs::File;
 
 use super::memory::OVERHEAD_BYTES;
 use crate::binary::{Place, Run};
-use crate::databases::{Engine, OwnDatabase};
+use crate::databases::{Engine, OwnDatabase, promises};
 use crate::logs::{gz, log_gz, log_json};
-use crate::promises::promises;
 
 const MIB: u64 = 1 << 20;
 

@@ -1,9 +1,8 @@
 //! Names that are hard to say: in messages, in the ledger, on every database.
 
 use crate::binary::Place;
-use crate::databases::{Engine, OwnDatabase};
+use crate::databases::{Engine, OwnDatabase, promises};
 use crate::logs::log_gz;
-use crate::promises::promises;
 use crate::s3_server::{ACCESS_KEY, S3Server, SECRET_KEY};
 
 /// Most file systems take 255 bytes, S3 takes 1,024 for the whole key.

@@ -1,30 +1,40 @@
 //! Ctrl-C and SIGTERM in the middle of a load.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 use crate::binary::{Place, Run, Running};
-use crate::databases::{Engine, OwnDatabase};
+use crate::databases::{Engine, OwnDatabase, promises};
 use crate::logs::log_gz;
-use crate::promises::promises;
-use crate::s3_server::{ACCESS_KEY, Fault, Op, S3Server, SECRET_KEY};
+use crate::s3_server::{ACCESS_KEY, Fault, Hold, Op, S3Server, SECRET_KEY};
+use crate::wait;
 
 const OBJECTS: usize = 41;
+
+/// Objects that are in flight when a run is stopped.
+const FETCHERS: usize = 2;
 
 promises! { on all:
     a_stopped_run_loads_what_is_in_flight_and_the_same_command_goes_on
 }
 
-/// Returns a server with 41 logs of two records, which takes its time.
-fn slow_server() -> S3Server {
+/// Returns a server with 41 logs of two records.
+fn server() -> S3Server {
     let server = S3Server::start();
     for n in 0..OBJECTS {
         let ids = [format!("{n}a"), format!("{n}b")];
-        server.put("trail", &format!("{n:02}.json.gz"), log_gz(&ids.each_ref().map(|id| &**id)));
+        server.put("trail", &key(n), log_gz(&ids.each_ref().map(|id| &**id)));
     }
-    server.set_latency(Duration::from_millis(50));
     server
+}
+
+fn key(n: usize) -> String {
+    format!("{n:02}.json.gz")
+}
+
+/// Holds back the objects from the n-th on, so that a run gets to its middle and no further.
+fn hold_from(server: &S3Server, n: usize) -> Hold {
+    let first = key(n);
+    server.hold(move |call| call.op == Op::GetObject && call.key >= first)
 }
 
 fn place_for(database: &OwnDatabase) -> Place {
@@ -40,7 +50,7 @@ fn start(place: &Place, server: &S3Server) -> Running {
         "-v",
         "--output=json",
         "import",
-        "--fetchers=2",
+        &format!("--fetchers={FETCHERS}"),
         "--batch-rows=3",
         "--endpoint-url",
         &endpoint_url,
@@ -63,13 +73,17 @@ fn assert_balanced(run: &Run) {
 }
 
 fn a_stopped_run_loads_what_is_in_flight_and_the_same_command_goes_on(engine: Engine) {
-    let (server, database) = (slow_server(), OwnDatabase::new(engine));
+    let (server, database) = (server(), OwnDatabase::new(engine));
     let place = place_for(&database);
     let mut loaded = 0;
-    for signal in ["INT", "TERM"] {
+    for (signal, held_from) in [("INT", 5), ("TERM", 15)] {
+        let hold = hold_from(&server, held_from);
         let mut running = start(&place, &server);
         assert!(running.reaches("debug: loaded s3://"), "{}", running.end().shown());
+        wait::until("both fetchers are at it", || hold.calls().len() == FETCHERS);
         running.signal(signal);
+        assert!(running.reaches("warning: stopping: "), "{}", running.end().shown());
+        drop(hold);
         let run = running.end().expect(130);
         assert!(run.stderr.contains("warning: stopping: "), "{}", run.shown());
         assert_balanced(&run);
@@ -78,6 +92,8 @@ fn a_stopped_run_loads_what_is_in_flight_and_the_same_command_goes_on(engine: En
         assert!(objects(&summary, "pending") > 0, "it was not in the middle: {}", run.shown());
         assert_eq!(objects(&summary, "already_loaded"), loaded);
         loaded += objects(&summary, "loaded");
+        // Nothing that had come before the signal is left out.
+        assert!(loaded >= held_from as u64, "{}", run.shown());
         // What it counted is in, no more and no less.
         assert_eq!(database.number("SELECT COUNT(*) FROM logs"), 2 * loaded);
     }
@@ -90,14 +106,16 @@ fn a_stopped_run_loads_what_is_in_flight_and_the_same_command_goes_on(engine: En
 
 #[test]
 fn the_summary_of_a_stopped_run_says_what_now() {
-    let (server, database) = (slow_server(), OwnDatabase::new(Engine::Sqlite));
+    let (server, database) = (server(), OwnDatabase::new(Engine::Sqlite));
     let place = place_for(&database);
     let endpoint_url = server.endpoint_url();
     let args = ["-v", "import", "--batch-rows=3", "--endpoint-url", &endpoint_url, "s3://trail"];
-    server.set_latency(Duration::from_millis(50));
+    let hold = hold_from(&server, 5);
     let mut running = place.start(&[&args[..], &["--fetchers=1"]].concat());
     assert!(running.reaches("debug: loaded s3://"), "{}", running.end().shown());
     running.signal("INT");
+    assert!(running.reaches("warning: stopping: "), "{}", running.end().shown());
+    drop(hold);
     let run = running.end().expect(130);
     for part in [" not reached\n", "interrupted: ", "the same command goes on", "missing indexes: "]
     {
@@ -109,10 +127,10 @@ fn the_summary_of_a_stopped_run_says_what_now() {
 
 #[test]
 fn a_second_signal_ends_the_program_at_once() {
-    let (server, database) = (slow_server(), OwnDatabase::new(Engine::Sqlite));
+    let (server, database) = (server(), OwnDatabase::new(Engine::Sqlite));
     let place = place_for(&database);
     // One object never comes, so that what is in flight never ends.
-    server.fail_on(Op::GetObject, "20.json.gz", Fault::Hang);
+    server.fail_on(Op::GetObject, &key(20), Fault::Hang);
     let mut running = start(&place, &server);
     assert!(running.reaches("debug: loaded s3://trail/17.json.gz"), "{}", running.end().shown());
     running.signal("INT");

@@ -6,8 +6,7 @@
 
 use super::{Files, OBJECTS, Tree, import, log_name};
 use crate::binary::{Place, Run, Running};
-use crate::databases::{Engine, OwnDatabase};
-use crate::promises::promises;
+use crate::databases::{Engine, OwnDatabase, promises};
 use crate::s3_server::{ACCESS_KEY, Op, S3Server, SECRET_KEY};
 use crate::wait;
 

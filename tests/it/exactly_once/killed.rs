@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::{Tree, import};
-use crate::databases::{Engine, OwnDatabase};
-use crate::promises::promises;
+use crate::databases::{Engine, OwnDatabase, promises};
 
 /// How often a load is killed.
 const KILLS: u32 = 15;

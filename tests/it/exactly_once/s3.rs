@@ -1,5 +1,7 @@
 //! From S3, through the program, into SQLite.
 
+use std::time::Duration;
+
 use super::at_once::{assert_met, meet};
 use crate::binary::{Place, Run};
 use crate::databases::{Engine, OwnDatabase};
@@ -119,6 +121,7 @@ fn credentials_that_expire_end_the_run_and_the_same_command_goes_on() {
 #[test]
 fn three_imports_at_once_of_a_slow_bucket_load_each_object_once() {
     let mut bucket = Bucket::with(41);
+    bucket.server.set_latency(Duration::from_millis(10));
     let endpoint_url = bucket.server.endpoint_url();
     let args = |sources: &[&'static str]| {
         let import = ["-v", "--output=json", "import", "--no-index", "--batch-rows=1"];

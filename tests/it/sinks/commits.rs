@@ -1,5 +1,8 @@
 //! One batch, one transaction: all of it or nothing, and the ledger's key decides.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use cloudtrail2sql::database::batch::{NoRows, ParsedObject};
@@ -14,8 +17,7 @@ use super::objects::{
     RUN, batch, cells, failed, id, log_of, numbered, numbered_log, object, reject,
 };
 use super::scratch::{Scratch, row};
-use crate::databases::Engine;
-use crate::promises::promises;
+use crate::databases::{Engine, promises};
 
 /// Short waits, many attempts.
 const RETRY: RetryPolicy = RetryPolicy {
@@ -228,21 +230,83 @@ async fn two_imports_of_the_same_objects_load_each_once(engine: Engine) {
     assert_eq!(scratch.count("(SELECT DISTINCT eventID FROM logs) AS ids").await, 123);
 }
 
+/// At which moment a write is dropped.
+#[derive(Debug, Clone, Copy)]
+struct Cut {
+    /// How often the write is polled before that: it waits for the database after each poll.
+    polls: usize,
+    /// Whether the drop waits for the database's next answer, which the write does not see.
+    is_answered: bool,
+}
+
+/// Polls `write` until the moment of the cut, and drops it; returns its result if it ended before.
+async fn cut_off<T>(write: impl Future<Output = T>, cut: Cut) -> Option<T> {
+    let mut write = pin!(write);
+    let mut polls = 0;
+    poll_fn(|context| {
+        if polls == cut.polls {
+            return Poll::Ready(None);
+        }
+        polls += 1;
+        match write.as_mut().poll(context) {
+            Poll::Ready(result) => Poll::Ready(Some(result)),
+            Poll::Pending if polls == cut.polls && !cut.is_answered => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// Writes two objects by a write that is cut off, then loads them; returns whether the write ended
+/// before it was cut off, and whether it is in the database.
+async fn write_cut_off(sink: &dyn Store, name: &str, cut: Cut) -> (bool, bool) {
+    let batch = batch(1, [numbered(name, 700), numbered(&format!("{name}b"), 1)]);
+    let written = cut_off(sink.write(RUN, &batch), cut).await;
+    let has_ended = written.map(Result::unwrap).is_some();
+    let mut settled = Vec::new();
+    load(sink, 8, batch, RETRY, &mut settled).await.unwrap();
+    let outcomes: Vec<&ObjectOutcome> = settled.iter().map(|(_, outcome)| outcome).collect();
+    match outcomes[..] {
+        [ObjectOutcome::AlreadyLoaded, ObjectOutcome::AlreadyLoaded] => (has_ended, true),
+        [ObjectOutcome::Loaded, ObjectOutcome::Loaded] => (has_ended, false),
+        _ => panic!("{cut:?}: half of the write is committed: {outcomes:?}"),
+    }
+}
+
+/// Writes that must have been cut off beyond their `BEGIN`, and rolled back.
+const ROLLED_BACK_MIN: usize = 5;
+
+/// How often all moments are tried before so many must have been.
+const ROUNDS_MAX: usize = 10;
+
 async fn a_write_dropped_at_any_moment_is_in_or_out_whole(engine: Engine) {
     let (scratch, sink) = Scratch::prepared(engine).await;
-    let mut settled = Vec::new();
-    for wait_ms in 0..14_u64 {
-        let name = format!("n{wait_ms}");
-        let batch = batch(1, [numbered(&name, 700), numbered(&format!("{name}b"), 1)]);
-        let write = sink.write(RUN, &batch);
-        let wait = Duration::from_millis(wait_ms * wait_ms / 2);
-        if let Ok(written) = tokio::time::timeout(wait, write).await {
-            written.unwrap();
+    let (mut writes, mut rolled_back) = (0, 0);
+    for _ in 0..ROUNDS_MAX {
+        for is_answered in [true, false] {
+            // From before the first statement until the write ends before it is cut off. How many
+            // polls that takes differs: an answer that comes at once needs no other poll.
+            for polls in 0.. {
+                let cut = Cut { polls, is_answered };
+                let (has_ended, is_in) = write_cut_off(&*sink, &format!("n{writes}"), cut).await;
+                writes += 1;
+                if has_ended {
+                    assert!(is_in, "a write that ended well is not in");
+                    break;
+                }
+                assert!(!is_in || polls > 0, "a write that was never polled is in");
+                // The first poll sends `BEGIN`, and every later one sends more. A write that is
+                // in was cut off at its commit.
+                rolled_back += usize::from(polls > 1 && !is_in);
+            }
         }
-        load(&*sink, 8, batch, RETRY, &mut settled).await.unwrap();
+        if rolled_back >= ROLLED_BACK_MIN {
+            break;
+        }
     }
-    assert_eq!(scratch.counts().await, [14 * 701, 28, 0]);
-    assert_eq!(scratch.count("(SELECT DISTINCT eventID FROM logs) AS ids").await, 14 * 701);
+    assert_eq!(scratch.counts().await, [writes * 701, writes * 2, 0]);
+    assert_eq!(scratch.count("(SELECT DISTINCT eventID FROM logs) AS ids").await, writes * 701);
+    assert!(rolled_back >= ROLLED_BACK_MIN, "only {rolled_back} of {writes} were in the middle");
 }
 
 async fn connections_that_the_server_ended_are_replaced(engine: Engine) {

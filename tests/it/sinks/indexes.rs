@@ -6,8 +6,7 @@ use cloudtrail2sql::database::{BuiltIndexes, Store};
 
 use super::objects::{RUN, batch, numbered};
 use super::scratch::{Scratch, row};
-use crate::databases::Engine;
-use crate::promises::promises;
+use crate::databases::{Engine, promises};
 
 promises! { async on all:
     what_is_missing_is_built_and_then_nothing

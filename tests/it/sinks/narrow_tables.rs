@@ -7,8 +7,7 @@ use cloudtrail2sql::trail::fields::COLUMNS;
 
 use super::objects::{RUN, batch, cells, log_of};
 use super::scratch::{Scratch, row};
-use crate::databases::Engine;
-use crate::promises::promises;
+use crate::databases::{Engine, promises};
 
 promises! { async on servers:
     a_narrow_table_is_refused_and_left_alone

@@ -9,8 +9,7 @@ use cloudtrail2sql::import::error::chain;
 
 use super::objects::{RUN, batch, numbered};
 use super::scratch::{Scratch, open};
-use crate::databases::Engine;
-use crate::promises::promises;
+use crate::databases::{Engine, promises};
 
 promises! { async on servers:
     a_wrong_password_is_fatal_and_not_shown
@@ -23,6 +22,12 @@ promises! { async on servers:
 /// A password with characters that URLs escape.
 const PASSWORD: &str = "s3cret/Pa55:wörd@";
 const PASSWORD_IN_URL: &str = "s3cret%2FPa55%3Aw%C3%B6rd%40";
+
+/// How often a writer that does not wait tries, while another one waits.
+const TURNED_AWAY: usize = 1_000;
+
+/// SQLite's code of a file that another connection writes.
+const SQLITE_BUSY: &str = "5";
 
 /// An account of its own, dropped with its database.
 struct Account {
@@ -222,10 +227,27 @@ async fn a_sqlite_file_that_another_process_writes_is_waited_for() {
     let mut other = SqliteConnection::connect(&scratch.url).await.unwrap();
     sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
     let batch = batch(1, [numbered("a", 3)]);
-    let (written, ()) = tokio::join!(sink.write(RUN, &batch), async {
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-        sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
-    });
-    written.unwrap();
+    let write = sink.write(RUN, &batch);
+    // A third process that does not wait is turned away again and again, while the write waits.
+    let turned_away = async {
+        let url = format!("{}?mode=rw", scratch.url);
+        let options: sqlx::sqlite::SqliteConnectOptions = url.parse().unwrap();
+        let options = options.busy_timeout(std::time::Duration::ZERO);
+        let mut third = SqliteConnection::connect_with(&options).await.unwrap();
+        for _ in 0..TURNED_AWAY {
+            let begun = sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut third).await;
+            let error = begun.unwrap_err().into_database_error().unwrap();
+            assert_eq!(error.code().as_deref(), Some(SQLITE_BUSY), "{error}");
+        }
+    };
+    let mut write = std::pin::pin!(write);
+    tokio::select! {
+        biased;
+        written = &mut write => panic!("the write did not wait: {written:?}"),
+        () = turned_away => {}
+    }
+    assert_eq!(scratch.counts().await, [0; 3]);
+    sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
+    write.await.unwrap();
     assert_eq!(scratch.counts().await, [3, 1, 0]);
 }

@@ -6,8 +6,7 @@ use cloudtrail2sql::trail::record::Kind;
 
 use super::objects::{RUN, batch, failed, numbered, numbered_log, object, reject};
 use super::scratch::Scratch;
-use crate::databases::Engine;
-use crate::promises::promises;
+use crate::databases::{Engine, promises};
 
 promises! { async on all:
     a_run_is_written_down_from_its_beginning_to_its_end

@@ -6,8 +6,7 @@ use cloudtrail2sql::trail::record::Log;
 
 use super::objects::{RUN, batch, cells, log_of, numbered, object, reject};
 use super::scratch::Scratch;
-use crate::databases::{Engine, query};
-use crate::promises::promises;
+use crate::databases::{Engine, promises, query};
 use crate::wait;
 
 promises! { async on all:

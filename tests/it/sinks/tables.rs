@@ -5,8 +5,7 @@ use cloudtrail2sql::trail::fields::COLUMNS;
 
 use super::objects::{RUN, batch, cells, log_of};
 use super::scratch::Scratch;
-use crate::databases::{Engine, Table};
-use crate::promises::promises;
+use crate::databases::{Engine, Table, promises};
 
 promises! { async on all:
     what_is_missing_is_created_and_then_nothing

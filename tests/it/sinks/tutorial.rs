@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use super::objects::{RUN, batch, parsed};
 use super::scratch::{Scratch, row};
-use crate::databases::{Engine, Table};
-use crate::promises::promises;
+use crate::databases::{Engine, Table, promises};
 
 promises! { async on all:
     the_queries_have_the_same_answers_everywhere

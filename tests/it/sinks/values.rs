@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use super::objects::{RUN, batch, cells, log_of, parsed};
 use super::scratch::Scratch;
-use crate::databases::{Engine, Table};
-use crate::promises::promises;
+use crate::databases::{Engine, Table, promises};
 
 promises! { async on all:
     values_survive_byte_for_byte

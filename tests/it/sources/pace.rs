@@ -1,31 +1,121 @@
 //! After S3 asked for fewer requests, there are fewer.
+//!
+//! The clock stands still unless the test advances it, so that nothing depends on how fast the
+//! machine is: a request that waits for its turn never goes out, and every other one does.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use cloudtrail2sql::source::Source;
+use cloudtrail2sql::source::s3::S3Source;
+use cloudtrail2sql::trail::object::ObjectRef;
+use tokio::time::advance;
 
 use super::{only, s3};
 use crate::s3_server::{Fault, Op, S3Server};
 
-#[tokio::test]
+/// Between two requests at 50 a second, which is what one refusal leaves.
+const PERIOD: Duration = Duration::from_millis(20);
+
+/// Requests after the refusal, by turns fetches and listings.
+const REQUESTS: usize = 21;
+
+/// Keeps the paused clock from advancing by itself while the runtime waits for the network.
+///
+/// tokio changelog, 1.24: time does not auto-advance while a blocking task runs.
+#[must_use]
+fn freeze_clock() -> mpsc::Sender<()> {
+    let (thaw, thawed) = mpsc::channel();
+    drop(tokio::task::spawn_blocking(move || thawed.recv()));
+    thaw
+}
+
+/// A bucket with one object.
+struct Bucket {
+    server: S3Server,
+    source: S3Source,
+    object: ObjectRef,
+}
+
+impl Bucket {
+    async fn new() -> Self {
+        let server = S3Server::start();
+        server.put("trail", "a", "x");
+        let source = s3::open(&server, "").await.unwrap();
+        let object = only(&source).await;
+        Self { server, source, object }
+    }
+
+    async fn request(&self, op: Op) {
+        if op == Op::GetObject {
+            self.source.fetch(&self.object).await.unwrap();
+        } else {
+            self.source.listing(&Arc::default()).take(false).await.unwrap();
+        }
+    }
+
+    async fn requests(&self, op: Op, count: usize) {
+        for _ in 0..count {
+            self.request(op).await;
+        }
+    }
+
+    /// Returns how many requests have reached the server.
+    fn sent(&self) -> usize {
+        self.server.calls(Op::GetObject) + self.server.calls(Op::ListObjectsV2)
+    }
+}
+
+/// Sends a request that S3 refuses once, and advances the clock until its second try is answered.
+/// The requests to another bucket give it time on the network.
+async fn request_refused(bucket: &Bucket, op: Op, other: &Bucket) {
+    let ticks = async {
+        loop {
+            other.request(Op::GetObject).await;
+            advance(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::select! {
+        () = bucket.request(op) => {}
+        () = ticks => {}
+    }
+}
+
+/// Sends a request whose turn has come, and waits for its answer.
+async fn request_now(request: impl Future<Output = ()>, other: &Bucket) {
+    tokio::select! {
+        () = request => {}
+        // The clock stands still, so the deadline is counted in requests, too.
+        () = other.requests(Op::GetObject, 10_000) => panic!("the turn of a request never comes"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_a_refusal_fetches_and_listings_of_a_bucket_share_one_pace() {
+    let _frozen = freeze_clock();
     for (op, fault) in [
         (Op::GetObject, Fault::SlowDown),
         (Op::GetObject, Fault::KmsThrottling),
         (Op::ListObjectsV2, Fault::SlowDown),
     ] {
-        let server = S3Server::start();
-        server.put("trail", "a", "x");
-        let source = s3::open(&server, "").await.unwrap();
-        let object = only(&source).await;
-        server.fail_next(op, fault, 1);
-        let start = Instant::now();
-        for _ in 0..21 {
-            source.fetch(&object).await.unwrap();
-            source.listing(&Arc::default()).take(false).await.unwrap();
+        let (bucket, other) = (Bucket::new().await, Bucket::new().await);
+        bucket.server.fail_next(op, fault, 1);
+        request_refused(&bucket, op, &other).await;
+        // The first request at the new pace. From here on each one has to wait.
+        advance(PERIOD).await;
+        request_now(bucket.request(Op::GetObject), &other).await;
+        for op in [Op::ListObjectsV2, Op::GetObject].into_iter().cycle().take(REQUESTS) {
+            let before = bucket.sent();
+            let mut request = std::pin::pin!(bucket.request(op));
+            tokio::select! {
+                biased;
+                () = &mut request => panic!("{fault:?}: {op:?} did not wait for its turn"),
+                // Each of these goes the same way, and begins later.
+                () = other.requests(op, 5) => {}
+            }
+            assert_eq!(bucket.sent(), before, "{fault:?}: {op:?} did not wait for its turn");
+            advance(PERIOD).await;
+            request_now(request, &other).await;
         }
-        // 40 requests at 50 a second and a little more, as that grows; at once it is 0.2 s.
-        assert!(start.elapsed() > Duration::from_millis(600), "{op:?} {:?}", start.elapsed());
     }
 }
