@@ -178,7 +178,7 @@ struct S3Args {
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
 
-    /// Region of the bucket [default: detected]
+    /// Region of the bucket [default: found by asking S3]
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
 
