@@ -1,4 +1,4 @@
-//! The command line: what was typed, what it means, what each command does, what is printed.
+//! The command line: configuration, arguments, output, logging, and one file per command.
 
 pub mod config;
 
@@ -6,8 +6,8 @@ pub mod error;
 
 pub mod args;
 
-pub mod output;
+mod output;
 
-pub mod logging;
+mod logging;
 
 pub mod commands;

@@ -1,19 +1,18 @@
-//! What was typed on the command line, and the help that says what can be typed.
+//! The command line as typed, and its help.
 //!
-//! Fields hold the words of the user; `settings.rs` gives them their meaning in [`crate::cli::config`].
-//! Nothing else reads these structs.
+//! The fields hold what the user typed. Only `settings.rs` reads them: it resolves them into the
+//! [`Settings`](crate::cli::config::Settings) that the commands get.
 
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::fmt;
-use std::io;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::cli::config::Environment;
+use crate::cli::config::{Color, Form, defaults, spell_bytes};
 
 mod help;
 mod settings;
@@ -22,31 +21,28 @@ use self::help::{DATABASES, EXAMPLES, EXIT_CODES, IMPORT_EXAMPLES};
 
 /// Imports AWS CloudTrail logs into SQLite, PostgreSQL, MySQL or MariaDB.
 ///
-/// Every log file is loaded exactly once: a run that was stopped, for whatever reason, goes on
-/// where it was when the same command is run again, and a run over what is loaded already adds
-/// only what is new.
+/// Every log file is loaded exactly once. Run the same command again to resume a run that was
+/// stopped or has failed, and to load the files that are new.
 #[derive(Debug, Parser)]
 #[command(name = "cloudtrail2sql", bin_name = "cloudtrail2sql", version, max_term_width = 100)]
 #[command(after_help = "Use --help for databases, examples and exit codes.")]
 #[command(after_long_help = [EXAMPLES, DATABASES, EXIT_CODES].join("\n\n"))]
 pub struct Cli {
-    /// What to do.
     #[command(subcommand)]
-    pub command: Command,
-    /// Options of every command.
+    command: Command,
     #[command(flatten)]
-    pub global: GlobalArgs,
+    global: GlobalArgs,
 }
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+enum Command {
     /// Load CloudTrail logs from files, folders and S3.
     Import(Box<ImportArgs>),
     /// Build the indexes that are missing on the logs table.
     ///
-    /// `import` does this at its end, unless `--no-index` is given. Indexes that exist are left
-    /// as they are.
+    /// `import` also does this at the end, unless `--no-index` is given. Existing indexes are not
+    /// changed.
     Index,
     /// Show what is loaded, what failed and what was rejected.
     Status(StatusArgs),
@@ -61,29 +57,29 @@ pub enum Command {
 
 /// Options of every command.
 #[derive(Debug, Default, Args)]
-pub struct GlobalArgs {
+struct GlobalArgs {
     /// Database to load into, such as `sqlite://PATH` or `postgres://USER@HOST/DATABASE`
     ///
-    /// Comes before `DATABASE_URL`, which comes before db.toml. Others on this machine can read a
-    /// command line: keep a password in db.toml or in `DATABASE_URL`.
-    #[arg(long, global = true, value_name = "URL", help_heading = "Where to")]
-    pub database: Option<MaybeSecret>,
+    /// Overrides `DATABASE_URL`, which overrides db.toml. Other users of this machine can see
+    /// command lines: put a password into db.toml or into `DATABASE_URL`.
+    #[arg(long, global = true, value_name = "URL", help_heading = "Database")]
+    database: Option<MaybeSecret>,
 
-    /// Configuration file to read [default: db.toml, if there is one]
+    /// Configuration file to read [default: db.toml, if it exists]
     ///
-    /// It is not read if `--database` or `DATABASE_URL` names the database.
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Where to")]
-    pub config: Option<PathBuf>,
+    /// The file is not read if `--database` or `DATABASE_URL` names the database.
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Database")]
+    config: Option<PathBuf>,
 
     /// Print errors and the summary only
     #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Output")]
-    pub quiet: bool,
+    quiet: bool,
 
-    /// Log more: `-v` each object and batch, `-vv` what libraries say, too
+    /// Log more: `-v` logs each object and batch, `-vv` also what libraries log
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Output")]
-    pub verbose: u8,
+    verbose: u8,
 
-    /// Form of the summary on standard output
+    /// Form of the result on standard output
     #[arg(
         long,
         global = true,
@@ -92,7 +88,7 @@ pub struct GlobalArgs {
         value_name = "FORM",
         help_heading = "Output"
     )]
-    pub output: Form,
+    output: Form,
 
     /// Form of the log on standard error
     #[arg(
@@ -103,11 +99,11 @@ pub struct GlobalArgs {
         value_name = "FORM",
         help_heading = "Output"
     )]
-    pub log_format: Form,
+    log_format: Form,
 
     /// When to use colour
     ///
-    /// With `auto`: on a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`.
+    /// `auto` uses colour on a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`.
     #[arg(
         long,
         global = true,
@@ -116,89 +112,87 @@ pub struct GlobalArgs {
         value_name = "WHEN",
         help_heading = "Output"
     )]
-    pub color: Color,
+    color: Color,
 }
 
 /// Arguments of `import`.
 #[derive(Debug, Args)]
 #[command(after_help = "Use --help for details, examples and exit codes.")]
 #[command(after_long_help = [IMPORT_EXAMPLES, EXIT_CODES].join("\n\n"))]
-pub struct ImportArgs {
+struct ImportArgs {
     /// File, folder, `s3://BUCKET/KEY` or `s3://BUCKET/PREFIX/`
     ///
-    /// A folder and a prefix stand for all that is below them. Whether a file is a CloudTrail log,
-    /// and whether it is compressed, is seen from what is in it.
+    /// A folder or a prefix includes everything below it. The content of a file decides whether it
+    /// is a CloudTrail log and whether it is compressed, not its name.
     #[arg(required = true, value_name = "SOURCE")]
-    pub sources: Vec<OsString>,
+    sources: Vec<OsString>,
 
-    /// How to reach S3.
     #[command(flatten)]
-    pub s3: S3Args,
+    s3: S3Args,
 
-    /// What of it.
     #[command(flatten)]
-    pub choice: ChoiceArgs,
+    selection: SelectionArgs,
 
-    /// How to load.
     #[command(flatten)]
-    pub load: LoadArgs,
+    load: LoadArgs,
 }
 
-/// What to import of what the sources hold.
+/// Which objects of the sources to import.
 #[derive(Debug, Default, Args)]
-#[command(next_help_heading = "What of it")]
-pub struct ChoiceArgs {
+#[command(next_help_heading = "Selection")]
+struct SelectionArgs {
     /// First day folder: 2026-01-15, a time, or 7d for seven days ago
     ///
-    /// Days are those of the folders (…/2026/01/15/), in UTC. CloudTrail delivers late, so a file
-    /// may hold events of the days before its folder's: ask for a day more to have all of them.
+    /// Days are those of the day folders (…/2026/01/15/), in UTC. CloudTrail delivers late, so a
+    /// file may contain events of the days before its folder's: to get all events, add a day.
     /// With --from, --to, --account-id or --trail-region, only objects in CloudTrail's layout
     /// (AWSLogs/ACCOUNT/CloudTrail/REGION/YYYY/MM/DD/) are imported.
     #[arg(long, value_name = "DAY")]
-    pub from: Option<String>,
+    from: Option<String>,
 
-    /// Last day folder; the same forms
+    /// Last day folder, in the same forms
     #[arg(long, value_name = "DAY")]
-    pub to: Option<String>,
+    to: Option<String>,
 
     /// Account whose logs to import; may be repeated
     #[arg(long, value_name = "ID")]
-    pub account_id: Vec<String>,
+    account_id: Vec<String>,
 
-    /// Region whose logs to import, not the bucket's; may be repeated
+    /// Region whose logs to import, which need not be the bucket's; may be repeated
     #[arg(long, value_name = "REGION")]
-    pub trail_region: Vec<String>,
+    trail_region: Vec<String>,
 
     /// Import only the K-th of N equal parts, so that N machines share the work
     ///
-    /// Which part an object is in, its name decides. The machines need not know of each other.
+    /// An object is assigned to a part by a hash of its name. The machines need not know each
+    /// other.
     #[arg(long, value_name = "K/N")]
-    pub shard: Option<String>,
+    shard: Option<String>,
 }
 
-/// How to reach S3, in the words of the AWS CLI.
+/// How to reach S3, with the names of the AWS CLI.
 #[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Where from")]
-pub struct S3Args {
+#[command(next_help_heading = "S3")]
+struct S3Args {
     /// Profile of the AWS configuration files
     #[arg(long, value_name = "NAME")]
-    pub profile: Option<String>,
+    profile: Option<String>,
 
-    /// Region of the bucket [default: asked of S3]
+    /// Region of the bucket [default: found by asking S3]
     #[arg(long, value_name = "REGION")]
-    pub region: Option<String>,
+    region: Option<String>,
 
-    /// Server that speaks S3, to use instead of AWS
+    /// S3-compatible server to use instead of AWS
     #[arg(long, value_name = "URL")]
-    pub endpoint_url: Option<MaybeSecret>,
+    endpoint_url: Option<MaybeSecret>,
 
     /// Send requests without credentials, for public buckets
     #[arg(long)]
-    pub no_sign_request: bool,
+    no_sign_request: bool,
 
-    /// Pay for the requests where the bucket's owner does not
+    /// Pay for the requests to a requester-pays bucket
     ///
-    /// Takes the word `requester`, as in the AWS CLI, or nothing.
+    /// The value `requester` is optional; the AWS CLI requires it.
     #[arg(
         long,
         value_name = "requester",
@@ -208,134 +202,114 @@ pub struct S3Args {
         default_missing_value = "requester",
         hide_possible_values = true
     )]
-    pub request_payer: Option<Payer>,
+    request_payer: Option<Payer>,
 }
 
 /// How to load.
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "How")]
-pub struct LoadArgs {
-    /// List and compare with what is loaded, but write nothing
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Loading")]
+struct LoadArgs {
+    /// List the objects and compare them with the ledger, but write nothing
     #[arg(long, conflicts_with = "upgrade_table")]
-    pub dry_run: bool,
+    dry_run: bool,
 
-    /// What 1,000 LIST requests cost, in US dollars, for the bill of --dry-run
+    /// Price of 1,000 LIST requests in US dollars, for the estimate of --dry-run
     ///
-    /// The default is S3 Standard's in us-east-1, as of 2026.
-    #[arg(long, value_name = "USD", default_value_t = 0.005)]
-    pub list_price: f64,
+    /// The default is the price of S3 Standard in us-east-1 in 2026.
+    #[arg(long, value_name = "USD", default_value_t = defaults::LIST_PRICE_USD)]
+    list_price: f64,
 
-    /// What 1,000 GET requests cost, in US dollars, for the bill of --dry-run
-    #[arg(long, value_name = "USD", default_value_t = 0.0004)]
-    pub get_price: f64,
+    /// Price of 1,000 GET requests in US dollars, for the estimate of --dry-run
+    #[arg(long, value_name = "USD", default_value_t = defaults::GET_PRICE_USD)]
+    get_price: f64,
 
-    /// Leave the indexes to `cloudtrail2sql index`
+    /// Do not build indexes; `cloudtrail2sql index` builds them later
     #[arg(long)]
-    pub no_index: bool,
+    no_index: bool,
 
-    /// Alter an older, narrow logs table if that is needed to lose nothing
+    /// Alter an older, narrow logs table if it cannot hold every record
     ///
-    /// Without it, the run stops at such a table and prints the statements.
+    /// Without this option, the run refuses such a table and prints the statements.
     #[arg(long)]
-    pub upgrade_table: bool,
+    upgrade_table: bool,
 
-    /// How to send rows: `copy` is for PostgreSQL, `auto` is the fastest way
+    /// How to send rows: `copy` needs PostgreSQL, `auto` is the fastest method
     #[arg(long, value_enum, default_value_t, value_name = "METHOD")]
-    pub load_method: Method,
+    load_method: Method,
 
-    /// Prefixes to list at once, 1 to 64
-    #[arg(long, value_name = "N", default_value_t = 4)]
-    pub listers: usize,
+    #[arg(
+        long,
+        value_name = "N",
+        help = help::listers(),
+        default_value_t = defaults::LISTERS
+    )]
+    listers: usize,
 
-    /// Objects to fetch at once, 1 to 256 [default: 128 from S3, the number of cores from disk]
-    #[arg(long, value_name = "N")]
-    pub fetchers: Option<usize>,
+    #[arg(long, value_name = "N", help = help::fetchers())]
+    fetchers: Option<usize>,
 
-    /// Connections that write at once, 1 to 64 [default: 2 PostgreSQL, 3 MySQL/MariaDB, 1 SQLite]
-    #[arg(long, value_name = "N")]
-    pub writers: Option<usize>,
+    #[arg(long, value_name = "N", help = help::writers())]
+    writers: Option<usize>,
 
-    /// Close a batch at this many rows; objects stay whole
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
-    pub batch_rows: usize,
+    /// Close a batch at this number of rows; objects are never split
+    #[arg(long, value_name = "N", default_value_t = defaults::BATCH_ROWS)]
+    batch_rows: usize,
 
     /// Close a batch at this size
     ///
-    /// Sizes are written `1048576`, `8MiB`, `8MB` or `8M`, where `M` is the same as `MiB`.
-    #[arg(long, value_name = "SIZE", default_value = "16MiB")]
-    pub batch_bytes: String,
+    /// Write a size as `1048576`, `8MiB`, `8MB` or `8M`; `M` means the same as `MiB`.
+    #[arg(long, value_name = "SIZE", default_value_t = spell_bytes(defaults::BATCH_BYTES))]
+    batch_bytes: String,
 
     /// Budget of all buffers in flight
-    #[arg(long, value_name = "SIZE", default_value = "80MiB")]
-    pub memory: String,
+    #[arg(long, value_name = "SIZE", default_value_t = spell_bytes(defaults::MEMORY_BYTES))]
+    memory: String,
 
-    /// Refuse an object that is larger than this once it is decompressed
-    #[arg(long, value_name = "SIZE", default_value = "256MiB")]
-    pub max_object_size: String,
+    /// Refuse an object that is larger than this when decompressed
+    #[arg(long, value_name = "SIZE", default_value_t = spell_bytes(defaults::OBJECT_BYTES))]
+    max_object_size: String,
 }
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
-pub struct StatusArgs {
+struct StatusArgs {
     /// List the objects that could not be loaded, and why
     #[arg(long, group = "part")]
-    pub failed: bool,
+    failed: bool,
 
     /// List the records that were rejected, and why
     #[arg(long, group = "part")]
-    pub rejected: bool,
+    rejected: bool,
 
     /// List the runs of `import`
     #[arg(long, group = "part")]
-    pub runs: bool,
+    runs: bool,
 
-    /// Show at most this many lines, the newest first
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub limit: usize,
+    /// Print at most this number of lines, the newest first
+    #[arg(long, value_name = "N", default_value_t = defaults::STATUS_LINES)]
+    limit: usize,
 }
 
-/// A URL as typed, which may hold a password: Debug shows none of it.
+/// A URL as typed, which may contain a password: Debug shows none of it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct MaybeSecret(String);
-
-/// Form of what is printed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Form {
-    /// For people.
-    #[default]
-    Text,
-    /// For programs.
-    Json,
-}
-
-/// When to use colour.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Color {
-    /// If it is likely to be seen as such.
-    #[default]
-    Auto,
-    /// Into files, too.
-    Always,
-    /// Not at all.
-    Never,
-}
+struct MaybeSecret(String);
 
 /// How to send rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Method {
-    /// The fastest that the database has.
+enum Method {
+    /// The fastest method of the database.
     #[default]
     Auto,
     /// COPY in binary format; PostgreSQL only.
     Copy,
-    /// INSERT with many rows a statement.
+    /// INSERT with many rows per statement.
     Insert,
 }
 
 /// Who pays for requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Payer {
-    /// Who sends them.
+enum Payer {
+    /// The account that sends them.
     Requester,
 }
 
@@ -343,7 +317,7 @@ impl Cli {
     /// Parses the arguments, of which the first is the program's name.
     ///
     /// # Errors
-    /// A [`clap::Error`] also stands for `--help` and `--version`; it knows its exit code.
+    /// `--help` and `--version` are returned as a [`clap::Error`], too; it has the exit code.
     pub fn from_args(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         Self::try_parse_from(join_request_payer(args))
     }
@@ -363,31 +337,16 @@ impl fmt::Debug for MaybeSecret {
     }
 }
 
-impl Color {
-    /// Returns whether to colour what goes to a stream.
-    ///
-    /// `NO_COLOR` counts if it is not empty (no-color.org).
-    pub fn is_on(self, is_terminal: bool, environment: &Environment) -> bool {
-        let is_dumb = environment.variable("TERM").is_some_and(|term| term == "dumb");
-        match self {
-            Self::Always => true,
-            Self::Never => false,
-            Self::Auto => is_terminal && !is_dumb && environment.variable("NO_COLOR").is_none(),
-        }
-    }
-}
-
-/// Writes the completion script for `shell`.
-pub fn write_completions(shell: Shell, out: &mut dyn io::Write) -> io::Result<()> {
-    // Generated into memory, because `generate` panics when a write fails, as in `… | head -1`.
+/// Returns the completion script for `shell`.
+pub(crate) fn completion_script(shell: Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "cloudtrail2sql", &mut script);
-    out.write_all(&script)
+    String::from_utf8(script).expect("the names and the help are UTF-8")
 }
 
-/// Writes `--request-payer requester`, the AWS CLI's way, as `--request-payer=requester`.
+/// Joins `--request-payer requester`, as the AWS CLI writes it, to `--request-payer=requester`.
 ///
-/// A flag whose value may be left out would otherwise take a SOURCE after it for the value.
+/// The value is optional, so that clap would otherwise take a SOURCE after the option for it.
 fn join_request_payer(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut joined: Vec<OsString> = Vec::new();
     let mut is_over = false;

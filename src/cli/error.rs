@@ -1,7 +1,7 @@
-//! Errors that end the run, and how errors are told.
+//! Errors that end the run, how they are printed, and the exit codes.
 //!
-//! There are two reaches. What puts one object out is a reason in the ledger, and the run goes
-//! on; it ends with [`Exit::LeftOut`]. What ends the run is a [`RunError`].
+//! An object that cannot be loaded is not such an error: the ledger records the reason, the run
+//! continues and ends with [`Exit::LeftOut`]. A [`RunError`] ends the run.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -13,30 +13,33 @@ use crate::database::DatabaseError;
 use crate::import::error::ImportError;
 use crate::source::SourceError;
 
-/// Why a run could not go on.
+/// Why a run could not continue.
 #[derive(Debug, Error)]
 pub enum RunError {
-    /// What was typed or configured makes no sense.
+    /// An option or the configuration cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// A source cannot be opened or listed, or no object of it can be had.
+    /// A source cannot be opened or listed, or none of its objects can be read.
     #[error(transparent)]
     Source(#[from] SourceError),
     /// The database cannot be used any more.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// The program's own books do not balance; a defect of ours.
+    /// The counters of the run contradict each other, which is a bug in the program.
     #[error("the counts do not add up: {equation}")]
     Unbalanced {
-        /// The equation that fails, with its numbers.
+        /// The equations with their numbers.
         equation: String,
     },
     /// Standard output cannot be written.
     #[error("cannot write the summary")]
     Output(#[source] std::io::Error),
-    /// Signals cannot be caught.
-    #[error("cannot watch for signals")]
+    /// Signal handlers cannot be installed.
+    #[error("cannot install the signal handlers")]
     Signals(#[source] std::io::Error),
+    /// The process cannot start its threads.
+    #[error("cannot start the threads of the program")]
+    Threads(#[source] std::io::Error),
 }
 
 impl From<ImportError> for RunError {
@@ -56,10 +59,11 @@ impl RunError {
             Self::Source(error) => error.hint(),
             Self::Database(error) => error.hint.clone(),
             Self::Unbalanced { .. } => Some(
-                "this is a defect of cloudtrail2sql; `cloudtrail2sql status` shows what is in"
+                "this is a bug in cloudtrail2sql, please report it; `cloudtrail2sql status` shows \
+                 what is loaded"
                     .into(),
             ),
-            Self::Output(_) | Self::Signals(_) => None,
+            Self::Output(_) | Self::Signals(_) | Self::Threads(_) => None,
         }
     }
 
@@ -75,13 +79,13 @@ impl RunError {
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// Everything is in, as it was.
+    /// Everything was loaded, unchanged.
     Complete,
     /// The run failed.
     Failed,
-    /// Usage or configuration.
+    /// Wrong usage or configuration.
     Usage,
-    /// The run finished; something was left out or altered.
+    /// The run finished, but something was left out or replaced.
     LeftOut,
     /// A signal stopped the run.
     Interrupted,
@@ -95,12 +99,12 @@ impl Exit {
             Self::Failed => 1,
             Self::Usage => 2,
             Self::LeftOut => 3,
-            // As a shell says it of a process that SIGINT ended.
+            // 128 + 2, as shells report a process that SIGINT ended.
             Self::Interrupted => 130,
         }
     }
 
-    /// Returns the word that the ledger and the reports use.
+    /// Returns the word for it in the ledger and in the output.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Complete => "complete",
@@ -111,13 +115,14 @@ impl Exit {
     }
 }
 
-/// Returns an error as people are told it: what, why, what now.
-pub fn told(error: &RunError) -> String {
+/// Renders an error as it is printed: what failed, each cause, and a hint.
+pub fn render(error: &RunError) -> String {
     let mut text = format!("error: {error}");
     let mut last = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         let line = error.to_string();
+        // Some libraries repeat their cause in their own words.
         if !last.contains(&line) {
             write!(text, "\n  caused by: {line}").expect("writing to a String cannot fail");
         }
@@ -147,12 +152,12 @@ mod tests {
     struct Repeated;
 
     #[test]
-    fn an_error_is_told_with_its_causes_and_a_hint() {
+    fn an_error_is_rendered_with_its_causes_and_a_hint() {
         let source = Box::new(Outer(Inner(Repeated)));
         let hint = Some("try this".into());
         let error = RunError::from(DatabaseError::fatal("write a batch", source, hint));
         let expected = "error: cannot write a batch\n  caused by: outer\n  caused by: inner\n\n\
                         hint: try this";
-        assert_eq!(told(&error), expected);
+        assert_eq!(render(&error), expected);
     }
 }

@@ -1,6 +1,6 @@
-//! How the log looks on standard error: errors and warnings as people are told them, or JSON.
+//! The log on standard error: text in the form of the other errors and warnings, or JSON.
 //!
-//! The live bar is on the same terminal, so every line is written while the bar is away.
+//! The progress bar is on the same terminal, so it is hidden while a line is written.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -13,28 +13,16 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::cli::config::{Form, LogSettings};
 use crate::cli::output::visible;
-
-/// What is logged, and how.
-#[derive(Debug, Clone, Copy)]
-pub struct LogOptions {
-    /// Errors only.
-    pub is_quiet: bool,
-    /// 0: what matters; 1: each object and batch; 2: what libraries say, too.
-    pub verbosity: u8,
-    /// One JSON object a line.
-    pub is_json: bool,
-    /// Whether to colour.
-    pub is_coloured: bool,
-}
 
 /// Starts logging to standard error, above the bars.
 ///
 /// # Panics
 /// If logging was started before.
-pub fn start(options: LogOptions, bars: MultiProgress) {
-    // What aws_config warns of, it also returns as an error, and we tell that.
-    let filter = match (options.is_quiet, options.verbosity) {
+pub(crate) fn start(settings: LogSettings, bars: MultiProgress) {
+    // Whatever aws_config warns of, it also returns as an error, which is printed.
+    let filter = match (settings.is_quiet, settings.verbosity) {
         (true, _) => "error",
         (_, 0) => "warn,aws_config=error,cloudtrail2sql=info",
         (_, 1) => "warn,aws_config=error,cloudtrail2sql=debug",
@@ -42,16 +30,15 @@ pub fn start(options: LogOptions, bars: MultiProgress) {
     };
     let log = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
-        .with_ansi(options.is_coloured)
+        .with_ansi(settings.is_coloured)
         .with_writer(AboveBars { bars });
-    if options.is_json {
-        log.json().init();
-    } else {
-        log.event_format(ForPeople).init();
+    match settings.form {
+        Form::Text => log.event_format(TextFormat).init(),
+        Form::Json => log.json().init(),
     }
 }
 
-/// Writes to standard error while the bars are away.
+/// Writes to standard error while the bars are hidden.
 struct AboveBars {
     bars: MultiProgress,
 }
@@ -69,8 +56,8 @@ struct LineWriter<'w> {
 }
 
 impl Write for LineWriter<'_> {
-    /// A line that nobody reads is lost, as in `… 2>&1 | head -1`. The load goes on: an error
-    /// here would make the subscriber panic.
+    /// Ignores write errors, as in `… 2>&1 | head -1`: the load continues without its log. An error
+    /// returned here would make the subscriber panic.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let written = self.bars.suspend(|| io::stderr().write(line));
         Ok(written.unwrap_or(line.len()))
@@ -81,10 +68,10 @@ impl Write for LineWriter<'_> {
     }
 }
 
-/// `error: what`, `  caused by: why`, and other fields behind.
-struct ForPeople;
+/// `error: MESSAGE FIELDS`, then `  caused by: CAUSE`.
+struct TextFormat;
 
-impl<S, N> FormatEvent<S, N> for ForPeople
+impl<S, N> FormatEvent<S, N> for TextFormat
 where
     S: Subscriber + for<'l> LookupSpan<'l>,
     N: for<'w> FormatFields<'w> + 'static,
@@ -95,8 +82,8 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut told = Told::default();
-        event.record(&mut told);
+        let mut fields = EventFields::default();
+        event.record(&mut fields);
         let (word, colour) = match *event.metadata().level() {
             Level::ERROR => ("error: ", "\x1b[1;31m"),
             Level::WARN => ("warning: ", "\x1b[1;33m"),
@@ -109,9 +96,9 @@ where
         } else {
             writer.write_str(word)?;
         }
-        writeln!(writer, "{}{}", visible(&told.message), visible(&told.fields))?;
-        if !told.cause.is_empty() {
-            writeln!(writer, "  caused by: {}", visible(&told.cause))?;
+        writeln!(writer, "{}{}", visible(&fields.message), visible(&fields.others))?;
+        if !fields.cause.is_empty() {
+            writeln!(writer, "  caused by: {}", visible(&fields.cause))?;
         }
         Ok(())
     }
@@ -119,18 +106,18 @@ where
 
 /// The fields of one event.
 #[derive(Default)]
-struct Told {
+struct EventFields {
     message: String,
     cause: String,
-    fields: String,
+    others: String,
 }
 
-impl Visit for Told {
+impl Visit for EventFields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         match field.name() {
             "message" => self.message = format!("{value:?}"),
             "cause" => self.cause = format!("{value:?}"),
-            name => self.fields.push_str(&format!(" {name}={value:?}")),
+            name => self.others.push_str(&format!(" {name}={value:?}")),
         }
     }
 
@@ -138,7 +125,7 @@ impl Visit for Told {
         match field.name() {
             "message" => value.clone_into(&mut self.message),
             "cause" => value.clone_into(&mut self.cause),
-            name => self.fields.push_str(&format!(" {name}={value}")),
+            name => self.others.push_str(&format!(" {name}={value}")),
         }
     }
 }

@@ -8,10 +8,10 @@ use regex_lite::Regex;
 
 /// Where else than in `import` something may run by itself, what, and why.
 const EXCEPTIONS: [(&str, &str, &str); 5] = [
-    ("cli/commands.rs", "tokio::spawn", "waits for signals beside the run"),
-    ("cli/commands.rs", "watch::channel", "passes a signal on to the run"),
+    ("cli/commands/signals.rs", "tokio::spawn", "waits for signals beside the run"),
+    ("cli/commands/signals.rs", "watch::channel", "passes a signal on to the run"),
     ("database/sql/post_load.rs", "JoinSet", "builds several indexes at once"),
-    ("cli/output/live.rs", "tokio::spawn", "draws beside the run"),
+    ("cli/output/progress_display.rs", "tokio::spawn", "draws beside the run"),
     ("source/folder.rs", "spawn_blocking", "reads files, which only blocks"),
 ];
 

@@ -1,26 +1,31 @@
-//! The long texts of `--help`.
+//! The long texts of `--help`, and those that contain defaults.
+
+use std::ops::RangeInclusive;
+
+use crate::cli::config::defaults;
+use crate::database::url::Engine;
 
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0    everything was loaded
-  1    the run failed; run the same command again to go on
+  1    the run failed; run the same command again to resume
   2    wrong usage or configuration; nothing was done
-  3    finished, but something was left out or altered; the summary says what
-  130  interrupted; what was loaded stays, run the same command again to go on";
+  3    finished, but something was left out or replaced; the summary has the numbers
+  130  interrupted; loaded objects stay, run the same command again to resume";
 
 pub(super) const DATABASES: &str = "\
 Databases:
-  The first of these that is given is used:
+  The program uses the first of these that is given:
   1. --database URL
-  2. DATABASE_URL, the environment variable
-  3. --config FILE, otherwise db.toml in the folder you are in (db.example.toml has every key)
+  2. the environment variable DATABASE_URL
+  3. --config FILE, otherwise db.toml in the current folder (db.example.toml has every key)
   4. sqlite://cloudtrail.db
 
   SQLite            sqlite://PATH, or a PATH that ends in .db, .sqlite or .sqlite3
   PostgreSQL        postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full
   MySQL, MariaDB    mysql://USER:PASSWORD@HOST:PORT/DATABASE?ssl-mode=VERIFY_IDENTITY
 
-  Others on this machine can read a command line: keep a password in db.toml or DATABASE_URL.";
+  Other users of this machine can see command lines: put a password into db.toml or DATABASE_URL.";
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -34,7 +39,7 @@ Examples:
       Load a whole bucket into PostgreSQL.
 
   cloudtrail2sql status --failed
-      Show what could not be loaded, and why.";
+      Show which objects could not be loaded, and why.";
 
 pub(super) const IMPORT_EXAMPLES: &str = "\
 Examples:
@@ -42,10 +47,36 @@ Examples:
       Load a folder and a file into ./cloudtrail.db.
 
   cloudtrail2sql import --dry-run s3://acme-trail/AWSLogs/111122223333/CloudTrail/us-east-1/2023/
-      Say how much there is to load, and load nothing.
+      Report how much there is to load, and load nothing.
 
   cloudtrail2sql import --endpoint-url http://127.0.0.1:9000 s3://acme-trail/
-      Load from MinIO or another server that speaks S3.
+      Load from MinIO or another S3-compatible server.
 
   cloudtrail2sql import --no-sign-request --region us-west-2 s3://public-trail/logs/
       Load from a public bucket, without credentials.";
+
+pub(super) fn listers() -> String {
+    format!("Prefixes to list at once, {}", spell(&defaults::LISTERS_RANGE))
+}
+
+pub(super) fn fetchers() -> String {
+    format!(
+        "Objects to fetch at once, {} [default: {} from S3, the number of cores from disk]",
+        spell(&defaults::FETCHERS_RANGE),
+        defaults::FETCHERS_S3
+    )
+}
+
+pub(super) fn writers() -> String {
+    format!(
+        "Connections that write at once, {} [default: {} PostgreSQL, {} MySQL/MariaDB, {} SQLite]",
+        spell(&defaults::WRITERS_RANGE),
+        defaults::writers(Engine::Postgres),
+        defaults::writers(Engine::Mysql),
+        defaults::writers(Engine::Sqlite)
+    )
+}
+
+fn spell(range: &RangeInclusive<usize>) -> String {
+    format!("{} to {}", range.start(), range.end())
+}

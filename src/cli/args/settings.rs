@@ -1,21 +1,58 @@
-//! What the words of the command line mean, in the terms of [`crate::cli::config`].
+//! Resolves what was typed into [`Settings`].
 
 use jiff::Timestamp;
 
-use super::{ChoiceArgs, GlobalArgs, ImportArgs, LoadArgs, Method, S3Args, StatusArgs};
+use super::{
+    Cli, Command, GlobalArgs, ImportArgs, LoadArgs, Method, S3Args, SelectionArgs, StatusArgs,
+};
 use crate::cli::config::{
-    self, BATCH_BYTES, BATCH_ROWS, ConfigError, Database, Environment, FETCHERS, ImportSettings,
-    LISTERS, MEMORY_BYTES, OBJECT_BYTES, Prices, S3Settings, STATUS_LINES, StatusPart,
-    StatusSettings, WRITERS,
+    self, CommandSettings, ConfigError, Console, Database, Environment, ImportSettings, Prices,
+    S3Settings, Settings, SourceSpec, StatusPart, StatusSettings, defaults,
 };
 use crate::database::LoadMethod;
 use crate::database::url::Engine;
 use crate::trail::layout::Selection;
 use crate::trail::object::Shard;
 
+impl Cli {
+    /// Resolves the arguments, the environment and `db.toml`.
+    ///
+    /// # Errors
+    /// The first option or key that cannot be used.
+    pub fn settings(&self, environment: &Environment) -> Result<Settings, ConfigError> {
+        let global = &self.global;
+        let console = Console::resolve(
+            global.output,
+            (global.quiet, global.verbose),
+            global.log_format,
+            global.color,
+            environment,
+        );
+        let mut typed_fetchers = None;
+        let command = match &self.command {
+            Command::Import(args) => {
+                typed_fetchers = args.load.fetchers;
+                let settings = Box::new(args.settings(global.database(environment)?)?);
+                if args.load.dry_run {
+                    CommandSettings::DryRun(settings)
+                } else {
+                    CommandSettings::Import(settings)
+                }
+            }
+            Command::Index => CommandSettings::Index(global.database(environment)?),
+            Command::Status(args) => {
+                CommandSettings::Status(args.settings(global.database(environment)?)?)
+            }
+            Command::Completions { shell } => CommandSettings::Completions(*shell),
+        };
+        let blocking_threads = defaults::blocking_threads(typed_fetchers);
+        Ok(Settings { command, console, blocking_threads })
+    }
+}
+
 impl GlobalArgs {
-    /// Returns the database that was chosen by flag, environment, file or default.
-    pub fn database(&self, environment: &Environment) -> Result<Database, ConfigError> {
+    /// Returns the database that is named by the option, the environment, a file or the default.
+    fn database(&self, environment: &Environment) -> Result<Database, ConfigError> {
         Database::resolve(
             self.database.as_ref().map(|typed| typed.0.as_str()),
             self.config.as_deref(),
@@ -25,42 +62,48 @@ impl GlobalArgs {
 }
 
 impl ImportArgs {
-    /// Returns what the arguments mean for `database`.
-    pub fn settings(&self, database: Database) -> Result<ImportSettings, ConfigError> {
+    fn settings(&self, database: Database) -> Result<ImportSettings, ConfigError> {
         let load = &self.load;
         let engine = database.engine();
-        let in_range = |count| config::count_in("--fetchers", count, &FETCHERS);
-        let batch_bytes = config::bytes_in("--batch-bytes", &load.batch_bytes, &BATCH_BYTES)?;
+        let sources: Vec<SourceSpec> =
+            self.sources.iter().map(|it| config::source(it)).collect::<Result<_, _>>()?;
+        let has_s3 = sources.iter().any(|spec| matches!(spec, SourceSpec::S3 { .. }));
+        let rows = &defaults::BATCH_ROWS_RANGE;
+        let batch_bytes =
+            config::bytes_in("--batch-bytes", &load.batch_bytes, &defaults::BATCH_BYTES_RANGE)?;
         Ok(ImportSettings {
-            sources: self.sources.iter().map(|it| config::source(it)).collect::<Result<_, _>>()?,
+            sources,
             s3: self.s3.settings()?,
-            selection: self.choice.selection(Timestamp::now())?,
-            shard: self.choice.shard.as_deref().map_or(Ok(Shard::WHOLE), config::shard)?,
-            listers: config::count_in("--listers", load.listers, &LISTERS)?,
-            fetchers: load.fetchers.map(in_range).transpose()?,
+            selection: self.selection.selection(Timestamp::now())?,
+            shard: self.selection.shard.as_deref().map_or(Ok(Shard::WHOLE), config::shard)?,
+            listers: config::count_in("--listers", load.listers, &defaults::LISTERS_RANGE)?,
+            fetchers: load.fetchers(has_s3)?,
             writers: load.writers(engine)?,
-            batch_rows_max: config::count_in("--batch-rows", load.batch_rows, &BATCH_ROWS)?,
+            batch_rows_max: config::count_in("--batch-rows", load.batch_rows, rows)?,
             batch_bytes_max: usize::try_from(batch_bytes).unwrap_or(usize::MAX),
-            memory_bytes: config::bytes_in("--memory", &load.memory, &MEMORY_BYTES)?,
+            memory_bytes: config::bytes_in(
+                "--memory",
+                &load.memory,
+                &defaults::MEMORY_BYTES_RANGE,
+            )?,
             object_bytes_max: config::bytes_in(
                 "--max-object-size",
                 &load.max_object_size,
-                &OBJECT_BYTES,
+                &defaults::OBJECT_BYTES_RANGE,
             )?,
             load_method: load.method(engine)?,
             builds_indexes: !load.no_index,
-            is_dry_run: load.dry_run,
+            upgrades_table: load.upgrade_table,
             prices: Prices {
                 list: config::price("--list-price", load.list_price)?,
                 get: config::price("--get-price", load.get_price)?,
             },
-            upgrades_table: load.upgrade_table,
             database,
         })
     }
 }
 
-impl ChoiceArgs {
+impl SelectionArgs {
     fn selection(&self, now: Timestamp) -> Result<Selection, ConfigError> {
         let day = |flag, typed: &Option<String>| {
             typed.as_deref().map(|typed| config::day(flag, typed, now)).transpose()
@@ -93,9 +136,16 @@ impl S3Args {
 }
 
 impl LoadArgs {
+    fn fetchers(&self, has_s3: bool) -> Result<usize, ConfigError> {
+        match self.fetchers {
+            Some(typed) => config::count_in("--fetchers", typed, &defaults::FETCHERS_RANGE),
+            None => Ok(defaults::fetchers(has_s3)),
+        }
+    }
+
     fn writers(&self, engine: Engine) -> Result<usize, ConfigError> {
-        let typed = self.writers.unwrap_or_else(|| config::writers_default(engine));
-        let writers = config::count_in("--writers", typed, &WRITERS)?;
+        let typed = self.writers.unwrap_or_else(|| defaults::writers(engine));
+        let writers = config::count_in("--writers", typed, &defaults::WRITERS_RANGE)?;
         if engine == Engine::Sqlite && writers > 1 {
             return Err(ConfigError::SqliteWriters(writers));
         }
@@ -113,20 +163,19 @@ impl LoadArgs {
 }
 
 impl StatusArgs {
-    /// Returns what the arguments mean for `database`.
-    pub fn settings(&self, database: Database) -> Result<StatusSettings, ConfigError> {
+    fn settings(&self, database: Database) -> Result<StatusSettings, ConfigError> {
         let part = match (self.failed, self.rejected, self.runs) {
             (true, ..) => StatusPart::Failed,
             (_, true, _) => StatusPart::Rejected,
             (.., true) => StatusPart::Runs,
             _ => StatusPart::Totals,
         };
-        let lines_max = config::count_in("--limit", self.limit, &STATUS_LINES)?;
+        let lines_max = config::count_in("--limit", self.limit, &defaults::STATUS_LINES_RANGE)?;
         Ok(StatusSettings { database, part, lines_max })
     }
 }
 
-/// Returns the value of a flag, which must not be empty if the flag is given.
+/// Returns the value of an option, which must not be empty if the option is given.
 fn filled(flag: &'static str, typed: Option<&String>) -> Result<Option<String>, ConfigError> {
     match typed.map(|typed| typed.trim()) {
         Some("") => Err(ConfigError::EmptyFlag(flag)),

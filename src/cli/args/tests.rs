@@ -2,10 +2,11 @@ use clap::error::ErrorKind;
 
 use super::*;
 use crate::cli::config::{
-    ConfigError, Database, FETCHERS, ImportSettings, MEMORY_BYTES, Prices, S3Settings, SourceSpec,
-    StatusPart, WRITERS,
+    CommandSettings, ConfigError, Database, Environment, ImportSettings, Prices, S3Settings,
+    Settings, SourceSpec, StatusPart,
 };
 use crate::database::LoadMethod;
+use crate::database::url::Engine;
 use crate::trail::layout::Selection;
 use crate::trail::object::Shard;
 
@@ -14,14 +15,20 @@ fn parse(args: &[&str]) -> Result<Cli, clap::Error> {
     Cli::from_args(program.chain(args.iter().copied()).map(OsString::from))
 }
 
-/// Returns what `import` means for the database that `--database` names, or the default.
-fn import(args: &[&str]) -> Result<ImportSettings, ConfigError> {
-    let cli = parse(&[&["import"], args].concat()).unwrap();
-    let Command::Import(import) = cli.command else { panic!("`import` was typed") };
-    import.settings(cli.global.database(&Environment::new([], "/nowhere"))?)
+/// Resolves a whole command line in an empty environment.
+fn settings(args: &[&str]) -> Result<Settings, ConfigError> {
+    parse(args).unwrap().settings(&Environment::new([], "/nowhere"))
 }
 
-fn told(args: &[&str]) -> String {
+/// Resolves the arguments of `import`.
+fn import(args: &[&str]) -> Result<ImportSettings, ConfigError> {
+    match settings(&[&["import"], args].concat())?.command {
+        CommandSettings::Import(import) => Ok(*import),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn refusal(args: &[&str]) -> String {
     let error = import(args).unwrap_err();
     format!("{error}; {}", error.hint().unwrap_or_default())
 }
@@ -32,7 +39,7 @@ fn the_definition_of_the_command_line_is_sound() {
 }
 
 #[test]
-fn what_is_not_typed_has_its_default() {
+fn an_option_that_is_not_typed_has_its_default() {
     let settings = import(&["logs"]).unwrap();
     assert_eq!(
         settings,
@@ -43,7 +50,7 @@ fn what_is_not_typed_has_its_default() {
             selection: Selection::default(),
             shard: Shard::WHOLE,
             listers: 4,
-            fetchers: None,
+            fetchers: cores(),
             writers: 1,
             batch_rows_max: 10_000,
             batch_bytes_max: 16 << 20,
@@ -51,25 +58,53 @@ fn what_is_not_typed_has_its_default() {
             object_bytes_max: 256 << 20,
             load_method: LoadMethod::Insert,
             builds_indexes: true,
-            is_dry_run: false,
             prices: Prices { list: 0.005, get: 0.0004 },
             upgrades_table: false,
         }
     );
 }
 
+/// Returns the number of cores.
+fn cores() -> usize {
+    std::thread::available_parallelism().unwrap().get()
+}
+
 #[test]
-fn what_is_typed_arrives() {
+fn the_default_number_of_fetchers_is_128_from_s3_and_the_cores_from_disk() {
+    for (sources, expected) in [
+        (&["logs"][..], cores()),
+        (&["s3://acme"], cores().max(128)),
+        (&["logs", "s3://acme"], cores().max(128)),
+    ] {
+        assert_eq!(import(sources).unwrap().fetchers, expected, "{sources:?}");
+    }
+}
+
+#[test]
+fn threads_that_block_follow_the_fetchers_that_were_asked_for() {
+    let least = cores().max(4);
+    for (args, expected) in [
+        (&["index"][..], least),
+        (&["import", "s3://acme"], least),
+        (&["import", "--fetchers", "1", "logs"], least),
+        (&["import", "--fetchers", "200", "logs"], least.max(200)),
+    ] {
+        assert_eq!(settings(args).unwrap().blocking_threads, expected, "{args:?}");
+    }
+}
+
+#[test]
+fn an_option_that_is_typed_is_in_the_settings() {
     let args = "--database postgres://db/logs --profile p --region r --endpoint-url http://h:1 \
                 --no-sign-request --request-payer --fetchers 7 --writers 5 --batch-rows 11 \
                 --batch-bytes 1MB --memory 17MiB --max-object-size 3m --load-method insert \
                 --no-index --upgrade-table s3://acme/x logs";
-    let settings = import(&args.split_whitespace().collect::<Vec<_>>()).unwrap();
-    assert_eq!(settings.database.url.expose(), "postgres://db/logs");
-    let sources: Vec<_> = settings.sources.iter().map(ToString::to_string).collect();
+    let resolved = import(&args.split_whitespace().collect::<Vec<_>>()).unwrap();
+    assert_eq!(resolved.database.url.expose(), "postgres://db/logs");
+    let sources: Vec<_> = resolved.sources.iter().map(ToString::to_string).collect();
     assert_eq!(sources, ["s3://acme/x", "logs"]);
     assert_eq!(
-        settings.s3,
+        resolved.s3,
         S3Settings {
             profile: Some("p".into()),
             region: Some("r".into()),
@@ -78,12 +113,17 @@ fn what_is_typed_arrives() {
             request_payer: true,
         }
     );
-    assert_eq!((settings.fetchers, settings.writers), (Some(7), 5));
-    assert_eq!((settings.batch_rows_max, settings.batch_bytes_max), (11, 1_000_000));
-    assert_eq!((settings.memory_bytes, settings.object_bytes_max), (17 << 20, 3 << 20));
-    assert_eq!(settings.load_method, LoadMethod::Insert);
-    assert!(!settings.builds_indexes && !settings.is_dry_run && settings.upgrades_table);
-    assert!(import(&["--dry-run", "logs"]).unwrap().is_dry_run);
+    assert_eq!((resolved.fetchers, resolved.writers), (7, 5));
+    assert_eq!((resolved.batch_rows_max, resolved.batch_bytes_max), (11, 1_000_000));
+    assert_eq!((resolved.memory_bytes, resolved.object_bytes_max), (17 << 20, 3 << 20));
+    assert_eq!(resolved.load_method, LoadMethod::Insert);
+    assert!(!resolved.builds_indexes && resolved.upgrades_table);
+}
+
+#[test]
+fn a_dry_run_is_a_command_of_its_own() {
+    let resolved = settings(&["import", "--dry-run", "logs"]).unwrap();
+    assert!(matches!(resolved.command, CommandSettings::DryRun(_)), "{resolved:?}");
 }
 
 #[test]
@@ -102,8 +142,8 @@ fn each_kind_of_database_has_its_own_number_of_writers_and_way_to_load() {
 #[test]
 fn a_second_writer_on_sqlite_is_refused() {
     assert_eq!(
-        told(&["--writers", "2", "logs"]),
-        "`--writers 2` with SQLite, which lets one connection write at a time; leave `--writers` out"
+        refusal(&["--writers", "2", "logs"]),
+        "`--writers 2` is not possible with SQLite, which allows one writer; omit `--writers`"
     );
     assert!(import(&["--writers", "1", "logs"]).is_ok());
 }
@@ -113,10 +153,10 @@ fn copy_is_refused_for_any_database_but_postgresql() {
     let copy = ["--load-method", "copy", "logs", "--database"];
     for (url, engine) in [("x.db", "SQLite"), ("mysql://db", "MySQL or MariaDB")] {
         assert_eq!(
-            told(&[&copy[..], &[url]].concat()),
+            refusal(&[&copy[..], &[url]].concat()),
             format!(
-                "`--load-method copy` is for PostgreSQL, and the database is {engine}; leave \
-                 `--load-method` out: the fastest way is the default"
+                "`--load-method copy` needs PostgreSQL, but the database is {engine}; omit \
+                 `--load-method`: the default is the fastest method"
             )
         );
     }
@@ -140,40 +180,60 @@ fn each_number_and_size_is_refused_by_the_name_of_its_flag() {
         ("--max-object-size", "1"),
         ("--max-object-size", "2GiB"),
     ] {
-        let told = told(&["--database", "postgres://db", flag, value, "logs"]);
+        let refusal = refusal(&["--database", "postgres://db", flag, value, "logs"]);
         assert!(
-            told.starts_with(&format!("`{flag} {value}` is out of range; it takes ")),
-            "{told}"
+            refusal.starts_with(&format!("`{flag} {value}` is out of range; use ")),
+            "{refusal}"
         );
     }
     for flag in ["--batch-bytes", "--memory", "--max-object-size"] {
-        let told = told(&[flag, "x", "logs"]);
-        assert!(told.starts_with(&format!("`{flag} x` is not a size; ")), "{told}");
+        let refusal = refusal(&[flag, "x", "logs"]);
+        assert!(refusal.starts_with(&format!("`{flag} x` is not a size; ")), "{refusal}");
     }
 }
 
 #[test]
 fn the_defaults_are_in_range_and_their_help_is_true() {
     let help = Cli::command().find_subcommand_mut("import").unwrap().render_help().to_string();
-    let spoken =
-        |range: &std::ops::RangeInclusive<usize>| format!("{} to {}", range.start(), range.end());
-    assert!(help.contains(&format!("at once, {}", spoken(&FETCHERS))), "{help}");
-    assert!(help.contains(&format!("at once, {}", spoken(&WRITERS))), "{help}");
-    assert!(MEMORY_BYTES.contains(&(256 << 20)));
+    for part in [
+        "list at once, 1 to 64 [default: 4]",
+        "fetch at once, 1 to 256 [default: 128 from S3, the number of cores from disk]",
+        "write at once, 1 to 64 [default: 2 PostgreSQL, 3 MySQL/MariaDB, 1 SQLite]",
+        "[default: 10000]",
+        "[default: 16MiB]",
+        "[default: 80MiB]",
+        "[default: 256MiB]",
+    ] {
+        assert!(
+            help.split_whitespace().collect::<Vec<_>>().join(" ").contains(part),
+            "{part}: {help}"
+        );
+    }
+    assert!(defaults::LISTERS_RANGE.contains(&defaults::LISTERS));
+    assert!(defaults::FETCHERS_RANGE.contains(&defaults::FETCHERS_S3));
+    assert!(defaults::WRITERS_RANGE.contains(&defaults::writers(Engine::Mysql)));
+    assert!(defaults::BATCH_ROWS_RANGE.contains(&defaults::BATCH_ROWS));
+    assert!(defaults::BATCH_BYTES_RANGE.contains(&defaults::BATCH_BYTES));
+    assert!(defaults::MEMORY_BYTES_RANGE.contains(&defaults::MEMORY_BYTES));
+    assert!(defaults::MEMORY_BYTES_RANGE.contains(&(256 << 20)));
+    assert!(defaults::OBJECT_BYTES_RANGE.contains(&defaults::OBJECT_BYTES));
+    assert!(defaults::STATUS_LINES_RANGE.contains(&defaults::STATUS_LINES));
 }
 
 #[test]
 fn an_empty_profile_or_region_is_refused() {
     for flag in ["--profile", "--region"] {
-        let told = told(&[flag, "", "logs"]);
-        assert_eq!(told, format!("`{flag}` is empty; give `{flag}` a value, or leave it out"));
+        let refusal = refusal(&[flag, "", "logs"]);
+        assert_eq!(refusal, format!("`{flag}` is empty; give `{flag}` a value, or omit it"));
     }
-    assert!(told(&["--endpoint-url", "x", "logs"]).starts_with("`--endpoint-url` is no plain"));
+    assert!(
+        refusal(&["--endpoint-url", "x", "logs"]).starts_with("`--endpoint-url` is not a plain")
+    );
 }
 
 #[test]
-fn a_source_that_is_none_is_refused() {
-    assert!(told(&["logs", "-"]).starts_with("cannot import from `-`; "));
+fn a_source_that_is_not_valid_is_refused() {
+    assert!(refusal(&["logs", "-"]).starts_with("cannot import from `-`; "));
     let error = parse(&["import"]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::MissingRequiredArgument);
 }
@@ -205,8 +265,10 @@ fn options_of_every_command_stand_before_or_after_it() {
         &["index", "--output", "json", "--log-format", "json", "--color", "never", "-vv"],
     ] {
         let cli = parse(args).unwrap();
-        assert_eq!((cli.global.output, cli.global.log_format), (Form::Json, Form::Json));
-        assert_eq!((cli.global.color, cli.global.verbose), (Color::Never, 2));
+        assert_eq!(cli.global.color, Color::Never);
+        let console = cli.settings(&Environment::new([], "/nowhere")).unwrap().console;
+        assert_eq!((console.output, console.log.form), (Form::Json, Form::Json));
+        assert_eq!((console.log.is_coloured, console.log.verbosity), (false, 2));
     }
 }
 
@@ -224,10 +286,9 @@ fn options_that_exclude_each_other_are_refused() {
 
 #[test]
 fn status_shows_what_was_asked_for() {
-    let status = |args: &[&str]| {
-        let cli = parse(&[&["status"], args].concat()).unwrap();
-        let Command::Status(status) = cli.command else { panic!("`status` was typed") };
-        status.settings(cli.global.database(&Environment::new([], "/nowhere"))?)
+    let status = |args: &[&str]| match settings(&[&["status"], args].concat())?.command {
+        CommandSettings::Status(status) => Ok(status),
+        other => panic!("{other:?}"),
     };
     for (args, part, lines_max) in [
         (&[][..], StatusPart::Totals, 20),
@@ -238,7 +299,7 @@ fn status_shows_what_was_asked_for() {
         let settings = status(args).unwrap();
         assert_eq!((settings.part, settings.lines_max), (part, lines_max), "{args:?}");
     }
-    let error = status(&["--limit", "0"]).unwrap_err();
+    let error: ConfigError = status(&["--limit", "0"]).unwrap_err();
     assert_eq!(error.to_string(), "`--limit 0` is out of range");
 }
 
@@ -294,20 +355,14 @@ fn help_has_exit_codes_and_examples_and_each_flag_a_heading() {
 fn every_example_in_the_help_is_valid() {
     for line in [EXAMPLES, IMPORT_EXAMPLES].concat().lines() {
         let Some(args) = line.trim().strip_prefix("cloudtrail2sql ") else { continue };
-        let cli = parse(&args.split(' ').collect::<Vec<_>>()).unwrap();
-        let database = cli.global.database(&Environment::new([], "/nowhere")).unwrap();
-        if let Command::Import(import) = cli.command {
-            import.settings(database).unwrap();
-        }
+        settings(&args.split(' ').collect::<Vec<_>>()).unwrap();
     }
 }
 
 #[test]
 fn there_is_a_completion_script_for_every_shell() {
     for shell in Shell::value_variants() {
-        let mut script = Vec::new();
-        write_completions(*shell, &mut script).unwrap();
-        let script = String::from_utf8(script).unwrap();
+        let script = completion_script(*shell);
         assert!(script.contains("max-object-size"), "{shell}");
     }
 }

@@ -1,48 +1,31 @@
-//! Which database is meant, and who said so.
+//! Finds out which database the user named.
 
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::db_toml::database_url;
-use super::{ConfigError, Environment};
+use super::defaults::{DB_TOML, SQLITE_FILE};
+use super::environment::Environment;
+use super::error::ConfigError;
+use super::origin::Origin;
 use crate::database::url::{DatabaseUrl, Engine};
 
-/// The file that is read if it is in the working folder.
-const DB_TOML: &str = "db.toml";
-
-/// The SQLite file that is used when nothing else is said.
-pub(super) const SQLITE_FILE: &str = "cloudtrail.db";
-
-/// Where the rows go, and who said so.
+/// The database, and what named it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Database {
     /// The address.
     pub url: DatabaseUrl,
-    /// Who named it.
+    /// What named it.
     pub origin: Origin,
-    /// The file that `--config` names, if `--database` or `DATABASE_URL` came first and it was
-    /// not even opened. People should be told.
+    /// The file of `--config`, if it was not read because `--database` or `DATABASE_URL` comes
+    /// first. The user is warned of it.
     pub unread_config: Option<PathBuf>,
 }
 
-/// Who named the database.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// The flag `--database`.
-    Flag,
-    /// The environment variable `DATABASE_URL`.
-    Environment,
-    /// A `db.toml`.
-    File(PathBuf),
-    /// Nobody.
-    Default,
-}
-
 impl Database {
-    /// Returns the first database that is named by: `flag` (`--database`), `DATABASE_URL` unless
-    /// it is empty, the file `config_file` (`--config`), `db.toml` in the working folder, or the
-    /// default `sqlite://cloudtrail.db`.
+    /// Returns the first database that is named by `flag` (`--database`), by `DATABASE_URL` unless
+    /// it is empty, by the file `config_file` (`--config`), by `db.toml` in the current folder, or
+    /// by the default `sqlite://cloudtrail.db`.
     ///
     /// Opens no database and changes nothing; reads at most one `db.toml` and the CA file it names.
     pub fn resolve(
@@ -78,16 +61,5 @@ impl Database {
     /// Returns the kind of database.
     pub fn engine(&self) -> Engine {
         self.url.engine()
-    }
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Flag => f.write_str("from `--database`"),
-            Self::Environment => f.write_str("from `DATABASE_URL`"),
-            Self::File(path) => write!(f, "from {}", path.display()),
-            Self::Default => f.write_str("by default"),
-        }
     }
 }

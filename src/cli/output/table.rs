@@ -1,8 +1,8 @@
-//! A plain table: a part, a name, and columns that are flush right.
+//! A plain table: a part, a name, and right-aligned columns.
 
 use std::fmt;
 
-/// A table with so many columns beside the two that name a row.
+/// A table with `N` columns besides the two that name a row.
 #[derive(Debug)]
 pub(super) struct Table<const N: usize> {
     heads: [&'static str; N],

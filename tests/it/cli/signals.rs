@@ -14,7 +14,7 @@ const OBJECTS: usize = 41;
 const FETCHERS: usize = 2;
 
 promises! { on all:
-    a_stopped_run_loads_what_is_in_flight_and_the_same_command_goes_on
+    a_stopped_run_loads_what_is_in_flight_and_the_same_command_resumes
 }
 
 /// Returns a server with 41 logs of two records.
@@ -58,21 +58,21 @@ fn start(place: &Place, server: &S3Server) -> Running {
     ])
 }
 
-fn objects(summary: &Value, fate: &str) -> u64 {
-    summary[fate]["objects"].as_u64().unwrap()
+fn objects(summary: &Value, outcome: &str) -> u64 {
+    summary[outcome]["objects"].as_u64().unwrap()
 }
 
 #[track_caller]
 fn assert_balanced(run: &Run) {
     let summary = run.json();
-    let fates = ["loaded", "already_loaded", "failed", "pending"];
-    let sum: u64 = fates.iter().map(|fate| objects(&summary, fate)).sum();
+    let outcomes = ["loaded", "already_loaded", "failed", "pending"];
+    let sum: u64 = outcomes.iter().map(|outcome| objects(&summary, outcome)).sum();
     assert_eq!(objects(&summary, "listed"), sum, "{}", run.shown());
     assert_eq!(summary["rows"], summary["records"], "{}", run.shown());
     assert_eq!(summary["balanced"], true);
 }
 
-fn a_stopped_run_loads_what_is_in_flight_and_the_same_command_goes_on(engine: Engine) {
+fn a_stopped_run_loads_what_is_in_flight_and_the_same_command_resumes(engine: Engine) {
     let (server, database) = (server(), OwnDatabase::new(engine));
     let place = place_for(&database);
     let mut loaded = 0;
@@ -92,9 +92,9 @@ fn a_stopped_run_loads_what_is_in_flight_and_the_same_command_goes_on(engine: En
         assert!(objects(&summary, "pending") > 0, "it was not in the middle: {}", run.shown());
         assert_eq!(objects(&summary, "already_loaded"), loaded);
         loaded += objects(&summary, "loaded");
-        // Nothing that had come before the signal is left out.
+        // Nothing that arrived before the signal is left out.
         assert!(loaded >= held_from as u64, "{}", run.shown());
-        // What it counted is in, no more and no less.
+        // Exactly what it counted is stored.
         assert_eq!(database.number("SELECT COUNT(*) FROM logs"), 2 * loaded);
     }
     let run = start(&place, &server).end().expect(0);
@@ -117,7 +117,8 @@ fn the_summary_of_a_stopped_run_says_what_now() {
     assert!(running.reaches("warning: stopping: "), "{}", running.end().shown());
     drop(hold);
     let run = running.end().expect(130);
-    for part in [" not reached\n", "interrupted: ", "the same command goes on", "missing indexes: "]
+    for part in
+        [" pending\n", "interrupted: ", "run the same command to continue", "missing indexes: "]
     {
         assert!(run.stdout.contains(part), "{part} is not in {}", run.shown());
     }
@@ -129,7 +130,7 @@ fn the_summary_of_a_stopped_run_says_what_now() {
 fn a_second_signal_ends_the_program_at_once() {
     let (server, database) = (server(), OwnDatabase::new(Engine::Sqlite));
     let place = place_for(&database);
-    // One object never comes, so that what is in flight never ends.
+    // One object never arrives, so that the objects in flight never finish.
     server.fail_on(Op::GetObject, &key(20), Fault::Hang);
     let mut running = start(&place, &server);
     assert!(running.reaches("debug: loaded s3://trail/17.json.gz"), "{}", running.end().shown());

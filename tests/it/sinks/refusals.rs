@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use cloudtrail2sql::cli::error::{RunError, told};
+use cloudtrail2sql::cli::error::{RunError, render};
 use cloudtrail2sql::database::{DatabaseError, ErrorClass, Store, UpgradePolicy};
 use cloudtrail2sql::import::error::chain;
 
@@ -74,7 +74,7 @@ fn with_user(url: &str, user: &str, password: &str) -> String {
 /// Returns all that people and logs can see of an error, after checking that no secret is in it.
 fn shown(error: DatabaseError, sink: &dyn Store) -> String {
     let all = format!("{error:?} {sink:?} {}", chain(&error));
-    let told = told(&RunError::from(error));
+    let told = render(&RunError::from(error));
     for secret in [PASSWORD, PASSWORD_IN_URL, "Pa55"] {
         assert!(!all.contains(secret) && !told.contains(secret), "{all}\n{told}");
     }

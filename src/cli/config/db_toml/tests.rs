@@ -19,7 +19,7 @@ fn exposed(text: &str) -> String {
 }
 
 /// Returns message, cause and hint, in the way the program prints them.
-fn told(text: &str) -> String {
+fn rendered(text: &str) -> String {
     let error = url(text).unwrap_err();
     let cause = error.source().map(|cause| format!("\n  caused by: {cause}")).unwrap_or_default();
     let hint = error.hint().map(|hint| format!("\n\nhint: {hint}")).unwrap_or_default();
@@ -27,13 +27,13 @@ fn told(text: &str) -> String {
 }
 
 #[test]
-fn a_url_is_taken_as_it_is() {
+fn a_url_is_used_unchanged() {
     let text = "url = \"postgres://u:p%40@db/logs?sslmode=require\"";
     assert_eq!(exposed(text), "postgres://u:p%40@db/logs?sslmode=require");
 }
 
 #[test]
-fn each_engine_goes_by_each_of_its_names() {
+fn each_engine_has_its_names() {
     for (engine, expected) in [
         ("sqlite", "sqlite://cloudtrail.db"),
         ("postgres", "postgres://localhost/cloudtrail"),
@@ -60,7 +60,7 @@ database = "my logs"
 }
 
 #[test]
-fn a_sqlite_path_means_itself() {
+fn a_sqlite_path_is_used_unchanged() {
     let url = url("engine = \"sqlite\"\ndatabase = \"/var/100%25 ?#.db\"").unwrap();
     assert_eq!(url.sqlite_path(), Some("/var/100%25 ?#.db".into()));
 }
@@ -72,10 +72,10 @@ fn the_password_may_be_in_a_variable_of_the_environment() {
     for variable in ["MISSING", "EMPTY"] {
         let text = format!("engine = \"mysql\"\npassword_env = \"{variable}\"");
         let expected = format!(
-            "error: no password from the variable `{variable}` that `password_env` names in \
-             db.toml, line 2\n\nhint: set `{variable}` to a text that is not empty"
+            "error: no value in the environment variable `{variable}`, named by `password_env` in \
+             db.toml, line 2\n\nhint: set `{variable}` to the password"
         );
-        assert_eq!(told(&text), expected);
+        assert_eq!(rendered(&text), expected);
     }
 }
 
@@ -110,12 +110,16 @@ fn a_ca_file_is_for_the_modes_that_verify() {
     );
     for mode in ["", "tls = \"disable\"", "tls = \"prefer\"", "tls = \"require\""] {
         let error = url(&text("postgres", mode)).unwrap_err();
-        assert_eq!(error.to_string(), "`ca_file` would not be used in db.toml, line 3", "{mode}");
+        assert_eq!(
+            error.to_string(),
+            "`ca_file` has no effect with this `tls` mode in db.toml, line 3",
+            "{mode}"
+        );
     }
 }
 
 #[test]
-fn a_ca_file_that_cannot_be_read_is_told_before_anything_connects() {
+fn a_ca_file_that_cannot_be_read_is_reported_before_anything_connects() {
     let folder = tempfile::tempdir().unwrap();
     let ca_file = folder.path().join("ca.pem");
     let text =
@@ -133,26 +137,26 @@ fn an_unknown_key_is_refused_with_its_line_and_the_likeliest_key() {
     let text = "\n\nengine = \"mysql\"\n\nusername = \"u\"\n# A comment.\npasword = \"hunter2\"\n";
     let expected =
         "error: unknown key `pasword` in db.toml, line 7\n\nhint: did you mean `password`?";
-    assert_eq!(told(text), expected);
+    assert_eq!(rendered(text), expected);
     let expected = "error: unknown key `x` in db.toml, line 1\n\nhint: use one of `url`, `engine`, \
                     `hostname`, `port`, `username`, `password`, `password_env`, `database`, `tls`, \
                     `ca_file`";
-    assert_eq!(told("x = 1"), expected);
+    assert_eq!(rendered("x = 1"), expected);
     for (key, meant) in [("host", "hostname"), ("user", "username"), ("URL", "url")] {
         let expected = format!(
             "error: unknown key `{key}` in db.toml, line 1\n\nhint: did you mean `{meant}`?"
         );
-        assert_eq!(told(&format!("{key} = \"x\"")), expected);
+        assert_eq!(rendered(&format!("{key} = \"x\"")), expected);
     }
 }
 
 #[test]
-fn the_first_fault_in_the_file_is_told_first() {
-    assert!(told("z = 1\na = 1").contains("`z`"));
+fn the_first_fault_in_the_file_is_reported() {
+    assert!(rendered("z = 1\na = 1").contains("`z`"));
 }
 
 #[test]
-fn each_fault_is_told_with_its_line_and_what_to_do() {
+fn each_fault_is_reported_with_its_line_and_a_hint() {
     for (text, expected) in [
         (
             "",
@@ -164,11 +168,11 @@ fn each_fault_is_told_with_its_line_and_what_to_do() {
         ),
         (
             "[database]\nurl = \"x\"",
-            "unexpected section `[database]` in db.toml, line 1\n\nhint: all keys are at the top level: leave the header out",
+            "unexpected section `[database]` in db.toml, line 1\n\nhint: all keys are at the top level: remove the header",
         ),
         (
             "[postgres]\nurl = \"x\"",
-            "unexpected section `[postgres]` in db.toml, line 1\n\nhint: all keys are at the top level: leave the header out",
+            "unexpected section `[postgres]` in db.toml, line 1\n\nhint: all keys are at the top level: remove the header",
         ),
         (
             "username = 1",
@@ -176,15 +180,15 @@ fn each_fault_is_told_with_its_line_and_what_to_do() {
         ),
         (
             "port = \"5432\"",
-            "`port` is not a number from 1 to 65535 in db.toml, line 1\n\nhint: write it without quotes, or leave it out for the usual one",
+            "`port` is not a number from 1 to 65535 in db.toml, line 1\n\nhint: write it without quotes, or remove the line to use the default port",
         ),
         (
             "port = 0",
-            "`port` is not a number from 1 to 65535 in db.toml, line 1\n\nhint: write it without quotes, or leave it out for the usual one",
+            "`port` is not a number from 1 to 65535 in db.toml, line 1\n\nhint: write it without quotes, or remove the line to use the default port",
         ),
         (
             "port = 65_536",
-            "`port` is not a number from 1 to 65535 in db.toml, line 1\n\nhint: write it without quotes, or leave it out for the usual one",
+            "`port` is not a number from 1 to 65535 in db.toml, line 1\n\nhint: write it without quotes, or remove the line to use the default port",
         ),
         (
             "\nhostname = \"\"",
@@ -192,11 +196,11 @@ fn each_fault_is_told_with_its_line_and_what_to_do() {
         ),
         (
             "url = \"x.db\"\nport = 1",
-            "`url` and `port` together in db.toml, line 2\n\nhint: give the whole URL, or its parts",
+            "`url` and `port` exclude each other in db.toml, line 2\n\nhint: use either the whole URL or its parts",
         ),
         (
             "engine = \"mysql\"\npassword = \"\"\npassword_env = \"X\"",
-            "`password` and `password_env` together in db.toml, line 3\n\nhint: remove `password` or `password_env`",
+            "`password` and `password_env` exclude each other in db.toml, line 3\n\nhint: remove `password` or `password_env`",
         ),
         (
             "engine = \"postgress\"",
@@ -212,7 +216,7 @@ fn each_fault_is_told_with_its_line_and_what_to_do() {
         ),
         (
             "engine = \"sqlite\"\nhostname = \"x\"",
-            "`hostname` has no meaning for SQLite in db.toml, line 2\n\nhint: remove the line; SQLite needs only `database`, the path of the file",
+            "`hostname` does not apply to SQLite in db.toml, line 2\n\nhint: remove the line; SQLite needs only `database`, the path of the file",
         ),
         (
             "url = \"postgre://db\"",
@@ -227,18 +231,21 @@ fn each_fault_is_told_with_its_line_and_what_to_do() {
             "cannot use `database` in db.toml, line 2\n  caused by: a database in memory would be gone at the end of the run\n\nhint: name a file, such as `sqlite://cloudtrail.db`",
         ),
     ] {
-        assert_eq!(told(text), format!("error: {expected}"), "{text}");
+        assert_eq!(rendered(text), format!("error: {expected}"), "{text}");
     }
 }
 
 #[test]
 fn a_syntax_error_has_its_line() {
-    let told = told("engine = \"mysql\"\nhostname = db");
-    assert!(told.starts_with("error: syntax error in db.toml, line 2\n  caused by: "), "{told}");
+    let rendered = rendered("engine = \"mysql\"\nhostname = db");
+    assert!(
+        rendered.starts_with("error: syntax error in db.toml, line 2\n  caused by: "),
+        "{rendered}"
+    );
 }
 
 #[test]
-fn no_error_tells_the_password() {
+fn no_error_shows_the_password() {
     for text in [
         "password = hunter2",
         "password = \"hunter2",
@@ -254,13 +261,13 @@ fn no_error_tells_the_password() {
         "url = \"mysql://u:hunter2@h:x\"",
         "url = \"postgres://u:hunter2#@h\"",
     ] {
-        let told = format!("{} {:?}", told(text), url(text).unwrap_err());
-        assert!(!told.contains("hunter2"), "{text}: {told}");
+        let rendered = format!("{} {:?}", rendered(text), url(text).unwrap_err());
+        assert!(!rendered.contains("hunter2"), "{text}: {rendered}");
     }
 }
 
-/// Returns every `db.toml` that one may make of the example: in each of its sections all options
-/// uncommented, with one of those lines that have the same key.
+/// Returns every `db.toml` that can be made of the example: in each of its sections all options
+/// uncommented, with one of the lines that have the same key.
 fn examples() -> Vec<String> {
     let options = |section: &str| -> Vec<String> {
         let lines = section.lines().map(|line| line.strip_prefix('#').unwrap_or(line));

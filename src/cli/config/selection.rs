@@ -1,15 +1,16 @@
-//! What is chosen of a trail: days, accounts, and one machine's share.
+//! The selection of objects: days, accounts, and the shard of one machine.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{ConfigError, SHARDS_MAX};
+use super::defaults::SHARDS_MAX;
+use super::error::ConfigError;
 use crate::trail::object::Shard;
 
 /// Returns the day that `typed` names: `2026-01-15`, the UTC day of `2026-01-15T08:30:00Z`, or the
-/// day so long before `now` as `7d` or `36h` say.
-pub fn day(flag: &'static str, typed: &str, now: Timestamp) -> Result<Date, ConfigError> {
+/// UTC day that is a period such as `7d` or `36h` before `now`.
+pub(crate) fn day(flag: &'static str, typed: &str, now: Timestamp) -> Result<Date, ConfigError> {
     let typed = typed.trim();
     let utc_day = |time: Timestamp| time.to_zoned(TimeZone::UTC).date();
     let ago = || {
@@ -24,7 +25,7 @@ pub fn day(flag: &'static str, typed: &str, now: Timestamp) -> Result<Date, Conf
         let ago = SignedDuration::try_from_hours(hours)?;
         now.checked_sub(ago).ok().map(utc_day)
     };
-    // A time is tried first: a date's parser would take its first part.
+    // A time is tried first: the parser of dates would accept its first part.
     let time = || typed.parse::<Timestamp>().ok().map(utc_day);
     let date = || typed.parse::<Date>().ok();
     time()
@@ -33,16 +34,16 @@ pub fn day(flag: &'static str, typed: &str, now: Timestamp) -> Result<Date, Conf
         .ok_or_else(|| ConfigError::Date { flag, value: typed.to_owned() })
 }
 
-/// Returns an account's number.
-pub fn account(typed: &str) -> Result<String, ConfigError> {
-    // As people write it.
+/// Returns the account number.
+pub(crate) fn account(typed: &str) -> Result<String, ConfigError> {
+    // People also write it as 1111-2222-3333.
     let digits = typed.replace('-', "");
     let is_account = digits.len() == 12 && digits.bytes().all(|byte| byte.is_ascii_digit());
     if is_account { Ok(digits) } else { Err(ConfigError::Account(typed.to_owned())) }
 }
 
 /// Returns the shard that `K/N` names.
-pub fn shard(typed: &str) -> Result<Shard, ConfigError> {
+pub(crate) fn shard(typed: &str) -> Result<Shard, ConfigError> {
     let parsed = || {
         let (index, count) = typed.split_once('/')?;
         let (index, count) = (index.parse().ok()?, count.parse().ok()?);
@@ -52,18 +53,12 @@ pub fn shard(typed: &str) -> Result<Shard, ConfigError> {
     parsed().ok_or_else(|| ConfigError::Shard(typed.to_owned()))
 }
 
-/// Returns a price that can be one.
-pub fn price(flag: &'static str, value: f64) -> Result<f64, ConfigError> {
-    let is_price = value.is_finite() && value >= 0.0;
-    if is_price { Ok(value) } else { Err(ConfigError::Price { flag, value }) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_day_is_a_date_or_a_time_or_so_long_ago() {
+    fn a_day_is_a_date_or_a_time_or_a_period_before_now() {
         let now: Timestamp = "2026-03-01T06:00:00Z".parse().unwrap();
         for (typed, expected) in [
             ("2026-01-15", "2026-01-15"),

@@ -1,4 +1,4 @@
-//! What is shown while a run goes on: a bar on a terminal, a line now and then elsewhere.
+//! Progress of a running import: a bar on a terminal, otherwise a log line every few seconds.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,25 +7,25 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tokio::task::JoinHandle;
 use tracing::info;
 
-use super::{bytes, count};
+use super::format::{bytes, count, duration};
 use crate::import::progress::{Progress, Tally};
 
 /// How often the bar is drawn.
 const BAR_INTERVAL: Duration = Duration::from_millis(200);
 
-/// How often a line is written where there is no terminal.
+/// How often a line is logged if there is no terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Shows progress until it is dropped.
 #[derive(Debug)]
-pub struct Live {
+pub(crate) struct ProgressDisplay {
     task: JoinHandle<()>,
     bar: Option<ProgressBar>,
 }
 
-impl Live {
-    /// Starts showing the counters: on `bars` if stderr is a terminal, else in the log.
-    pub fn start(progress: Arc<Progress>, bars: Option<&MultiProgress>) -> Self {
+impl ProgressDisplay {
+    /// Starts showing the counters: on `bars` if there are any, otherwise in the log.
+    pub(crate) fn start(progress: Arc<Progress>, bars: Option<&MultiProgress>) -> Self {
         let bar = bars.map(|bars| bars.add(bar()));
         let shown = bar.clone();
         let started = Instant::now();
@@ -48,7 +48,7 @@ impl Live {
     }
 }
 
-impl Drop for Live {
+impl Drop for ProgressDisplay {
     fn drop(&mut self) {
         self.task.abort();
         if let Some(bar) = &self.bar {
@@ -65,9 +65,9 @@ fn bar() -> ProgressBar {
 }
 
 /// Returns the counters in one line. `took` is the time since the run began.
-pub fn line(tally: &Tally, took: Duration) -> String {
+fn line(tally: &Tally, took: Duration) -> String {
     let (done, listed) = (tally.settled_objects(), tally.listed.objects);
-    // While the listing goes on, more may come.
+    // While the listing continues, more objects may follow.
     let more = if tally.is_listing_done { "" } else { "+" };
     let seconds = took.as_secs_f64().max(0.001);
     #[expect(
@@ -92,7 +92,7 @@ pub fn line(tally: &Tally, took: Duration) -> String {
     if tally.is_listing_done && left > 0 && done > 0 {
         #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
         let eta = Duration::from_secs_f64(seconds * left as f64 / done as f64);
-        text.push_str(&format!(" · {} left", super::duration(eta)));
+        text.push_str(&format!(" · {} left", duration(eta)));
     }
     text
 }
@@ -103,7 +103,7 @@ mod tests {
     use crate::import::progress::Count;
 
     #[test]
-    fn the_line_says_that_more_may_come_and_what_is_left() {
+    fn the_line_shows_that_more_may_follow_and_the_time_that_is_left() {
         let mut tally = Tally {
             listed: Count { objects: 4_000, bytes: 1 << 30 },
             loaded: Count { objects: 1_000, bytes: 1 << 20 },

@@ -1,0 +1,34 @@
+//! `import --dry-run`: lists and compares with the ledger; writes nothing.
+
+use std::sync::Arc;
+
+use super::{signals, sources, stores};
+use crate::cli::config::{Form, ImportSettings};
+use crate::cli::error::{Exit, RunError};
+use crate::cli::output::{self, DryRunReport};
+use crate::database::Sink;
+use crate::import::End;
+use crate::import::dry_run::dry_run;
+use crate::import::progress::Progress;
+
+/// Runs the command.
+pub(super) async fn run(settings: &ImportSettings, form: Form) -> Result<Exit, RunError> {
+    stores::announce(&settings.database);
+    let stop = signals::stop_on_signals()?;
+    let sources = sources::open(&settings.sources, &settings.s3).await?;
+    let store = stores::open(&settings.database, settings.load_method)?;
+    let has_ledger = store.has_ledger().await?;
+    let ledger = has_ledger.then(|| Arc::clone(&store) as Arc<dyn Sink>);
+    let progress = Arc::new(Progress::default());
+    let (found, end) =
+        dry_run(&settings.plan(), sources, ledger, Arc::clone(&progress), stop).await?;
+    store.close().await;
+    let report = DryRunReport {
+        dry_run: &found,
+        tally: &progress.tally(),
+        prices: settings.prices,
+        engine: settings.database.engine(),
+    };
+    output::print(&report, form)?;
+    Ok(if end == End::Stopped { Exit::Interrupted } else { Exit::Complete })
+}

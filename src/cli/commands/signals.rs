@@ -1,0 +1,31 @@
+//! Ctrl-C and SIGTERM.
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tracing::{error, warn};
+
+use crate::cli::error::{Exit, RunError};
+use crate::cli::output::Warning;
+
+/// Returns a flag that the first SIGINT or SIGTERM sets. The second signal ends the process.
+pub(super) fn stop_on_signals() -> Result<watch::Receiver<bool>, RunError> {
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Signals)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signals)?;
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        let mut next = async || {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        next().await;
+        warn!("{}", Warning::Stopping);
+        stop.send_replace(true);
+        next().await;
+        error!("{}", Warning::StoppedAtOnce);
+        #[expect(clippy::exit, reason = "the user asked twice; open transactions roll back")]
+        std::process::exit(i32::from(Exit::Interrupted.code()));
+    });
+    Ok(stopped)
+}

@@ -1,0 +1,34 @@
+//! Opens the sources of an import.
+
+use std::sync::Arc;
+
+use crate::cli::config::{S3Settings, SourceSpec};
+use crate::cli::error::RunError;
+use crate::source::Source;
+use crate::source::folder::LocalSource;
+use crate::source::s3::S3Connector;
+
+/// Opens every source.
+///
+/// # Errors
+/// The first source that does not exist or cannot be reached; nothing was written yet.
+pub(super) async fn open(
+    specs: &[SourceSpec],
+    s3: &S3Settings,
+) -> Result<Vec<Arc<dyn Source>>, RunError> {
+    let mut connector = None;
+    let mut sources: Vec<Arc<dyn Source>> = Vec::new();
+    for spec in specs {
+        match spec {
+            SourceSpec::Path(path) => sources.push(Arc::new(LocalSource::open(path)?)),
+            SourceSpec::S3 { bucket, key } => {
+                let connector = match &connector {
+                    Some(connector) => connector,
+                    None => connector.insert(S3Connector::new(s3.options()).await?),
+                };
+                sources.push(Arc::new(connector.open(bucket, key).await?));
+            }
+        }
+    }
+    Ok(sources)
+}

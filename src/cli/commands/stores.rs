@@ -1,0 +1,38 @@
+//! Opens the database of a command.
+
+use std::sync::Arc;
+
+use tracing::{info, warn};
+
+use crate::cli::config::Database;
+use crate::cli::error::RunError;
+use crate::cli::output::Warning;
+use crate::database::{self, DatabaseError, LoadMethod, OpenOptions, Store};
+
+/// Logs which database is used, and what named it.
+pub(super) fn announce(settings: &Database) {
+    info!("database: {} ({})", settings.url, settings.origin);
+    if let Some(path) = settings.unread_config.clone() {
+        let origin = settings.origin.clone();
+        warn!("{}", Warning::ConfigNotRead { path, origin });
+    }
+}
+
+/// Opens a database to load into. It need not exist.
+pub(super) fn open(
+    settings: &Database,
+    load_method: LoadMethod,
+) -> Result<Arc<dyn Store>, RunError> {
+    Ok(database::open(&settings.url, OpenOptions { load_method })?)
+}
+
+/// Opens a database that has our tables.
+pub(super) async fn open_imported(settings: &Database) -> Result<Arc<dyn Store>, RunError> {
+    let store = open(settings, LoadMethod::Insert)?;
+    if store.has_ledger().await? {
+        return Ok(store);
+    }
+    let message = format!("nothing has been imported into {}", settings.url);
+    let hint = "`cloudtrail2sql import SOURCE` creates the tables and fills them".to_owned();
+    Err(DatabaseError::unusable(message, hint).into())
+}

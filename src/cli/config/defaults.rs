@@ -1,0 +1,147 @@
+//! Every default and every accepted range of the options, with the measurement or sum behind it.
+//!
+//! Resolved here once: `--help` prints these values, the settings hold them, and the commands see
+//! settings only. Bounds that no option changes are declared beside the code that they bound.
+//!
+//! Only `--load-method auto` is decided elsewhere: `LoadMethod::fastest` knows the databases.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::database::url::Engine;
+use crate::retry::RetryPolicy;
+
+/// The file that names the database if it exists in the current folder.
+pub const DB_TOML: &str = "db.toml";
+
+/// The SQLite file that is used if no database is named.
+pub const SQLITE_FILE: &str = "cloudtrail.db";
+
+/// The server if `db.toml` has an `engine` and no `hostname`.
+pub const HOSTNAME: &str = "localhost";
+
+/// Parts of a listing that are listed at the same time.
+///
+/// BENCHMARKS.md, "Listing": 1, 4 and 16 list 17,799, 54,589 and 86,297 keys/s. Four list a
+/// million objects in 20 s, and use little of what S3 allows a bucket.
+pub const LISTERS: usize = 4;
+
+/// The accepted numbers of listers.
+pub const LISTERS_RANGE: RangeInclusive<usize> = 1..=64;
+
+/// Objects fetched at the same time from S3, where fetchers mostly wait for the network: half of
+/// the log files are smaller than a kilobyte, and an answer takes 20 ms or more.
+///
+/// docs/decisions.md, "S3": with 64 or 128 fetchers, an import takes 1.96 or 1.65 times as long as
+/// from a folder.
+pub const FETCHERS_S3: usize = 128;
+
+/// The accepted numbers of fetchers. S3 allows 5,500 GETs per second and prefix (Amazon S3 user
+/// guide, "Optimizing performance"): at 20 ms each, 110 fetchers send that many, and slower answers need more.
+pub const FETCHERS_RANGE: RangeInclusive<usize> = 1..=256;
+
+/// The least number of threads for work that blocks: reading files, listing folders, parsing large
+/// objects.
+///
+/// docs/decisions.md, "Pipeline": with 2 to 4 of them instead of one per request, SQLite takes
+/// 6.2 to 7.2 s instead of 8.1 s, and memory is 120-167 MB instead of 215-237 MB.
+const BLOCKING_THREADS_MIN: usize = 4;
+
+/// The accepted numbers of writers. More than four gained nothing on any database, and servers
+/// allow about 100 connections to all clients together (PostgreSQL: `max_connections` is 100).
+pub const WRITERS_RANGE: RangeInclusive<usize> = 1..=64;
+
+/// Rows after which a batch is closed.
+///
+/// BENCHMARKS.md, "Settings": with 2,000 rows, PostgreSQL takes 1.21 and SQLite 1.15 times as
+/// long; with 50,000 rows no database is faster, and all need more memory.
+pub const BATCH_ROWS: usize = 10_000;
+
+/// The accepted numbers of rows per batch.
+pub const BATCH_ROWS_RANGE: RangeInclusive<usize> = 1..=1_000_000;
+
+/// Bytes of packed rows after which a batch is closed: 10,000 rows of the generator's logs have
+/// 8.3 MB (82.6 MB for `--records 100000 --seed 7`), so this bound is for unusually long rows.
+pub const BATCH_BYTES: u64 = 16 << 20;
+
+/// The accepted sizes of a batch.
+pub const BATCH_BYTES_RANGE: RangeInclusive<u64> = 64 << 10..=1 << 30;
+
+/// The largest number of objects in a batch, which no option changes: without it, a batch of
+/// nearly empty objects would have as many ledger lines as others have rows.
+pub const BATCH_OBJECTS_MAX: usize = 5_000;
+
+/// The budget of all buffers in flight.
+///
+/// An import of objects of 50 MB peaked at 362-411 MiB with a budget of 256 MiB, and at 217-232
+/// MiB with this one. No import was slower from 48 MiB up (2 cores, commit 3644399).
+pub const MEMORY_BYTES: u64 = 80 << 20;
+
+/// The accepted memory budgets.
+pub const MEMORY_BYTES_RANGE: RangeInclusive<u64> = 16 << 20..=1 << 40;
+
+/// The largest decompressed size of an object. CloudTrail's own files have up to about 50 MB;
+/// exports and merged files have more.
+pub const OBJECT_BYTES: u64 = 256 << 20;
+
+/// The accepted limits of an object's decompressed size. `Rows` relies on the upper one.
+pub const OBJECT_BYTES_RANGE: RangeInclusive<u64> = 1 << 10..=1 << 30;
+
+/// US dollars for 1,000 LIST requests: S3 Standard in us-east-1 (S3 pricing, 2026).
+pub const LIST_PRICE_USD: f64 = 0.005;
+
+/// US dollars for 1,000 GET requests: S3 Standard in us-east-1 (S3 pricing, 2026).
+pub const GET_PRICE_USD: f64 = 0.0004;
+
+/// The largest number of shards.
+pub const SHARDS_MAX: u64 = 10_000;
+
+/// Lines that `status` prints: what fits on a screen.
+pub const STATUS_LINES: usize = 20;
+
+/// The accepted numbers of lines that `status` prints.
+pub const STATUS_LINES_RANGE: RangeInclusive<usize> = 1..=1_000_000;
+
+/// How requests to the database are repeated: for about half a minute, which is enough for a
+/// server to restart.
+pub const DATABASE_RETRY: RetryPolicy = RetryPolicy {
+    attempts_max: 10,
+    deadline: Duration::from_mins(1),
+    first_wait_max: Duration::from_millis(100),
+    wait_max: Duration::from_secs(10),
+};
+
+/// How long the process may take to end after its work. A blocking read that still hangs then is
+/// abandoned.
+pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Returns the number of connections that write at the same time.
+///
+/// Measured on two cores. PostgreSQL: 2, 3 and 4 writers load 1,000,000 records in 3.8-4.8,
+/// 3.9-4.1 and 4.1-4.7 s (docs/decisions.md, "Databases"). MySQL and MariaDB: one writer takes
+/// 1.49 and 1.40 times as long as three, four are not faster (BENCHMARKS.md, "Settings"). SQLite
+/// allows one writer.
+pub fn writers(engine: Engine) -> usize {
+    match engine {
+        Engine::Sqlite => 1,
+        Engine::Postgres => 2,
+        Engine::Mysql => 3,
+    }
+}
+
+/// Returns the number of objects fetched at the same time: from a folder, reading is fast, and one
+/// fetcher per core keeps all cores busy.
+pub fn fetchers(has_s3: bool) -> usize {
+    if has_s3 { FETCHERS_S3.max(cores()) } else { cores() }
+}
+
+/// Returns the number of threads that may block at the same time. `typed_fetchers` is the number
+/// of `--fetchers`: who asks for more fetchers from a folder gets threads for them.
+pub fn blocking_threads(typed_fetchers: Option<usize>) -> usize {
+    typed_fetchers.unwrap_or_default().max(cores()).max(BLOCKING_THREADS_MIN)
+}
+
+/// Returns the number of cores that this process may use.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

@@ -1,0 +1,140 @@
+//! Configuration errors, and what to do about each.
+
+use std::io;
+use std::path::PathBuf;
+
+use jiff::civil::Date;
+
+use super::db_toml::DbTomlError;
+use super::origin::Origin;
+use super::size::SizeError;
+use super::source_spec::SourceSpecError;
+use crate::database::url::{Engine, UrlError};
+
+/// Settings that cannot be used: exit code 2, nothing was done.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The database URL is not usable.
+    #[error("cannot use the database URL {origin}")]
+    DatabaseUrl {
+        /// Where it comes from.
+        origin: Origin,
+        /// Why.
+        source: UrlError,
+    },
+    /// A `db.toml` cannot be read.
+    #[error("cannot read the configuration file {}", .path.display())]
+    UnreadableFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A `db.toml` has content that cannot be used.
+    #[error(transparent)]
+    DbToml(#[from] DbTomlError),
+    /// An environment variable is not UTF-8.
+    #[error("the environment variable `{0}` is not UTF-8")]
+    NotUtf8(&'static str),
+    /// Not a valid SOURCE.
+    #[error("cannot import from `{shown}`")]
+    Source {
+        /// The source as typed; only the scheme of a URL.
+        shown: String,
+        /// Why.
+        source: SourceSpecError,
+    },
+    /// Not a valid size.
+    #[error("`{flag} {value}` is not a size")]
+    Size {
+        /// The option.
+        flag: &'static str,
+        /// The value as typed.
+        value: String,
+        /// Why.
+        source: SizeError,
+    },
+    /// A value outside the option's range.
+    #[error("`{flag} {value}` is out of range")]
+    OutOfRange {
+        /// The option.
+        flag: &'static str,
+        /// The value as typed.
+        value: String,
+        /// The accepted values, such as "a size from 16MiB to 1TiB".
+        accepted: String,
+    },
+    /// More than one writer for SQLite.
+    #[error("`--writers {0}` is not possible with SQLite, which allows one writer")]
+    SqliteWriters(usize),
+    /// COPY for a database without COPY.
+    #[error("`--load-method copy` needs PostgreSQL, but the database is {0}")]
+    CopyNeedsPostgres(Engine),
+    /// Not the URL of an S3 server. It is not shown, because it may hold a password.
+    #[error("`--endpoint-url` is not a plain `http://` or `https://` URL")]
+    EndpointUrl,
+    /// Not a valid date.
+    #[error("`{flag} {value}` is not a date")]
+    Date {
+        /// The option.
+        flag: &'static str,
+        /// The value as typed.
+        value: String,
+    },
+    /// The first day is after the last.
+    #[error("`--from {from}` is after `--to {to}`")]
+    DaysReversed {
+        /// The first day.
+        from: Date,
+        /// The last day.
+        to: Date,
+    },
+    /// Not a valid price.
+    #[error("`{flag} {value}` is not a price")]
+    Price {
+        /// The option.
+        flag: &'static str,
+        /// The value.
+        value: f64,
+    },
+    /// Not a valid account number.
+    #[error("`--account-id {0}` is not an account number")]
+    Account(String),
+    /// Not a valid shard.
+    #[error("`--shard {0}` is not a shard")]
+    Shard(String),
+    /// An option with an empty value.
+    #[error("`{0}` is empty")]
+    EmptyFlag(&'static str),
+}
+
+impl ConfigError {
+    /// Returns what to do instead, in one line.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::DatabaseUrl { source, .. } => source.hint(),
+            Self::DbToml(error) => return error.hint(),
+            Self::UnreadableFile { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                "db.example.toml shows what to write into it".into()
+            }
+            Self::UnreadableFile { .. } | Self::NotUtf8(_) => return None,
+            Self::Source { source, .. } => source.hint(),
+            Self::Size { .. } => "write a size as `1048576`, `64MiB`, `64MB` or `64M`".into(),
+            Self::OutOfRange { accepted, .. } => format!("use {accepted}"),
+            Self::SqliteWriters(_) => "omit `--writers`".into(),
+            Self::CopyNeedsPostgres(_) => {
+                "omit `--load-method`: the default is the fastest method".into()
+            }
+            Self::Date { .. } => "write a day as `2026-01-15`, a time as `2026-01-15T08:30:00Z`, \
+                 or a period before now as `7d` or `36h`"
+                .into(),
+            Self::Price { .. } => "use a number that is zero or greater".into(),
+            Self::DaysReversed { .. } => "swap them".into(),
+            Self::Account(_) => "an account number has 12 digits".into(),
+            Self::Shard(_) => "write it as `K/N`: `1/3`, `2/3` and `3/3` for three machines".into(),
+            Self::EndpointUrl => "write it as `https://HOST:PORT`, without a user name".into(),
+            Self::EmptyFlag(flag) => format!("give `{flag}` a value, or omit it"),
+        };
+        Some(hint)
+    }
+}

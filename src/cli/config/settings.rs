@@ -1,0 +1,166 @@
+//! The resolved settings of each command. Every default is filled in; every value is valid.
+
+use std::sync::Arc;
+
+use clap_complete::Shell;
+use url::Url;
+
+use super::console::Console;
+use super::database::Database;
+use super::defaults;
+use super::source_spec::SourceSpec;
+use crate::database::LoadMethod;
+use crate::import::Plan;
+use crate::import::batcher::BatchLimits;
+use crate::source::s3::S3Options;
+use crate::trail::layout::Selection;
+use crate::trail::object::Shard;
+
+/// What one run of the program does, and how it prints.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// The command and its settings.
+    pub command: CommandSettings,
+    /// How the program prints.
+    pub console: Console,
+    /// The number of threads that may block at the same time. Each keeps memory of its own.
+    pub blocking_threads: usize,
+}
+
+/// The commands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CommandSettings {
+    /// Loads logs, then builds the missing indexes.
+    Import(Box<ImportSettings>),
+    /// Lists and compares with the ledger; writes nothing.
+    DryRun(Box<ImportSettings>),
+    /// Builds the missing indexes.
+    Index(Database),
+    /// Prints what the ledger records.
+    Status(StatusSettings),
+    /// Prints a completion script.
+    Completions(Shell),
+}
+
+/// The settings of `import`, with or without `--dry-run`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImportSettings {
+    /// The database to load into.
+    pub database: Database,
+    /// The sources to import; at least one, in the order typed.
+    pub sources: Vec<SourceSpec>,
+    /// How to reach S3.
+    pub s3: S3Settings,
+    /// Which objects of the sources are imported.
+    pub selection: Selection,
+    /// The part of the objects that this machine imports.
+    pub shard: Shard,
+    /// Steps of the listing that are taken at once, in [`defaults::LISTERS_RANGE`].
+    pub listers: usize,
+    /// Objects fetched at once, in [`defaults::FETCHERS_RANGE`] unless it is the default.
+    pub fetchers: usize,
+    /// Connections that write at once, in [`defaults::WRITERS_RANGE`]; 1 for SQLite.
+    pub writers: usize,
+    /// A batch closes at this many rows, in [`defaults::BATCH_ROWS_RANGE`]; a single object may
+    /// have more.
+    pub batch_rows_max: usize,
+    /// A batch closes at this many bytes, in [`defaults::BATCH_BYTES_RANGE`]; a single object may
+    /// have more.
+    pub batch_bytes_max: usize,
+    /// Budget of all buffers in flight, in [`defaults::MEMORY_BYTES_RANGE`]. It may be less than
+    /// `object_bytes_max`: an object larger than the whole budget is processed alone.
+    pub memory_bytes: u64,
+    /// A decoded object with more bytes fails, in [`defaults::OBJECT_BYTES_RANGE`].
+    pub object_bytes_max: u64,
+    /// How rows are sent; [`LoadMethod::Copy`] with PostgreSQL only.
+    pub load_method: LoadMethod,
+    /// Whether the missing indexes are built at the end.
+    pub builds_indexes: bool,
+    /// Whether a narrow `logs` table may be altered.
+    pub upgrades_table: bool,
+    /// The prices of requests, for the dry run.
+    pub prices: Prices,
+}
+
+/// The settings of `status`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusSettings {
+    /// The database with the ledger.
+    pub database: Database,
+    /// What is printed.
+    pub part: StatusPart,
+    /// The largest number of lines, the newest ones, in [`defaults::STATUS_LINES_RANGE`].
+    pub lines_max: usize,
+}
+
+/// What `status` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatusPart {
+    /// The sums over all objects, and the last run.
+    Totals,
+    /// Objects that failed, with the reason.
+    Failed,
+    /// Records that were rejected, with the reason.
+    Rejected,
+    /// Runs of `import`.
+    Runs,
+}
+
+/// How to reach S3. Options that are not set are left to AWS's default chain.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct S3Settings {
+    /// Profile of the AWS configuration files.
+    pub profile: Option<String>,
+    /// Region of the bucket.
+    pub region: Option<String>,
+    /// An `http://` or `https://` URL of an S3-compatible server.
+    pub endpoint_url: Option<Url>,
+    /// Whether requests are sent without credentials.
+    pub no_sign_request: bool,
+    /// Whether requests say that the requester pays.
+    pub request_payer: bool,
+}
+
+/// What a thousand requests cost, in US dollars.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Prices {
+    /// LIST.
+    pub list: f64,
+    /// GET.
+    pub get: f64,
+}
+
+impl ImportSettings {
+    /// Returns the settings that the pipeline needs.
+    pub(crate) fn plan(&self) -> Plan {
+        Plan {
+            selection: Arc::new(self.selection.clone()),
+            shard: self.shard,
+            listers: self.listers,
+            fetchers: self.fetchers,
+            writers: self.writers,
+            batch: BatchLimits {
+                rows_max: self.batch_rows_max,
+                bytes_max: self.batch_bytes_max,
+                objects_max: defaults::BATCH_OBJECTS_MAX,
+            },
+            memory_bytes: self.memory_bytes,
+            object_bytes_max: self.object_bytes_max,
+            retry: defaults::DATABASE_RETRY,
+        }
+    }
+}
+
+impl S3Settings {
+    /// Returns the options of the S3 client.
+    pub(crate) fn options(&self) -> S3Options {
+        S3Options {
+            profile: self.profile.clone(),
+            region: self.region.clone(),
+            endpoint_url: self.endpoint_url.clone(),
+            no_sign_request: self.no_sign_request,
+            request_payer: self.request_payer,
+            ..S3Options::default()
+        }
+    }
+}

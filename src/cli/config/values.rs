@@ -1,0 +1,68 @@
+//! Checks of single values: counts, sizes, prices, addresses.
+
+use std::ffi::OsStr;
+use std::ops::RangeInclusive;
+
+use url::Url;
+
+use super::error::ConfigError;
+use super::size::{parse_bytes, spell_bytes};
+use super::source_spec::{self, SourceSpec};
+
+/// Returns the meaning of one SOURCE.
+pub(crate) fn source(typed: &OsStr) -> Result<SourceSpec, ConfigError> {
+    SourceSpec::parse(typed)
+        .map_err(|source| ConfigError::Source { shown: source_spec::shown(typed), source })
+}
+
+/// Returns `count` if it is in the range of `flag`.
+pub(crate) fn count_in(
+    flag: &'static str,
+    count: usize,
+    range: &RangeInclusive<usize>,
+) -> Result<usize, ConfigError> {
+    if range.contains(&count) {
+        return Ok(count);
+    }
+    let accepted = format!("a number from {} to {}", range.start(), range.end());
+    Err(ConfigError::OutOfRange { flag, value: count.to_string(), accepted })
+}
+
+/// Returns the size in bytes that `typed` names if it is in the range of `flag`.
+pub(crate) fn bytes_in(
+    flag: &'static str,
+    typed: &str,
+    range: &RangeInclusive<u64>,
+) -> Result<u64, ConfigError> {
+    let value = || typed.to_owned();
+    let bytes =
+        parse_bytes(typed).map_err(|source| ConfigError::Size { flag, value: value(), source })?;
+    if range.contains(&bytes) {
+        return Ok(bytes);
+    }
+    let (from, to) = (spell_bytes(*range.start()), spell_bytes(*range.end()));
+    let accepted = format!("a size from {from} to {to}");
+    Err(ConfigError::OutOfRange { flag, value: value(), accepted })
+}
+
+/// Returns `value` if it is a valid price.
+pub(crate) fn price(flag: &'static str, value: f64) -> Result<f64, ConfigError> {
+    let is_price = value.is_finite() && value >= 0.0;
+    if is_price { Ok(value) } else { Err(ConfigError::Price { flag, value }) }
+}
+
+/// Returns `typed` as the URL of an S3 server.
+///
+/// A URL with a user name is refused: S3 does not use it, and messages show the URL.
+pub(crate) fn endpoint_url(typed: &str) -> Result<Url, ConfigError> {
+    match Url::parse(typed) {
+        Ok(url)
+            if ["http", "https"].contains(&url.scheme())
+                && url.username().is_empty()
+                && url.password().is_none() =>
+        {
+            Ok(url)
+        }
+        _ => Err(ConfigError::EndpointUrl),
+    }
+}

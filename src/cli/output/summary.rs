@@ -1,0 +1,211 @@
+//! The summary of an import.
+
+use std::time::Duration;
+
+use super::format::{bytes, count, counted, duration};
+use super::table::Table;
+use super::warnings::Warning;
+use super::{Report, to_json};
+use crate::cli::error::Exit;
+use crate::database::{BuiltIndexes, Index};
+use crate::import::progress::{Count, Tally};
+
+mod json;
+
+/// The results of an import.
+#[derive(Debug)]
+pub(crate) struct Summary {
+    /// The database, without its password, and what named it.
+    pub(crate) database: String,
+    /// Whether the database itself was created.
+    pub(crate) is_created: bool,
+    /// How the run ended.
+    pub(crate) exit: Exit,
+    /// Its counters.
+    pub(crate) tally: Tally,
+    /// How long connecting and creating tables took.
+    pub(crate) prepare_took: Duration,
+    /// How long listing and loading took.
+    pub(crate) load_took: Duration,
+    /// The indexes that were built.
+    pub(crate) built: Vec<BuiltIndexes>,
+    /// How long building all of them took.
+    pub(crate) index_took: Duration,
+    /// The indexes that are still missing, because they were not requested or the run ended.
+    pub(crate) missing: Vec<Index>,
+}
+
+impl Report for Summary {
+    /// Returns the three parts, what was not listed, the equations and the warnings.
+    fn text(&self) -> String {
+        let mut text = self.table().to_string();
+        text.push('\n');
+        let tally = &self.tally;
+        let mut lines = left_out(tally);
+        lines.extend(equations(tally));
+        let warnings = self.warnings();
+        if !warnings.is_empty() {
+            lines.push(String::new());
+        }
+        lines.extend(warnings.iter().map(ToString::to_string));
+        for line in lines {
+            text.push_str(&line);
+            text.push('\n');
+        }
+        text
+    }
+
+    fn json(&self) -> String {
+        to_json(&json::SummaryJson::from(self))
+    }
+}
+
+impl Summary {
+    /// Returns the parts before, load and after.
+    fn table(&self) -> Table<5> {
+        let tally = &self.tally;
+        let mut table = Table::new(["objects", "rows", "rejected", "bytes", "time"]);
+        let created = if self.is_created { "database, tables" } else { "tables" };
+        table.row("before", created, timed(self.prepare_took));
+        table.row("load", "listed", objects(&tally.listed));
+        if tally.already_loaded.objects > 0 {
+            table.row("", "already loaded", objects(&tally.already_loaded));
+        }
+        for (kind, it) in &tally.skipped {
+            table.row("", &format!("skipped: {}", kind.as_str()), objects(it));
+        }
+        let mut loaded = objects(&tally.loaded);
+        loaded[1] = Some(count(tally.rows));
+        loaded[2] = Some(count(tally.rejects));
+        loaded[4] = Some(duration(self.load_took));
+        table.row("", "loaded", loaded);
+        if tally.failed.objects > 0 {
+            table.row("", "failed", objects(&tally.failed));
+        }
+        if tally.pending.objects > 0 {
+            table.row("", "pending", objects(&tally.pending));
+        }
+        let mut part = "after";
+        for built in &self.built {
+            for (n, index) in built.indexes.iter().enumerate() {
+                // Indexes that one statement built have one time, on the last line.
+                let is_last = n + 1 == built.indexes.len();
+                let cells = if is_last { timed(built.took) } else { [const { None }; 5] };
+                table.row(std::mem::take(&mut part), index.name, cells);
+            }
+        }
+        table
+    }
+
+    /// Returns what the user should know or do now.
+    fn warnings(&self) -> Vec<Warning> {
+        let tally = &self.tally;
+        let mut warnings = Vec::new();
+        let is_idle = tally.loaded.objects + tally.failed.objects + tally.pending.objects == 0;
+        if self.exit == Exit::Complete && is_idle {
+            warnings.push(match (tally.listed.objects, tally.already_loaded.objects) {
+                (0, _) => Warning::NoObjects,
+                (_, 0) => Warning::NoLogs,
+                _ => Warning::NothingNew,
+            });
+        }
+        if tally.replaced_chars > 0 {
+            warnings.push(Warning::Replaced(tally.replaced_chars));
+        }
+        if tally.failed.objects > 0 {
+            warnings.push(Warning::Failed(tally.failed.objects));
+        }
+        if tally.rejects > 0 {
+            warnings.push(Warning::Rejected(tally.rejects));
+        }
+        match self.exit {
+            Exit::Interrupted => warnings.push(Warning::Interrupted),
+            Exit::Failed | Exit::Usage => warnings.push(Warning::StoppedByError),
+            Exit::Complete | Exit::LeftOut => {}
+        }
+        if !self.missing.is_empty() {
+            let names = self.missing.iter().map(|index| index.name).collect();
+            warnings.push(Warning::MissingIndexes(names));
+        }
+        warnings
+    }
+}
+
+fn objects(it: &Count) -> [Option<String>; 5] {
+    [Some(count(it.objects)), None, None, Some(bytes(it.bytes)), None]
+}
+
+fn timed(took: Duration) -> [Option<String>; 5] {
+    [None, None, None, None, Some(duration(took))]
+}
+
+/// Returns what was not listed, or does not belong to this run.
+pub(super) fn left_out(tally: &Tally) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !tally.without_logs.is_empty() {
+        let folders = tally.without_logs.iter();
+        let folders: Vec<String> =
+            folders.map(|(name, folders)| counted(*folders, &format!("{name} folder"))).collect();
+        lines.push(format!("not listed (no logs inside): {}", folders.join(", ")));
+    }
+    match tally.filtered_out {
+        0 => {}
+        1 => lines.push("filtered out: 1 folder or object".to_owned()),
+        more => lines.push(format!("filtered out: {} folders and objects", count(more))),
+    }
+    if tally.other_shards.objects > 0 {
+        let objects = counted(tally.other_shards.objects, "object");
+        lines.push(format!("left to other shards: {objects}"));
+    }
+    lines
+}
+
+/// Returns the equations of the run with their numbers.
+pub(crate) fn equations(tally: &Tally) -> [String; 2] {
+    let mut objects = format!(
+        "objects: {} listed = {} loaded + {} already loaded + {} skipped + {} failed",
+        count(tally.listed.objects),
+        count(tally.loaded.objects),
+        count(tally.already_loaded.objects),
+        count(tally.skipped_objects()),
+        count(tally.failed.objects)
+    );
+    if tally.pending.objects > 0 {
+        objects.push_str(&format!(" + {} pending", count(tally.pending.objects)));
+    }
+    let records = format!(
+        "records: {} read = {} rows + {} rejected",
+        count(tally.records),
+        count(tally.rows),
+        count(tally.rejects)
+    );
+    [objects, records]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_left_out_is_counted_in_words() {
+        let mut tally = Tally::default();
+        assert!(left_out(&tally).is_empty());
+        tally.without_logs = [("CloudTrail-Digest".into(), 2), ("Config".into(), 1)].into();
+        tally.filtered_out = 1;
+        tally.other_shards.objects = 1;
+        assert_eq!(
+            left_out(&tally),
+            [
+                "not listed (no logs inside): 2 CloudTrail-Digest folders, 1 Config folder",
+                "filtered out: 1 folder or object",
+                "left to other shards: 1 object",
+            ]
+        );
+        tally.filtered_out = 1_234;
+        tally.other_shards.objects = 2;
+        assert_eq!(
+            left_out(&tally)[1..],
+            ["filtered out: 1,234 folders and objects", "left to other shards: 2 objects",]
+        );
+    }
+}

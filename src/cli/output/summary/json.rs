@@ -1,0 +1,80 @@
+//! The summary for programs.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::Summary;
+use crate::cli::output::indexes::{BuiltJson, names};
+use crate::import::progress::Count;
+
+/// The keys, in the order in which they are printed.
+#[derive(Serialize)]
+pub(super) struct SummaryJson<'s> {
+    outcome: &'static str,
+    exit_code: u8,
+    database: &'s str,
+    database_created: bool,
+    listed: Count,
+    loaded: Count,
+    already_loaded: Count,
+    skipped: Vec<SkippedJson>,
+    failed: Count,
+    pending: Count,
+    other_shards: Count,
+    filtered_out: u64,
+    folders_without_logs: &'s BTreeMap<String, u64>,
+    list_requests: u64,
+    records: u64,
+    rows: u64,
+    rejected: u64,
+    replaced_chars: u64,
+    balanced: bool,
+    prepare_seconds: f64,
+    load_seconds: f64,
+    index_seconds: f64,
+    indexes_built: Vec<BuiltJson>,
+    indexes_missing: Vec<&'static str>,
+}
+
+#[derive(Serialize)]
+struct SkippedJson {
+    kind: &'static str,
+    #[serde(flatten)]
+    count: Count,
+}
+
+impl<'s> From<&'s Summary> for SummaryJson<'s> {
+    fn from(summary: &'s Summary) -> Self {
+        let tally = &summary.tally;
+        let skipped = tally.skipped.iter();
+        Self {
+            outcome: summary.exit.as_str(),
+            exit_code: summary.exit.code(),
+            database: &summary.database,
+            database_created: summary.is_created,
+            listed: tally.listed,
+            loaded: tally.loaded,
+            already_loaded: tally.already_loaded,
+            skipped: skipped
+                .map(|(kind, count)| SkippedJson { kind: kind.as_str(), count: *count })
+                .collect(),
+            failed: tally.failed,
+            pending: tally.pending,
+            other_shards: tally.other_shards,
+            filtered_out: tally.filtered_out,
+            folders_without_logs: &tally.without_logs,
+            list_requests: tally.list_requests,
+            records: tally.records,
+            rows: tally.rows,
+            rejected: tally.rejects,
+            replaced_chars: tally.replaced_chars,
+            balanced: tally.is_balanced(),
+            prepare_seconds: summary.prepare_took.as_secs_f64(),
+            load_seconds: summary.load_took.as_secs_f64(),
+            index_seconds: summary.index_took.as_secs_f64(),
+            indexes_built: summary.built.iter().map(BuiltJson::from).collect(),
+            indexes_missing: names(&summary.missing),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What the user should know or do: one enum for all of it.
+//!
+//! Losses of single objects are logged where they happen (`import::losses`); here are their sums,
+//! and everything about the run as a whole.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::format::{count, counted};
+use crate::cli::config::Origin;
+
+/// Something that the user should know or do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Warning {
+    /// The file of `--config` is not read, because the database URL comes from elsewhere.
+    ConfigNotRead {
+        /// The file.
+        path: PathBuf,
+        /// What named the database.
+        origin: Origin,
+    },
+    /// The first signal arrived.
+    Stopping,
+    /// The second signal arrived.
+    StoppedAtOnce,
+    /// The sources have no objects.
+    NoObjects,
+    /// The sources have objects, but no logs.
+    NoLogs,
+    /// Every log was loaded before.
+    NothingNew,
+    /// Characters were replaced by U+FFFD.
+    Replaced(u64),
+    /// Objects failed.
+    Failed(u64),
+    /// Records were rejected.
+    Rejected(u64),
+    /// A signal ended the run.
+    Interrupted,
+    /// An error ended the run; it is printed after the summary.
+    StoppedByError,
+    /// Indexes are missing: not requested, or the run ended before.
+    MissingIndexes(Vec<&'static str>),
+}
+
+impl Warning {
+    /// Returns what to do, or the reason.
+    fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Stopping => Some("press Ctrl-C again to stop now"),
+            Self::StoppedAtOnce | Self::Interrupted | Self::StoppedByError => {
+                Some("run the same command to continue")
+            }
+            Self::Replaced(_) => Some("not UTF-8, a lone surrogate, or U+0000"),
+            Self::Failed(_) => {
+                Some("`cloudtrail2sql status --failed` shows why; run the same command to retry")
+            }
+            Self::Rejected(_) => Some("`cloudtrail2sql status --rejected` shows why"),
+            Self::MissingIndexes(_) => Some("`cloudtrail2sql index` builds them"),
+            Self::ConfigNotRead { .. } | Self::NoObjects | Self::NoLogs | Self::NothingNew => None,
+        }
+    }
+}
+
+/// One line; the hint follows in parentheses.
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ConfigNotRead { path, origin } => {
+                write!(f, "{} is not read: the database URL comes {origin}", path.display())
+            }
+            Self::Stopping => f.write_str("stopping: finishing the objects in flight"),
+            Self::StoppedAtOnce => {
+                f.write_str("stopped at once: open transactions are rolled back")
+            }
+            Self::NoObjects => f.write_str("nothing to do: no objects found"),
+            Self::NoLogs => f.write_str("nothing to do: none of the objects is a CloudTrail log"),
+            Self::NothingNew => f.write_str("nothing to do: everything is already loaded"),
+            Self::Replaced(1) => f.write_str("replaced: 1 character by U+FFFD"),
+            Self::Replaced(chars) => {
+                write!(f, "replaced: {} characters by U+FFFD", count(*chars))
+            }
+            Self::Failed(objects) => write!(f, "failed: {}", counted(*objects, "object")),
+            Self::Rejected(records) => write!(f, "rejected: {}", counted(*records, "record")),
+            Self::Interrupted => f.write_str("interrupted: everything counted as loaded is stored"),
+            Self::StoppedByError => {
+                f.write_str("stopped by an error: everything counted as loaded is stored")
+            }
+            Self::MissingIndexes(names) => write!(f, "missing indexes: {}", names.join(", ")),
+        }?;
+        self.hint().map_or(Ok(()), |hint| write!(f, " ({hint})"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_is_one_line_with_its_hint() {
+        for (warning, expected) in [
+            (
+                Warning::ConfigNotRead { path: "a.toml".into(), origin: Origin::Flag },
+                "a.toml is not read: the database URL comes from `--database`",
+            ),
+            (
+                Warning::Failed(1),
+                "failed: 1 object (`cloudtrail2sql status --failed` shows why; run the same \
+                 command to retry)",
+            ),
+            (
+                Warning::Rejected(1_234),
+                "rejected: 1,234 records (`cloudtrail2sql status --rejected` shows why)",
+            ),
+            (
+                Warning::Replaced(2),
+                "replaced: 2 characters by U+FFFD (not UTF-8, a lone surrogate, or U+0000)",
+            ),
+            (Warning::NothingNew, "nothing to do: everything is already loaded"),
+            (
+                Warning::MissingIndexes(vec!["one", "two"]),
+                "missing indexes: one, two (`cloudtrail2sql index` builds them)",
+            ),
+        ] {
+            assert_eq!(warning.to_string(), expected);
+        }
+    }
+}
