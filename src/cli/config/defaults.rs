@@ -135,8 +135,8 @@ pub fn fetchers(has_s3: bool) -> usize {
     if has_s3 { FETCHERS_S3.max(cores()) } else { cores() }
 }
 
-/// Returns the number of threads that may block at the same time. `typed_fetchers` is the number
-/// of `--fetchers`: who asks for more fetchers from a folder gets threads for them.
+/// Returns the number of threads that may block at the same time. `typed_fetchers` is the value
+/// of `--fetchers`: fetchers that read a folder need one thread each.
 pub fn blocking_threads(typed_fetchers: Option<usize>) -> usize {
     typed_fetchers.unwrap_or_default().max(cores()).max(BLOCKING_THREADS_MIN)
 }
