@@ -306,7 +306,7 @@ enum Method {
     Insert,
 }
 
-/// Who pays for requests.
+/// The payer of the requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Payer {
     /// The account that sends them.

@@ -36,7 +36,7 @@ mod console;
 mod settings;
 
 pub use self::console::{Color, Console, Form, LogSettings};
-pub use self::database::Database;
+pub use self::database::DatabaseSettings;
 pub use self::db_toml::{DbTomlError, DbTomlFault, SyntaxError};
 pub use self::environment::Environment;
 pub use self::error::ConfigError;

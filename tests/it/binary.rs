@@ -1,4 +1,4 @@
-//! Runs of the real program: in a folder of its own, with nothing of this environment.
+//! Runs of the real program, in a folder of its own and without the variables of this process.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -14,8 +14,8 @@ use regex_lite::Regex;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// How long a test waits for what must come. Only a program that hangs is ended by it.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// How long a test waits for the program. Only a program that hangs reaches it.
+const TIMEOUT: Duration = Duration::from_mins(2);
 
 /// A folder to run the program in, and the environment that it sees.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub struct Run {
     folder: PathBuf,
 }
 
-/// A run that goes on. It is killed when dropped.
+/// A program that is running. It is killed when dropped.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
@@ -47,9 +47,9 @@ pub struct Running {
 impl Place {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        // Where the folder for temporary files is a link, the program shows what is behind it.
+        // If the folder for temporary files is a link, the program shows its target.
         let path = fs::canonicalize(folder.path()).unwrap();
-        // The SDK must not look for credentials on the network, or in a home.
+        // The SDK must not look for credentials on the network or in the home folder.
         let nowhere = [
             ("AWS_EC2_METADATA_DISABLED", "true"),
             ("AWS_CONFIG_FILE", "/nowhere"),
@@ -120,7 +120,7 @@ impl Running {
     /// Waits until a line of standard error contains `text`; returns whether one came.
     pub fn reaches(&mut self, text: &str) -> bool {
         loop {
-            match self.lines.recv_timeout(PATIENCE) {
+            match self.lines.recv_timeout(TIMEOUT) {
                 Ok(line) => {
                     self.stderr.push_str(&line);
                     self.stderr.push('\n');
@@ -157,14 +157,13 @@ impl Running {
         self.end_with_peak().0
     }
 
-    /// Waits for the end; returns also the most memory the program ever had, where the system
-    /// tells it.
+    /// Waits for the end; also returns the peak memory of the program, if the system reports it.
     pub fn end_with_peak(mut self) -> (Run, Option<u64>) {
         let status_file = format!("/proc/{}/status", self.child.id());
         let mut peak_bytes = None;
         let started = Instant::now();
         let status = loop {
-            // VmHWM is the peak since the start, so that only its last moment is missed.
+            // VmHWM is the peak since the start, so only the very last moment is missed.
             peak_bytes = peak_bytes_of(&status_file).or(peak_bytes);
             match self.lines.recv_timeout(Duration::from_millis(5)) {
                 Ok(line) => {
@@ -172,7 +171,7 @@ impl Running {
                     self.stderr.push('\n');
                 }
                 Err(RecvTimeoutError::Disconnected) => break self.child.wait().unwrap(),
-                Err(RecvTimeoutError::Timeout) if started.elapsed() < PATIENCE => {}
+                Err(RecvTimeoutError::Timeout) if started.elapsed() < TIMEOUT => {}
                 Err(RecvTimeoutError::Timeout) => self.give_up(),
             }
         };
@@ -222,7 +221,7 @@ impl Run {
             .unwrap_or_else(|error| panic!("{error}\n{}", self.shown()))
     }
 
-    /// Returns the whole run as people would see it, without what differs from run to run.
+    /// Returns the whole output with the exit code, without what differs from run to run.
     pub fn shown(&self) -> String {
         let mut shown = format!("exit code: {}\n", self.status.code().unwrap_or(-1));
         for (name, text) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
@@ -235,7 +234,7 @@ impl Run {
     }
 }
 
-/// Puts the losses that a run told of into an order: fetchers race.
+/// Sorts the reported losses, because fetchers race.
 fn losses_sorted(text: &str) -> String {
     let mut blocks: Vec<String> = Vec::new();
     for line in text.split_inclusive('\n') {
@@ -252,7 +251,7 @@ fn losses_sorted(text: &str) -> String {
     blocks.into_iter().map(place).collect()
 }
 
-/// Replaces what differs from run to run. A time is as wide as what stands for it, so that
+/// Replaces what differs from run to run. A time and its replacement have the same width, so that
 /// columns stay aligned.
 fn steady(text: &str, folder: &Path) -> String {
     let mut text = text.replace(folder.to_str().unwrap(), "[folder]");
@@ -293,9 +292,9 @@ pub fn assert_no_password(run: &Run) {
     for variable in ["TEST_POSTGRES_URL", "TEST_MYSQL_URL", "TEST_MARIADB_URL"] {
         let url = std::env::var(variable).unwrap_or_default();
         let password = url.split(['@', ':']).nth(2).unwrap_or_default();
-        let is_told = !password.is_empty()
+        let is_shown = !password.is_empty()
             && (run.stdout.contains(password) || run.stderr.contains(password));
-        assert!(!is_told, "the password is told:\n{}{}", run.stdout, run.stderr);
+        assert!(!is_shown, "the password is shown:\n{}{}", run.stdout, run.stderr);
     }
 }
 

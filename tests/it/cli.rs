@@ -1,4 +1,4 @@
-//! What people see of the program: whole runs, compared with `snapshots/`.
+//! The output of the program: whole runs, compared with `snapshots/`.
 
 mod errors;
 mod names;
@@ -53,7 +53,7 @@ fn a_new_object_is_loaded_alone() {
 }
 
 #[test]
-fn a_failed_object_is_tried_again() {
+fn a_failed_object_is_retried() {
     let place = small_tree();
     let name = format!("{FOLDER}/broken.json");
     place.write(&name, &log_json(&["x1", "x2"])[..100]);
@@ -64,7 +64,7 @@ fn a_failed_object_is_tried_again() {
 }
 
 #[test]
-fn a_folder_with_nothing_to_load_says_so() {
+fn a_folder_with_nothing_to_load_is_reported() {
     let place = Place::new();
     fs::create_dir(place.path("empty")).unwrap();
     assert_shown!("import_empty_folder", place.run(&["import", "empty"]));
@@ -85,7 +85,7 @@ fn several_sources_that_overlap_load_each_object_once() {
 }
 
 #[test]
-fn the_summary_for_machines_is_one_json_object() {
+fn the_summary_for_programs_is_one_json_object() {
     let place = small_tree();
     assert_shown!("import_json", place.run(&["import", "--output", "json", "AWSLogs"]));
 }
@@ -106,7 +106,7 @@ fn a_dry_run_writes_nothing() {
 }
 
 #[test]
-fn status_tells_what_is_in() {
+fn status_reports_what_is_loaded() {
     let place = small_tree();
     place.write("cut.json.gz", &log_gz(&["x"])[..30]);
     place.write("odd.json", wrapper(&[record("o1"), "[1, 2]".into()]));
@@ -123,7 +123,7 @@ fn status_tells_what_is_in() {
 }
 
 #[test]
-fn status_of_a_ledger_without_losses_says_so() {
+fn status_reports_that_there_are_no_losses() {
     let place = small_tree();
     place.run(&["import", "AWSLogs"]).expect(0);
     assert_shown!("status_failed_none", place.run(&["status", "--failed"]));
@@ -150,7 +150,7 @@ fn quiet_leaves_only_the_summary_and_errors() {
 }
 
 #[test]
-fn a_log_for_machines_is_json_line_by_line() {
+fn a_log_for_programs_is_json_line_by_line() {
     let place = small_tree();
     place.write("AWSLogs/broken.json", "{");
     let run = place.run(&["--log-format", "json", "import", "AWSLogs"]).expect(3);
@@ -163,7 +163,7 @@ fn a_log_for_machines_is_json_line_by_line() {
 }
 
 #[test]
-fn the_first_line_says_which_database_and_who_named_it() {
+fn the_first_line_names_the_database_and_where_it_comes_from() {
     let mut place = small_tree();
     let first_line = |place: &Place, args: &[&str]| {
         let run = place.run(&[args, &["import", "AWSLogs"]].concat()).expect(0);

@@ -6,8 +6,8 @@ use super::{
     Cli, Command, GlobalArgs, ImportArgs, LoadArgs, Method, S3Args, SelectionArgs, StatusArgs,
 };
 use crate::cli::config::{
-    self, CommandSettings, ConfigError, Console, Database, Environment, ImportSettings, Prices,
-    S3Settings, Settings, SourceSpec, StatusPart, StatusSettings, defaults,
+    self, CommandSettings, ConfigError, Console, DatabaseSettings, Environment, ImportSettings,
+    Prices, S3Settings, Settings, SourceSpec, StatusPart, StatusSettings, defaults,
 };
 use crate::database::LoadMethod;
 use crate::database::url::Engine;
@@ -52,8 +52,8 @@ impl Cli {
 
 impl GlobalArgs {
     /// Returns the database that is named by the option, the environment, a file or the default.
-    fn database(&self, environment: &Environment) -> Result<Database, ConfigError> {
-        Database::resolve(
+    fn database(&self, environment: &Environment) -> Result<DatabaseSettings, ConfigError> {
+        DatabaseSettings::resolve(
             self.database.as_ref().map(|typed| typed.0.as_str()),
             self.config.as_deref(),
             environment,
@@ -62,7 +62,7 @@ impl GlobalArgs {
 }
 
 impl ImportArgs {
-    fn settings(&self, database: Database) -> Result<ImportSettings, ConfigError> {
+    fn settings(&self, database: DatabaseSettings) -> Result<ImportSettings, ConfigError> {
         let load = &self.load;
         let engine = database.engine();
         let sources: Vec<SourceSpec> =
@@ -163,7 +163,7 @@ impl LoadArgs {
 }
 
 impl StatusArgs {
-    fn settings(&self, database: Database) -> Result<StatusSettings, ConfigError> {
+    fn settings(&self, database: DatabaseSettings) -> Result<StatusSettings, ConfigError> {
         let part = match (self.failed, self.rejected, self.runs) {
             (true, ..) => StatusPart::Failed,
             (_, true, _) => StatusPart::Rejected,

@@ -2,8 +2,8 @@ use clap::error::ErrorKind;
 
 use super::*;
 use crate::cli::config::{
-    CommandSettings, ConfigError, Database, Environment, ImportSettings, Prices, S3Settings,
-    Settings, SourceSpec, StatusPart,
+    CommandSettings, ConfigError, DatabaseSettings, Environment, ImportSettings, Prices,
+    S3Settings, Settings, SourceSpec, StatusPart,
 };
 use crate::database::LoadMethod;
 use crate::database::url::Engine;
@@ -44,7 +44,8 @@ fn an_option_that_is_not_typed_has_its_default() {
     assert_eq!(
         settings,
         ImportSettings {
-            database: Database::resolve(None, None, &Environment::new([], "/nowhere")).unwrap(),
+            database: DatabaseSettings::resolve(None, None, &Environment::new([], "/nowhere"))
+                .unwrap(),
             sources: vec![SourceSpec::Path("logs".into())],
             s3: S3Settings::default(),
             selection: Selection::default(),

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use tracing::{info, warn};
 
-use crate::cli::config::Database;
+use crate::cli::config::DatabaseSettings;
 use crate::cli::error::RunError;
 use crate::cli::output::Warning;
 use crate::database::{self, DatabaseError, LoadMethod, OpenOptions, Store};
 
 /// Logs which database is used, and what named it.
-pub(super) fn announce(settings: &Database) {
+pub(super) fn announce(settings: &DatabaseSettings) {
     info!("database: {} ({})", settings.url, settings.origin);
     if let Some(path) = settings.unread_config.clone() {
         let origin = settings.origin.clone();
@@ -20,14 +20,14 @@ pub(super) fn announce(settings: &Database) {
 
 /// Opens a database to load into. It need not exist.
 pub(super) fn open(
-    settings: &Database,
+    settings: &DatabaseSettings,
     load_method: LoadMethod,
 ) -> Result<Arc<dyn Store>, RunError> {
     Ok(database::open(&settings.url, OpenOptions { load_method })?)
 }
 
 /// Opens a database that has our tables.
-pub(super) async fn open_imported(settings: &Database) -> Result<Arc<dyn Store>, RunError> {
+pub(super) async fn open_imported(settings: &DatabaseSettings) -> Result<Arc<dyn Store>, RunError> {
     let store = open(settings, LoadMethod::Insert)?;
     if store.has_ledger().await? {
         return Ok(store);

@@ -12,7 +12,7 @@ use crate::database::url::{DatabaseUrl, Engine};
 
 /// The database, and what named it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Database {
+pub struct DatabaseSettings {
     /// The address.
     pub url: DatabaseUrl,
     /// What named it.
@@ -22,7 +22,7 @@ pub struct Database {
     pub unread_config: Option<PathBuf>,
 }
 
-impl Database {
+impl DatabaseSettings {
     /// Returns the first database that is named by `flag` (`--database`), by `DATABASE_URL` unless
     /// it is empty, by the file `config_file` (`--config`), by `db.toml` in the current folder, or
     /// by the default `sqlite://cloudtrail.db`.

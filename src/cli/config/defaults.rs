@@ -37,24 +37,27 @@ pub const LISTERS_RANGE: RangeInclusive<usize> = 1..=64;
 pub const FETCHERS_S3: usize = 128;
 
 /// The accepted numbers of fetchers. S3 allows 5,500 GETs per second and prefix (Amazon S3 user
-/// guide, "Optimizing performance"): at 20 ms each, 110 fetchers send that many, and slower answers need more.
+/// guide, "Optimizing performance"): at 20 ms each, 110 fetchers send that many; slower answers need
+/// more fetchers.
 pub const FETCHERS_RANGE: RangeInclusive<usize> = 1..=256;
 
 /// The least number of threads for work that blocks: reading files, listing folders, parsing large
 /// objects.
 ///
-/// docs/decisions.md, "Pipeline": with 2 to 4 of them instead of one per request, SQLite takes
+/// docs/decisions.md, "Pipeline": with 2 to 4 of them instead of as many as requested, SQLite takes
 /// 6.2 to 7.2 s instead of 8.1 s, and memory is 120-167 MB instead of 215-237 MB.
 const BLOCKING_THREADS_MIN: usize = 4;
 
-/// The accepted numbers of writers. More than four gained nothing on any database, and servers
-/// allow about 100 connections to all clients together (PostgreSQL: `max_connections` is 100).
+/// The accepted numbers of writers. A fourth gained nothing on any database (BENCHMARKS.md,
+/// "Settings"), and servers allow about 100 connections to all clients together (PostgreSQL:
+/// `max_connections` is 100).
 pub const WRITERS_RANGE: RangeInclusive<usize> = 1..=64;
 
 /// Rows after which a batch is closed.
 ///
 /// BENCHMARKS.md, "Settings": with 2,000 rows, PostgreSQL takes 1.21 and SQLite 1.15 times as
-/// long; with 50,000 rows no database is faster, and all need more memory.
+/// long; with 50,000 rows the difference is within the noise, and the peak memory is 1.2
+/// to 1.4 times as large.
 pub const BATCH_ROWS: usize = 10_000;
 
 /// The accepted numbers of rows per batch.
@@ -80,8 +83,8 @@ pub const MEMORY_BYTES: u64 = 80 << 20;
 /// The accepted memory budgets.
 pub const MEMORY_BYTES_RANGE: RangeInclusive<u64> = 16 << 20..=1 << 40;
 
-/// The largest decompressed size of an object. CloudTrail's own files have up to about 50 MB;
-/// exports and merged files have more.
+/// The largest decompressed size of an object. CloudTrail's own files have at most 50 MB
+/// (AWS CloudTrail user guide, "Quotas"); files of other tools may have more.
 pub const OBJECT_BYTES: u64 = 256 << 20;
 
 /// The accepted limits of an object's decompressed size. `Rows` relies on the upper one.
@@ -135,8 +138,8 @@ pub fn fetchers(has_s3: bool) -> usize {
     if has_s3 { FETCHERS_S3.max(cores()) } else { cores() }
 }
 
-/// Returns the number of threads that may block at the same time. `typed_fetchers` is the number
-/// of `--fetchers`: who asks for more fetchers from a folder gets threads for them.
+/// Returns the number of threads that may block at the same time. `typed_fetchers` is the value
+/// of `--fetchers`: fetchers that read a folder need one thread each.
 pub fn blocking_threads(typed_fetchers: Option<usize>) -> usize {
     typed_fetchers.unwrap_or_default().max(cores()).max(BLOCKING_THREADS_MIN)
 }

@@ -6,7 +6,7 @@ use clap_complete::Shell;
 use url::Url;
 
 use super::console::Console;
-use super::database::Database;
+use super::database::DatabaseSettings;
 use super::defaults;
 use super::source_spec::SourceSpec;
 use crate::database::LoadMethod;
@@ -35,7 +35,7 @@ pub enum CommandSettings {
     /// Lists and compares with the ledger; writes nothing.
     DryRun(Box<ImportSettings>),
     /// Builds the missing indexes.
-    Index(Database),
+    Index(DatabaseSettings),
     /// Prints what the ledger records.
     Status(StatusSettings),
     /// Prints a completion script.
@@ -46,7 +46,7 @@ pub enum CommandSettings {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImportSettings {
     /// The database to load into.
-    pub database: Database,
+    pub database: DatabaseSettings,
     /// The sources to import; at least one, in the order typed.
     pub sources: Vec<SourceSpec>,
     /// How to reach S3.
@@ -86,7 +86,7 @@ pub struct ImportSettings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusSettings {
     /// The database with the ledger.
-    pub database: Database,
+    pub database: DatabaseSettings,
     /// What is printed.
     pub part: StatusPart,
     /// The largest number of lines, the newest ones, in [`defaults::STATUS_LINES_RANGE`].
@@ -117,7 +117,7 @@ pub struct S3Settings {
     pub endpoint_url: Option<Url>,
     /// Whether requests are sent without credentials.
     pub no_sign_request: bool,
-    /// Whether requests say that the requester pays.
+    /// Whether the requester pays for requests to a requester-pays bucket.
     pub request_payer: bool,
 }
 

@@ -38,7 +38,7 @@ fn the_database_is_named_by_flag_then_environment_then_file_then_default() {
     let found = folder.path().join("db.toml");
     fs::write(&named, "url = \"named.db\"").unwrap();
     let resolve = |flag, file: Option<&Path>, environment: &Environment| {
-        let database = Database::resolve(flag, file, environment).unwrap();
+        let database = DatabaseSettings::resolve(flag, file, environment).unwrap();
         (database.url.to_string(), database.origin)
     };
     let a = || (URL_A.to_owned(), Origin::Flag);
@@ -65,7 +65,7 @@ fn a_named_file_that_is_not_read_is_reported() {
     let full = Environment::new([("DATABASE_URL", URL_B)], "");
     let file = Path::new("missing.toml");
     let unread = |flag, file, environment: &Environment| {
-        Database::resolve(flag, file, environment).unwrap().unread_config
+        DatabaseSettings::resolve(flag, file, environment).unwrap().unread_config
     };
     assert_eq!(unread(Some(URL_A), Some(file), &bare), Some(file.to_owned()));
     assert_eq!(unread(None, Some(file), &full), Some(file.to_owned()));
@@ -84,7 +84,8 @@ fn each_origin_has_its_words() {
 #[test]
 fn a_named_file_that_is_missing_is_an_error() {
     let (_folder, bare) = empty_folder();
-    let error = Database::resolve(None, Some(Path::new("/missing/db.toml")), &bare).unwrap_err();
+    let error =
+        DatabaseSettings::resolve(None, Some(Path::new("/missing/db.toml")), &bare).unwrap_err();
     let rendered = rendered(&error);
     let start = "error: cannot read the configuration file /missing/db.toml\n  caused by: ";
     assert!(rendered.starts_with(start), "{rendered}");
@@ -98,7 +99,7 @@ fn a_named_file_that_is_missing_is_an_error() {
 fn a_db_toml_that_cannot_be_read_is_an_error_and_not_the_default() {
     let (folder, bare) = empty_folder();
     fs::create_dir(folder.path().join("db.toml")).unwrap();
-    let error = Database::resolve(None, None, &bare).unwrap_err();
+    let error = DatabaseSettings::resolve(None, None, &bare).unwrap_err();
     assert!(matches!(error, ConfigError::UnreadableFile { .. }), "{error:?}");
 }
 
@@ -107,7 +108,7 @@ fn a_fault_in_db_toml_is_reported_in_one_line() {
     let (folder, bare) = empty_folder();
     let path = folder.path().join("db.toml");
     fs::write(&path, "engine = \"mysql\"\npasword = \"hunter2\"").unwrap();
-    let error = Database::resolve(None, None, &bare).unwrap_err();
+    let error = DatabaseSettings::resolve(None, None, &bare).unwrap_err();
     let expected = format!(
         "error: unknown key `pasword` in {}, line 2\n\nhint: did you mean `password`?",
         path.display()
@@ -118,7 +119,7 @@ fn a_fault_in_db_toml_is_reported_in_one_line() {
 #[test]
 fn an_unusable_url_is_reported_with_its_origin_and_without_the_password() {
     let (folder, bare) = empty_folder();
-    let error = Database::resolve(Some("postgre://u:hunter2@h"), None, &bare).unwrap_err();
+    let error = DatabaseSettings::resolve(Some("postgre://u:hunter2@h"), None, &bare).unwrap_err();
     assert_eq!(
         rendered(&error),
         "error: cannot use the database URL from `--database`\n  caused by: unknown scheme \
@@ -126,7 +127,7 @@ fn an_unusable_url_is_reported_with_its_origin_and_without_the_password() {
     );
     let url = "postgres://u:hun/ter2@h";
     let environment = Environment::new([("DATABASE_URL", url)], folder.path());
-    let error = Database::resolve(None, None, &environment).unwrap_err();
+    let error = DatabaseSettings::resolve(None, None, &environment).unwrap_err();
     let rendered = rendered(&error);
     assert!(
         rendered.starts_with("error: cannot use the database URL from `DATABASE_URL`"),
@@ -139,7 +140,7 @@ fn an_unusable_url_is_reported_with_its_origin_and_without_the_password() {
 #[test]
 fn a_variable_that_is_not_utf8_is_named() {
     let environment = Environment::with_bytes("DATABASE_URL", vec![0xFF]);
-    let error = Database::resolve(None, None, &environment).unwrap_err();
+    let error = DatabaseSettings::resolve(None, None, &environment).unwrap_err();
     assert_eq!(rendered(&error), "error: the environment variable `DATABASE_URL` is not UTF-8");
 }
 
@@ -147,7 +148,7 @@ fn a_variable_that_is_not_utf8_is_named() {
 fn no_debug_shows_a_password() {
     let url = "mysql://u:hunter2@h/logs";
     let environment = Environment::new([("DATABASE_URL", url)], "");
-    let database = Database::resolve(None, None, &environment).unwrap();
+    let database = DatabaseSettings::resolve(None, None, &environment).unwrap();
     let shown = format!("{database:?} {environment:?} {:?}", database.url);
     assert!(!shown.contains("hunter2"), "{shown}");
     assert_eq!(database.url.expose(), url);

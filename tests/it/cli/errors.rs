@@ -1,4 +1,4 @@
-//! What ends a run before it starts, and what people are told.
+//! Errors that end a run before it starts, and their messages.
 
 use std::fs;
 
@@ -36,7 +36,7 @@ fn a_file_that_does_not_exist_is_named() {
 }
 
 #[test]
-fn a_key_of_db_toml_that_nobody_knows_is_refused() {
+fn an_unknown_key_in_db_toml_is_refused() {
     let place = small_tree();
     place.write(
         "db.toml",
@@ -62,7 +62,7 @@ fn a_server_that_is_not_there_is_named() {
 }
 
 #[test]
-fn a_sqlite_file_that_cannot_be_is_named() {
+fn a_sqlite_file_that_cannot_be_used_is_named() {
     let place = small_tree();
     assert_shown!(
         "sqlite_no_folder",
@@ -75,7 +75,7 @@ fn a_sqlite_file_that_cannot_be_is_named() {
 }
 
 #[test]
-fn what_reads_the_ledger_says_when_there_is_none() {
+fn commands_that_read_the_ledger_report_that_there_is_none() {
     let place = Place::new();
     assert_shown!("status_without_database", place.run(&["status"]));
     assert_shown!("index_without_database", place.run(&["index"]));
@@ -86,7 +86,7 @@ fn what_reads_the_ledger_says_when_there_is_none() {
 }
 
 #[test]
-fn a_wrong_password_is_told_without_the_password() {
+fn a_wrong_password_is_reported_and_not_shown() {
     for (name, engine) in [
         ("wrong_password_postgres", Engine::Postgres),
         ("wrong_password_mysql", Engine::Mysql),
@@ -102,7 +102,7 @@ fn a_wrong_password_is_told_without_the_password() {
 }
 
 #[test]
-fn a_database_that_may_not_be_created_is_told_with_the_sql() {
+fn a_database_that_may_not_be_created_is_reported_with_the_sql() {
     for (name, engine) in [
         ("may_not_create_postgres", Engine::Postgres),
         ("may_not_create_mysql", Engine::Mysql),
@@ -115,7 +115,7 @@ fn a_database_that_may_not_be_created_is_told_with_the_sql() {
     }
 }
 
-/// An account that may do nothing but connect, and the name of a database that is not there.
+/// An account that may only connect, and the name of a database that does not exist.
 struct Account {
     engine: Engine,
     name: String,

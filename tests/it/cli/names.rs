@@ -1,4 +1,4 @@
-//! Names that are hard to say: in messages, in the ledger, on every database.
+//! Odd names of objects: in messages, in the ledger, on every database.
 
 use crate::binary::Place;
 use crate::databases::{Engine, OwnDatabase, promises};
@@ -36,7 +36,7 @@ fn names() -> Vec<String> {
     names
 }
 
-/// Imports twice, and checks that the second run knows each name of the first.
+/// Imports twice, and checks that the second run finds each name of the first in the ledger.
 fn import_twice(place: &Place, args: &[&str], database: &OwnDatabase, names: &[String]) {
     let args = [&["--output", "json", "import", "--no-index"], args].concat();
     let first = place.run(&args).expect(3);
@@ -47,7 +47,7 @@ fn import_twice(place: &Place, args: &[&str], database: &OwnDatabase, names: &[S
         let ending = format!("/{name}");
         let found = ledger.iter().filter(|line| line[0].as_deref().unwrap().ends_with(&ending));
         assert_eq!(found.count(), 2, "{name} and its broken twin are not in the ledger");
-        // In one line, and without a command to the terminal.
+        // On one line, and without a terminal escape.
         let shown = name.replace('\n', "\\n").replace('\u{1b}', "\\u{1b}");
         let broken = format!("broken/{shown}\n");
         assert!(first.stderr.contains(&broken), "{broken} is not in:\n{}", first.stderr);

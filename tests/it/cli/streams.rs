@@ -1,4 +1,4 @@
-//! Where output goes, and what if nobody takes it.
+//! Where output goes, and what happens if nothing reads it.
 
 use std::process::Stdio;
 
@@ -68,7 +68,7 @@ fn nothing_is_coloured_unless_asked_for() {
 }
 
 #[test]
-fn a_long_run_tells_its_progress_where_there_is_no_terminal() {
+fn a_long_run_logs_its_progress_without_a_terminal() {
     let server = S3Server::start();
     for n in 0..41 {
         server.put("trail", &format!("{n}.json.gz"), log_gz(&["a", "b"]));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use std::ops::Deref;
 
-use cloudtrail2sql::cli::config::{Database as DatabaseSettings, Environment};
+use cloudtrail2sql::cli::config::{DatabaseSettings, Environment};
 use cloudtrail2sql::database::{
     self, DatabaseError, LoadMethod, OpenOptions, Store, UpgradePolicy,
 };
