@@ -25,7 +25,7 @@ use crate::import::progress::Progress;
 use crate::import::{End, Plan};
 use crate::retry::RetryPolicy;
 use crate::source::Source;
-use crate::source::folder::LocalSource;
+use crate::source::folder::FolderSource;
 use crate::source::s3::{S3Connector, S3Options};
 
 /// Objects fetched at once from S3, where each waits for the network.
@@ -156,7 +156,7 @@ async fn open_sources(
     let mut sources: Vec<Arc<dyn Source>> = Vec::new();
     for spec in specs {
         match spec {
-            SourceSpec::Path(path) => sources.push(Arc::new(LocalSource::open(path)?)),
+            SourceSpec::Path(path) => sources.push(Arc::new(FolderSource::open(path)?)),
             SourceSpec::S3 { bucket, key } => {
                 if connector.is_none() {
                     connector = Some(S3Connector::new(s3_options(s3)).await?);

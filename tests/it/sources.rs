@@ -2,8 +2,8 @@
 
 mod environment;
 mod independent;
-mod local;
-mod pace;
+mod folder;
+mod rate_limiter;
 mod plan;
 mod s3;
 

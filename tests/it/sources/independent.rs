@@ -17,7 +17,7 @@ use aws_sdk_s3::types::{
     BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, ObjectCannedAcl,
     VersioningConfiguration,
 };
-use cloudtrail2sql::source::s3::{Patience, S3Connector, S3Options, S3Source};
+use cloudtrail2sql::source::s3::{Timeouts, S3Connector, S3Options, S3Source};
 use cloudtrail2sql::source::{Source, SourceError};
 use cloudtrail2sql::trail::layout::Selection;
 use cloudtrail2sql::trail::object::{Location, ObjectRef};
@@ -141,7 +141,7 @@ fn options() -> S3Options {
     S3Options {
         region: Some(REGION.into()),
         endpoint_url: Some(endpoint_url().parse().unwrap()),
-        patience: Patience { retry_base: Duration::from_millis(1), ..Patience::default() },
+        timeouts: Timeouts { retry_base: Duration::from_millis(1), ..Timeouts::default() },
         ..S3Options::default()
     }
 }

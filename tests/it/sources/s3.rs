@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cloudtrail2sql::source::s3::{Patience, S3Connector, S3Options, S3Source};
+use cloudtrail2sql::source::s3::{Timeouts, S3Connector, S3Options, S3Source};
 use cloudtrail2sql::source::{Found, Source, SourceError};
 use cloudtrail2sql::trail::object::{Location, ObjectRef};
 
@@ -55,7 +55,7 @@ fn options(server: &S3Server) -> S3Options {
     S3Options {
         region: Some(REGION.into()),
         endpoint_url: Some(server.endpoint_url().parse().unwrap()),
-        patience: Patience { retry_base: Duration::from_millis(1), ..Patience::default() },
+        timeouts: Timeouts { retry_base: Duration::from_millis(1), ..Timeouts::default() },
         ..S3Options::default()
     }
 }
@@ -64,8 +64,8 @@ fn options(server: &S3Server) -> S3Options {
 fn hasty(server: &S3Server) -> S3Options {
     let wait = Duration::from_millis(250);
     let options = options(server);
-    let patience = Patience { first_byte: wait, stall: wait, ..options.patience };
-    S3Options { patience, ..options }
+    let timeouts = Timeouts { first_byte: wait, stall: wait, ..options.timeouts };
+    S3Options { timeouts, ..options }
 }
 
 async fn connect(options: S3Options) -> S3Connector {

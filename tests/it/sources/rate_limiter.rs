@@ -1,4 +1,4 @@
-//! After S3 asked for fewer requests, there are fewer.
+//! After a refusal from S3, fewer requests are sent.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use super::{only, s3};
 use crate::s3_server::{Fault, Op, S3Server};
 
 #[tokio::test]
-async fn after_a_refusal_fetches_and_listings_of_a_bucket_share_one_pace() {
+async fn after_a_refusal_fetches_and_listings_of_a_bucket_share_one_rate() {
     for (op, fault) in [
         (Op::GetObject, Fault::SlowDown),
         (Op::GetObject, Fault::KmsThrottling),
@@ -25,7 +25,7 @@ async fn after_a_refusal_fetches_and_listings_of_a_bucket_share_one_pace() {
             source.fetch(&object).await.unwrap();
             source.listing(&Arc::default()).take(false).await.unwrap();
         }
-        // 40 requests at 50 a second and a little more, as that grows; at once it is 0.2 s.
+        // 40 requests at 50 per second, a rate that grows a little. Without a limit this takes 0.2 s.
         assert!(start.elapsed() > Duration::from_millis(600), "{op:?} {:?}", start.elapsed());
     }
 }
