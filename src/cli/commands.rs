@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 
 use crate::cli::args::{Cli, Command, Form, GlobalArgs, write_completions};
 use crate::cli::config::{
-    Database as DatabaseSettings, Environment, ImportSettings, S3Settings, SourceSpec, StatusPart,
+    Database as DatabaseSettings, Environment, ImportSettings, SourceSpec, StatusPart,
 };
 use crate::cli::error::{Exit, RunError};
 use crate::cli::logging::{self, LogOptions};
@@ -150,7 +150,7 @@ async fn read_status(
 /// Opens every source; a name that leads nowhere ends the run before anything is written.
 async fn open_sources(
     specs: &[SourceSpec],
-    s3: &S3Settings,
+    s3: &S3Options,
 ) -> Result<Vec<Arc<dyn Source>>, RunError> {
     let mut connector = None;
     let mut sources: Vec<Arc<dyn Source>> = Vec::new();
@@ -159,7 +159,7 @@ async fn open_sources(
             SourceSpec::Path(path) => sources.push(Arc::new(FolderSource::open(path)?)),
             SourceSpec::S3 { bucket, key } => {
                 if connector.is_none() {
-                    connector = Some(S3Connector::new(s3_options(s3)).await?);
+                    connector = Some(S3Connector::new(s3.clone()).await?);
                 }
                 let connector = connector.as_ref().expect("it was made above");
                 sources.push(Arc::new(connector.open(bucket, key).await?));
@@ -167,17 +167,6 @@ async fn open_sources(
         }
     }
     Ok(sources)
-}
-
-fn s3_options(settings: &S3Settings) -> S3Options {
-    S3Options {
-        profile: settings.profile.clone(),
-        region: settings.region.clone(),
-        endpoint_url: settings.endpoint_url.clone(),
-        no_sign_request: settings.no_sign_request,
-        request_payer: settings.request_payer,
-        ..S3Options::default()
-    }
 }
 
 async fn show_dry_run(settings: &ImportSettings, output: Form) -> Result<Exit, RunError> {

@@ -20,6 +20,7 @@ use jiff::civil::Date;
 
 use crate::database::LoadMethod;
 use crate::database::url::{Engine, UrlError};
+use crate::source::s3::S3Options;
 use crate::trail::layout::Selection;
 use crate::trail::object::Shard;
 
@@ -76,7 +77,7 @@ pub struct ImportSettings {
     /// Where from; at least one, in the order typed.
     pub sources: Vec<SourceSpec>,
     /// How to reach S3.
-    pub s3: S3Settings,
+    pub s3: S3Options,
     /// What is chosen of what the sources hold.
     pub selection: Selection,
     /// Which machine of several this is.
@@ -130,21 +131,6 @@ pub enum StatusPart {
     Rejected,
     /// Runs of `import`.
     Runs,
-}
-
-/// How to reach S3. What is not set is left to AWS's default chain.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct S3Settings {
-    /// Profile of the AWS configuration files.
-    pub profile: Option<String>,
-    /// Region of the bucket.
-    pub region: Option<String>,
-    /// An `http://` or `https://` URL of a server that speaks S3.
-    pub endpoint_url: Option<Url>,
-    /// Whether requests go out without credentials.
-    pub no_sign_request: bool,
-    /// Whether the requester pays, and said that they know.
-    pub request_payer: bool,
 }
 
 /// What a thousand requests cost, in US dollars.

@@ -5,11 +5,11 @@ use jiff::Timestamp;
 use super::{ChoiceArgs, GlobalArgs, ImportArgs, LoadArgs, Method, S3Args, StatusArgs};
 use crate::cli::config::{
     self, BATCH_BYTES, BATCH_ROWS, ConfigError, Database, Environment, FETCHERS, ImportSettings,
-    LISTERS, MEMORY_BYTES, OBJECT_BYTES, Prices, S3Settings, STATUS_LINES, StatusPart,
-    StatusSettings, WRITERS,
+    LISTERS, MEMORY_BYTES, OBJECT_BYTES, Prices, STATUS_LINES, StatusPart, StatusSettings, WRITERS,
 };
 use crate::database::LoadMethod;
 use crate::database::url::Engine;
+use crate::source::s3::S3Options;
 use crate::trail::layout::Selection;
 use crate::trail::object::Shard;
 
@@ -80,14 +80,15 @@ impl ChoiceArgs {
 }
 
 impl S3Args {
-    fn settings(&self) -> Result<S3Settings, ConfigError> {
+    fn settings(&self) -> Result<S3Options, ConfigError> {
         let endpoint_url = self.endpoint_url.as_ref().map(|typed| config::endpoint_url(&typed.0));
-        Ok(S3Settings {
+        Ok(S3Options {
             profile: filled("--profile", self.profile.as_ref())?,
             region: filled("--region", self.region.as_ref())?,
             endpoint_url: endpoint_url.transpose()?,
             no_sign_request: self.no_sign_request,
             request_payer: self.request_payer.is_some(),
+            ..S3Options::default()
         })
     }
 }

@@ -2,10 +2,11 @@ use clap::error::ErrorKind;
 
 use super::*;
 use crate::cli::config::{
-    ConfigError, Database, FETCHERS, ImportSettings, MEMORY_BYTES, Prices, S3Settings, SourceSpec,
-    StatusPart, WRITERS,
+    ConfigError, Database, FETCHERS, ImportSettings, MEMORY_BYTES, Prices, SourceSpec, StatusPart,
+    WRITERS,
 };
 use crate::database::LoadMethod;
+use crate::source::s3::S3Options;
 use crate::trail::layout::Selection;
 use crate::trail::object::Shard;
 
@@ -39,7 +40,7 @@ fn what_is_not_typed_has_its_default() {
         ImportSettings {
             database: Database::resolve(None, None, &Environment::new([], "/nowhere")).unwrap(),
             sources: vec![SourceSpec::Path("logs".into())],
-            s3: S3Settings::default(),
+            s3: S3Options::default(),
             selection: Selection::default(),
             shard: Shard::WHOLE,
             listers: 4,
@@ -70,12 +71,13 @@ fn what_is_typed_arrives() {
     assert_eq!(sources, ["s3://acme/x", "logs"]);
     assert_eq!(
         settings.s3,
-        S3Settings {
+        S3Options {
             profile: Some("p".into()),
             region: Some("r".into()),
             endpoint_url: Some("http://h:1".parse().unwrap()),
             no_sign_request: true,
             request_payer: true,
+            ..S3Options::default()
         }
     );
     assert_eq!((settings.fetchers, settings.writers), (Some(7), 5));
