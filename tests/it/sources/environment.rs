@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
-use cloudtrail2sql::source::s3::{Timeouts, S3Connector, S3Options};
+use cloudtrail2sql::source::s3::{S3Connector, S3Options, Timeouts};
 use cloudtrail2sql::source::{Source, SourceError};
 
 use super::only;

@@ -68,6 +68,15 @@ fn pipe(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
+#[tokio::test]
+async fn a_file_has_no_metadata() {
+    let folder = Folder::new().await;
+    folder.put("a", b"x").await;
+    let source = folder.source();
+    let fetched = source.fetch(&only(&source).await).await.unwrap();
+    assert!(fetched.metadata.is_empty(), "{fetched:?}");
+}
+
 #[test]
 fn a_path_becomes_absolute() {
     let source = FolderSource::open(Path::new("src")).unwrap();
