@@ -1,7 +1,7 @@
-//! Where logs come from: listing objects in steps, and fetching one object's bytes.
+//! Where objects come from: listing them in steps, and fetching the bytes of one.
 //!
-//! A source knows nothing of CloudTrail's JSON and nothing of databases. Listing streams: memory
-//! does not grow with the number of objects.
+//! A source knows nothing of CloudTrail's JSON and nothing of databases. A listing streams: its
+//! memory does not grow with the number of objects.
 
 pub mod list_queue;
 
@@ -24,45 +24,48 @@ use crate::trail::object::ObjectRef;
 /// A place that holds objects: one file, a folder, an S3 object or an S3 prefix.
 #[async_trait]
 pub trait Source: Send + Sync + std::fmt::Debug {
-    /// Returns the first step of a listing of what is chosen.
+    /// Returns the first step of a listing of the selected objects.
     fn listing(&self, selection: &Arc<Selection>) -> Box<dyn Step>;
 
-    /// Returns an object's stored bytes, whole: as many as its listing said, unchanged since.
+    /// Returns all stored bytes of an object, in the version that was listed.
     ///
-    /// Passing faults are retried inside, within a bound; cancel safe.
+    /// Transient faults are retried inside, within a bound. Cancel safe.
     ///
     /// # Errors
-    /// [`SourceError::is_fatal`] tells whether the whole run is over or only this object is out.
+    /// [`SourceError::is_fatal`] distinguishes errors that end the run from those that leave out
+    /// only this object.
     async fn fetch(&self, object: &ObjectRef) -> Result<Fetched, SourceError>;
 
     /// Returns the first stored bytes of an object: `bytes_max` of them, or all if it has fewer.
+    /// `bytes_max` is at least 1.
     ///
     /// # Errors
     /// As for [`Source::fetch`].
     async fn fetch_head(&self, object: &ObjectRef, bytes_max: u64) -> Result<Bytes, SourceError>;
 }
 
-/// One object as it was fetched.
+/// A fetched object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched {
-    /// Its stored bytes, whole.
+    /// All stored bytes.
     pub bytes: Bytes,
-    /// What the store keeps beside the bytes, such as a digest file's signature; empty for a
-    /// local file. S3: user-defined metadata, keys in lower case without `x-amz-meta-`.
+    /// What the source keeps beside the bytes, such as the signature of a digest file. S3:
+    /// user-defined metadata, with keys in lower case and without `x-amz-meta-`. Empty for a local
+    /// file.
     pub metadata: BTreeMap<String, String>,
 }
 
 /// One step of a listing: one request to S3, or one page of a folder.
 ///
-/// Each step says which steps follow. They are independent of each other, so that several can be
-/// taken side by side; taken depth first, they never pile up: what waits is bounded by the width
-/// of the tree, not by the number of objects.
+/// A step returns the steps that follow it. Steps are independent of each other, so that several
+/// can run at once. Taken depth first, the number of pending steps is bounded by the width of the
+/// tree, not by the number of objects.
 #[async_trait]
 pub trait Step: Send + std::fmt::Debug {
-    /// Takes the step. With `wants_more`, it makes more steps of what is left, where it can.
+    /// Takes the step. With `wants_more`, the rest is split into several steps if possible.
     ///
     /// # Errors
-    /// The listing cannot go on; what was found before stays valid.
+    /// The listing cannot continue. What was found before stays valid.
     async fn take(self: Box<Self>, wants_more: bool) -> Result<Found, SourceError>;
 }
 
@@ -71,19 +74,19 @@ pub trait Step: Send + std::fmt::Debug {
 pub struct Found {
     /// Objects, at most 1,000.
     pub objects: Vec<ObjectRef>,
-    /// The steps that follow, the first one first.
+    /// The steps that follow, in the order of the listing.
     pub steps: Vec<Box<dyn Step>>,
-    /// Requests that were sent.
+    /// The number of requests sent.
     pub requests: u64,
-    /// Folders that were not looked into, because they hold no logs: how many of each name.
+    /// Folders that were not listed because they hold no logs: how many of each name.
     pub without_logs: BTreeMap<String, u64>,
-    /// Folders and objects that were found and not chosen.
+    /// Folders and objects that are not selected.
     pub filtered_out: u64,
 }
 
 impl Found {
-    /// Drops the objects that are not chosen.
-    fn keep_chosen(&mut self, selection: &Selection) {
+    /// Drops the objects that are not selected, and counts them.
+    fn keep_selected(&mut self, selection: &Selection) {
         let found = self.objects.len();
         if !selection.is_all() {
             self.objects.retain(|object| selection.has(&object.location.uri()));
@@ -92,64 +95,64 @@ impl Found {
     }
 }
 
-/// What went wrong, as the layer below tells it.
+/// The error of the layer below.
 pub type Cause = Box<dyn Error + Send + Sync>;
 
-/// Why objects could not be listed, or one of them not fetched.
+/// Why objects could not be listed, or why one object could not be fetched.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
-    /// A file or folder that the user named cannot be opened, or a folder not read to its end.
+    /// A file or folder that the user named cannot be opened, or not all of a folder can be listed.
     #[error("cannot open `{}`", .path.display())]
     Path {
         /// The file or folder.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         #[source]
         cause: io::Error,
     },
-    /// No AWS credentials could be had.
+    /// No AWS credentials were found.
     #[error("cannot get AWS credentials")]
     Credentials {
-        /// The profile that was asked for.
+        /// The profile of `--profile`.
         profile: Option<String>,
-        /// What the providers said.
+        /// The error of the credential providers.
         #[source]
         cause: Cause,
     },
-    /// The AWS credentials were valid once.
+    /// The AWS credentials have expired.
     #[error("the AWS credentials have expired")]
     Expired {
-        /// What S3 said.
+        /// The answer of S3.
         #[source]
         cause: Cause,
     },
-    /// S3 does not know the credentials, or not in this region.
+    /// S3 does not accept the credentials, at least not in this region.
     #[error("S3 refused the AWS credentials for `{uri}`")]
     Refused {
-        /// The bucket, prefix or object asked for.
+        /// The bucket, prefix or object that was requested.
         uri: String,
-        /// What S3 said.
+        /// The answer of S3.
         #[source]
         cause: Cause,
     },
-    /// There is no such bucket.
+    /// The bucket does not exist.
     #[error("there is no bucket `{bucket}`")]
     NoBucket {
         /// Its name.
         bucket: String,
-        /// What S3 said.
+        /// The answer of S3.
         #[source]
         cause: Cause,
     },
-    /// The bucket is in another region, and S3 did not say which.
+    /// The bucket is in another region, which S3 did not name.
     #[error("the bucket `{bucket}` is not in region `{region}`")]
     WrongRegion {
         /// Its name.
         bucket: String,
-        /// Where we asked for it.
+        /// The region that the request was sent to.
         region: String,
-        /// What S3 said.
+        /// The answer of S3.
         #[source]
         cause: Cause,
     },
@@ -158,25 +161,25 @@ pub enum SourceError {
     ListDenied {
         /// The prefix.
         uri: String,
-        /// What has to be allowed.
+        /// The missing permissions.
         grant: Grant,
-        /// What S3 said.
+        /// The answer of S3.
         #[source]
         cause: Cause,
     },
     /// The listing failed for another reason, after all retries.
-    #[error("cannot list `{uri}` to its end")]
+    #[error("cannot list all of `{uri}`")]
     List {
         /// The prefix.
         uri: String,
-        /// What happened.
+        /// The last error.
         #[source]
         cause: Cause,
     },
-    /// There is neither an object of that key nor anything below it.
+    /// There is neither an object with this key nor a key that begins with it.
     #[error("there is nothing at `{uri}`")]
     NotFound {
-        /// What was named.
+        /// The address that the user named.
         uri: String,
     },
     /// No answer from S3, after all retries.
@@ -184,7 +187,7 @@ pub enum SourceError {
     Unreachable {
         /// The endpoint or region.
         place: String,
-        /// What happened last.
+        /// The last error.
         #[source]
         cause: Cause,
     },
@@ -194,22 +197,22 @@ pub enum SourceError {
     Denied {
         /// The object.
         uri: String,
-        /// What has to be allowed.
+        /// The missing permissions.
         grant: Grant,
-        /// What S3 said.
+        /// The answer of S3.
         #[source]
         cause: Cause,
     },
-    /// The object was listed but is gone.
-    #[error("`{uri}` is no longer there")]
+    /// The object was deleted after it was listed.
+    #[error("`{uri}` no longer exists")]
     Missing {
         /// The object.
         uri: String,
-        /// What the source said.
+        /// The error of the source.
         #[source]
         cause: Cause,
     },
-    /// The object is another than the one listed. A new listing shows the new one.
+    /// The object was replaced after it was listed. A new listing shows the new one.
     #[error("`{uri}` changed after it was listed")]
     Changed {
         /// The object.
@@ -220,18 +223,18 @@ pub enum SourceError {
     Archived {
         /// The object.
         uri: String,
-        /// What S3 said.
+        /// The answer of S3.
         #[source]
         cause: Cause,
     },
-    /// The object's bytes never arrived whole.
-    #[error("cannot read `{uri}` whole, after {attempts} attempts")]
+    /// No attempt received all bytes of the object.
+    #[error("cannot read all of `{uri}` in {attempts} attempts")]
     Broken {
         /// The object.
         uri: String,
-        /// How often its body was asked for.
+        /// How often the body was requested.
         attempts: u32,
-        /// What happened last.
+        /// The last error.
         #[source]
         cause: Cause,
     },
@@ -240,25 +243,25 @@ pub enum SourceError {
     Fetch {
         /// The object.
         uri: String,
-        /// What happened.
+        /// The last error.
         #[source]
         cause: Cause,
     },
 }
 
-/// Whom to allow what on AWS: the resources that the missing permissions are for.
+/// The IAM permissions that are missing, and on which resources.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
-    /// What `s3:ListBucket` is needed on.
+    /// The resource that `s3:ListBucket` is needed on.
     pub bucket_arn: String,
-    /// What `s3:GetObject` is needed on.
+    /// The resource that `s3:GetObject` is needed on.
     pub objects_arn: String,
     /// Whether requests were sent without credentials.
     pub is_anonymous: bool,
 }
 
 impl SourceError {
-    /// Returns whether nothing more can be read from the source; else only this object is out.
+    /// Whether nothing more can be read from the source. Otherwise only one object is left out.
     pub fn is_fatal(&self) -> bool {
         match self {
             Self::Path { .. }
@@ -280,34 +283,34 @@ impl SourceError {
         }
     }
 
-    /// Returns what the user can do about it.
+    /// Returns what the user can do about the error.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Path { cause, .. } if cause.kind() == io::ErrorKind::NotFound => {
                 "check the spelling; S3 addresses start with `s3://`".into()
             }
             Self::Credentials { profile: Some(profile), .. } => format!(
-                "sign in with `aws sso login --profile {profile}`, or name another `--profile`; \
+                "sign in with `aws sso login --profile {profile}`, or set another `--profile`; \
                  public buckets need `--no-sign-request`"
             ),
             Self::Credentials { profile: None, .. } => {
                 "sign in with `aws sso login` or `aws configure`, \
-                 or name a `--profile`; public buckets need `--no-sign-request`"
+                 or set `--profile`; public buckets need `--no-sign-request`"
                     .into()
             }
             Self::Expired { .. } => {
-                "sign in again, then run the same command: what is loaded stays".into()
+                "sign in again and run the same command: loaded objects are kept".into()
             }
             Self::Refused { .. } => "check the keys or `--profile`, the clock, and `--region`: \
-                 the GovCloud and China regions and other S3 servers know only their own keys"
+                 the GovCloud and China regions and other S3 servers accept only their own keys"
                 .into(),
             Self::NoBucket { .. } => {
-                "check the spelling, and `--endpoint-url` if it is not a bucket of AWS".into()
+                "check the spelling, and set `--endpoint-url` if the bucket is not on AWS".into()
             }
             Self::NotFound { .. } => "check the spelling; keys are case-sensitive".into(),
-            Self::WrongRegion { .. } => "name its region with `--region`".into(),
+            Self::WrongRegion { .. } => "set its region with `--region`".into(),
             Self::ListDenied { grant, .. } if grant.is_anonymous => {
-                "the bucket does not let everyone list it: leave out `--no-sign-request`".into()
+                "the bucket is not public: leave out `--no-sign-request`".into()
             }
             Self::ListDenied { grant, .. } => format!(
                 "the role needs `s3:ListBucket` on `{}` and `s3:GetObject` on `{}`; \
@@ -323,10 +326,10 @@ impl SourceError {
                 grant.objects_arn
             ),
             Self::Unreachable { .. } => "check the network, `--region` and `--endpoint-url`, \
-                 then run the same command: what is loaded stays"
+                 then run the same command: loaded objects are kept"
                 .into(),
             Self::Missing { .. } | Self::Changed { .. } | Self::Broken { .. } => {
-                "run the same command again to load what is there now".into()
+                "run the same command again: it lists the objects anew".into()
             }
             Self::Archived { .. } => {
                 "restore it with `aws s3api restore-object`, then run the same command again".into()

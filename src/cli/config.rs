@@ -43,7 +43,7 @@ pub use self::error::ConfigError;
 pub use self::origin::Origin;
 pub(crate) use self::selection::{account, day, shard};
 pub use self::settings::{
-    CommandSettings, ImportSettings, Prices, S3Settings, Settings, StatusPart, StatusSettings,
+    CommandSettings, ImportSettings, Prices, Settings, StatusPart, StatusSettings,
 };
 pub use self::size::SizeError;
 pub(crate) use self::size::spell_bytes;

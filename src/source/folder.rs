@@ -33,13 +33,13 @@ const INLINE_BYTES_MAX: u64 = 256 << 10;
 
 /// A file or folder.
 #[derive(Debug)]
-pub struct LocalSource {
+pub struct FolderSource {
     root: PathBuf,
     is_named: bool,
     speed: Arc<Speed>,
 }
 
-impl LocalSource {
+impl FolderSource {
     /// Opens the file or folder at `path`, which becomes absolute and free of links.
     ///
     /// # Errors
@@ -66,9 +66,9 @@ impl LocalSource {
 }
 
 #[async_trait]
-impl Source for LocalSource {
+impl Source for FolderSource {
     fn listing(&self, selection: &Arc<Selection>) -> Box<dyn Step> {
-        Box::new(LocalStep {
+        Box::new(FolderStep {
             root: self.root.clone(),
             is_named: self.is_named,
             selection: Arc::clone(selection),
@@ -137,7 +137,7 @@ impl Default for Speed {
 
 /// One page of a walk, on a blocking thread.
 #[derive(Debug)]
-struct LocalStep {
+struct FolderStep {
     root: PathBuf,
     is_named: bool,
     selection: Arc<Selection>,
@@ -145,15 +145,15 @@ struct LocalStep {
 }
 
 #[async_trait]
-impl Step for LocalStep {
+impl Step for FolderStep {
     async fn take(mut self: Box<Self>, _wants_more: bool) -> Result<Found, SourceError> {
         let taken = spawn_blocking(move || {
             let mut found = Found::default();
             if self.walk_page(&mut found)? {
-                found.keep_chosen(&Arc::clone(&self.selection));
+                found.keep_selected(&Arc::clone(&self.selection));
                 found.steps.push(self);
             } else {
-                found.keep_chosen(&self.selection);
+                found.keep_selected(&self.selection);
             }
             Ok(found)
         });
@@ -161,7 +161,7 @@ impl Step for LocalStep {
     }
 }
 
-impl LocalStep {
+impl FolderStep {
     /// Adds the next files of the walk; returns whether there may be more.
     fn walk_page(&mut self, found: &mut Found) -> Result<bool, SourceError> {
         while found.objects.len() < PAGE_OBJECTS_MAX {

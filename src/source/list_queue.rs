@@ -1,7 +1,7 @@
 //! The queue of listing steps, shared by the listers.
 //!
-//! Depth first: the newest step is taken first, so that pages flow from the start and the queue
-//! stays bounded by the width of the tree.
+//! The newest step is taken first (depth first), so that objects are found from the start and the
+//! length of the queue is bounded by the width of the tree.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,16 +14,16 @@ use crate::trail::layout::Selection;
 #[derive(Debug)]
 pub struct ListQueue {
     state: Mutex<State>,
-    /// Notified whenever steps are added, or the last one that was being taken is done.
+    /// Notified when a step is done, which may have added steps or ended the listing.
     changed: Notify,
     listers: usize,
 }
 
 #[derive(Debug)]
 struct State {
-    /// The next one is the last.
+    /// The last one is taken next.
     waiting: Vec<QueuedStep>,
-    /// Steps that are being taken and may add more.
+    /// Steps that are running and may add more.
     taken: usize,
 }
 
@@ -32,12 +32,12 @@ struct State {
 pub struct QueuedStep {
     /// Where the objects are.
     pub source: Arc<dyn Source>,
-    /// What to do.
+    /// What to list.
     pub step: Box<dyn Step>,
 }
 
 impl ListQueue {
-    /// Starts with the first step of each source; the first source comes first.
+    /// Returns a queue with the first step of each source, in the order of the sources.
     pub fn new(sources: Vec<Arc<dyn Source>>, selection: &Arc<Selection>, listers: usize) -> Self {
         let first = |source: Arc<dyn Source>| {
             let step = source.listing(selection);
@@ -48,13 +48,13 @@ impl ListQueue {
         Self { state, changed: Notify::new(), listers }
     }
 
-    /// Takes the next step, waiting for one while others may add some; `None` at the end.
+    /// Takes the next step. Waits while running steps may add one; returns `None` at the end.
     ///
     /// Also returns whether there are fewer steps than listers. [`ListQueue::done`] must be called
     /// for each step that was taken. Cancel safe.
     pub async fn next(&self) -> Option<(QueuedStep, bool)> {
         loop {
-            // Registered before looking, so that a notification in between is not missed.
+            // Registered before the check, so that no notification in between is missed.
             let changed = self.changed.notified();
             {
                 let mut state = self.lock();
@@ -70,7 +70,7 @@ impl ListQueue {
         }
     }
 
-    /// Adds the steps that follow a taken one, in order.
+    /// Ends a step that was taken, and adds the steps that follow it, in order.
     pub fn done(&self, source: &Arc<dyn Source>, steps: Vec<Box<dyn Step>>) {
         let mut state = self.lock();
         state.taken -= 1;

@@ -5,43 +5,81 @@
 //! ```text
 //! S3Options ─▶ S3Connector ───open(key)───▶ S3Source ─▶ listing: steps of ≤ 1,000 keys
 //!              credentials, connections,    one bucket,   │
-//!              shared by a run's sources    its region    └▶ fetch: If-Match, checked, again if cut
+//!              shared by a run's sources    its region    └▶ fetch: If-Match, checked, retried
 //! ```
 //!
-//! What an address means. The AWS CLI is of two minds (`ls` lists by plain prefix, `cp` takes a
-//! key or a folder), so a name without a slash at its end is the first of these that exists:
+//! The meaning of an address follows both habits of the AWS CLI, where `ls` lists by plain prefix
+//! and `cp` takes a key or a folder. A name without a slash at its end is the first of these that
+//! exists:
 //!
-//! | address | is |
+//! | address | meaning |
 //! |---|---|
 //! | `s3://bucket`, `s3://bucket/` | the whole bucket |
-//! | `s3://bucket/prefix/` | everything below, be it nothing |
-//! | `s3://bucket/name` | the object of that key |
-//! | | everything below `name/` |
-//! | | every key that begins with `name` |
+//! | `s3://bucket/prefix/` | all keys with this prefix, possibly none |
+//! | `s3://bucket/name` | the object with this key |
+//! | | all keys that begin with `name/` |
+//! | | all keys that begin with `name` |
 //! | | [`SourceError::NotFound`] |
 
-mod client;
-mod fault;
-mod fetch;
-mod http;
-mod listing;
 mod options;
-mod pace;
+
+mod http;
+
+mod rate_limiter;
+
+mod answer;
+
+mod connector;
+
+mod bucket;
+
+mod errors;
+
+mod page;
+
+mod lookup;
+
+mod fetch;
+
+mod listing;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tracing::{debug, info};
 
-use self::client::Bucket;
-pub use self::client::S3Connector;
+use self::bucket::Bucket;
+pub use self::connector::S3Connector;
 use self::listing::S3Step;
-pub use self::options::{Patience, S3Options};
+pub use self::options::{S3Options, Timeouts};
 use super::{Fetched, Source, SourceError, Step};
 use crate::trail::layout::Selection;
 use crate::trail::object::ObjectRef;
 
-/// A bucket's objects below a prefix, or one object. Opened by [`S3Connector::open`].
+impl S3Connector {
+    /// Opens a bucket, a prefix or an object, as the [table](self) says.
+    ///
+    /// `bucket` is a name or the ARN of an access point. `key` is empty for the whole bucket, and
+    /// taken literally.
+    ///
+    /// # Errors
+    /// Only fatal ones, among them [`SourceError::NotFound`].
+    pub async fn open(&self, bucket: &str, key: &str) -> Result<S3Source, SourceError> {
+        let name = bucket;
+        let mut bucket = Bucket::new(self, name, self.region().to_owned());
+        if let Some(region) = bucket.home_region().await?
+            && region != bucket.region
+        {
+            info!(bucket = name, region, "the bucket is in another region");
+            bucket = Bucket::new(self, name, region);
+        }
+        debug!(bucket = name, region = bucket.region, "opened");
+        S3Source::resolve(bucket, key.to_owned()).await
+    }
+}
+
+/// The objects of a bucket with a prefix, or one object. Opened by [`S3Connector::open`].
 #[derive(Debug)]
 pub struct S3Source {
     bucket: Arc<Bucket>,
@@ -55,30 +93,30 @@ enum Scope {
 }
 
 impl S3Source {
-    /// Returns the region that requests go to: the bucket's, where S3 told it.
+    /// Returns the region that requests are sent to: the bucket's, if S3 named it.
     pub fn region(&self) -> &str {
-        self.bucket.region()
+        &self.bucket.region
     }
 
-    /// Decides what `key` is: an object, or a prefix.
+    /// Finds out whether `key` is an object or a prefix.
     async fn resolve(mut bucket: Bucket, key: String) -> Result<Self, SourceError> {
         if key.is_empty() || key.ends_with('/') {
-            bucket.allow(&key);
+            bucket.set_read_prefix(&key);
             return Ok(Self { bucket: Arc::new(bucket), scope: Scope::Prefix(key) });
         }
-        bucket.allow(&key);
-        // Listing shows an object as well, but not to those who may only read it.
+        bucket.set_read_prefix(&key);
+        // HEAD comes first, because reading an object does not take the permission to list.
         if let Some(object) = bucket.head(&key).await? {
             return Ok(Self { bucket: Arc::new(bucket), scope: Scope::Object(object) });
         }
         let folder = format!("{key}/");
         let scope = if bucket.first_below(&folder).await?.is_some() {
-            bucket.allow(&folder);
+            bucket.set_read_prefix(&folder);
             Scope::Prefix(folder)
         } else {
             match bucket.first_below(&key).await? {
                 None => return Err(SourceError::NotFound { uri: bucket.uri(&key) }),
-                // It is there but `head` was refused: its fetch will tell why.
+                // HEAD was denied. The fetch reports why.
                 Some(object) if bucket.is_at(&object, &key) => {
                     Scope::Object(ObjectRef { is_named: true, ..object })
                 }
@@ -95,7 +133,7 @@ impl Source for S3Source {
         let bucket = Arc::clone(&self.bucket);
         Box::new(match &self.scope {
             Scope::Prefix(prefix) => S3Step::below(bucket, selection, prefix.clone()),
-            Scope::Object(object) => S3Step::only(bucket, object.clone()),
+            Scope::Object(object) => S3Step::known(bucket, object.clone()),
         })
     }
 

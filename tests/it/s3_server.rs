@@ -179,7 +179,19 @@ impl S3Server {
 
     /// Stores an object, and makes the bucket if there is none.
     pub fn put(&self, bucket: &str, key: &str, bytes: impl Into<Vec<u8>>) {
-        self.shelf.put(bucket, key, bytes.into());
+        self.put_with_metadata(bucket, key, bytes, []);
+    }
+
+    /// Stores an object with metadata of the user's.
+    pub fn put_with_metadata<const N: usize>(
+        &self,
+        bucket: &str,
+        key: &str,
+        bytes: impl Into<Vec<u8>>,
+        metadata: [(&str, &str); N],
+    ) {
+        let metadata = metadata.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        self.shelf.put(bucket, key, bytes.into(), metadata.into());
     }
 
     pub fn remove(&self, bucket: &str, key: &str) {

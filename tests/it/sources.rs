@@ -1,10 +1,10 @@
 //! What every source promises, on each of them; and what only one of them can get wrong.
 
 mod environment;
+mod folder;
 mod independent;
-mod local;
-mod pace;
 mod plan;
+mod rate_limiter;
 mod s3;
 
 use std::collections::BTreeMap;
@@ -34,7 +34,7 @@ async fn list(source: &dyn Source) -> Vec<ObjectRef> {
     list_chosen(source, Selection::default(), false).await.objects
 }
 
-/// Lists what is chosen of `source`, and sums up what its steps found.
+/// Lists the selected objects of `source`, and sums up what its steps found.
 async fn list_chosen(source: &dyn Source, selection: Selection, wants_more: bool) -> Found {
     let mut steps = vec![source.listing(&Arc::new(selection))];
     let mut all = Found::default();
@@ -185,6 +185,53 @@ async fn an_object_changed_since_listed_is_not_read<F: Fixture>() {
     }
 }
 
+async fn the_first_bytes_of_an_object_are_read<F: Fixture>() {
+    let fixture = F::new().await;
+    // Not a multiple of any buffer's size.
+    let large = (0..200_003_u32).map(|n| n.to_le_bytes()[(n % 3) as usize]).collect::<Vec<_>>();
+    fixture.put("large", &large).await;
+    fixture.put("empty", b"").await;
+    let source = fixture.open("").await.unwrap();
+    for object in list(&*source).await {
+        let name = fixture.name_of(&object);
+        let stored = if name == "large" { &large[..] } else { b"" };
+        let whole = stored.len();
+        for bytes_max in [1, 65_536, whole - whole.min(1), whole, whole + 1, whole + 70_001] {
+            let bytes_max = bytes_max.max(1);
+            let head = source.fetch_head(&object, bytes_max as u64).await.unwrap();
+            let expected = &stored[..bytes_max.min(whole)];
+            assert!(head == expected, "{name}, {bytes_max}: {} bytes", head.len());
+        }
+        let head = source.fetch_head(&object, u64::MAX).await.unwrap();
+        assert!(head == stored, "{name}: {} bytes", head.len());
+    }
+}
+
+async fn the_first_bytes_of_a_changed_or_deleted_object_are_not_read<F: Fixture>() {
+    const LISTED: &[u8] = b"what it was when listed";
+    for (bytes_max, now) in [
+        (5, &b"another text, as long.."[..]),
+        (5, b"longer than it was when it was listed"),
+        (LISTED.len(), b"another text, as long.."),
+        (LISTED.len(), b"shorter"),
+        (1_000, b"longer than it was when it was listed"),
+        (5, b"abc"),
+        (5, b""),
+    ] {
+        let fixture = F::new().await;
+        fixture.put("a", LISTED).await;
+        let source = fixture.open("").await.unwrap();
+        let object = only(&*source).await;
+        fixture.put("a", now).await;
+        let error = source.fetch_head(&object, bytes_max as u64).await.unwrap_err();
+        assert!(matches!(error, SourceError::Changed { .. }), "{bytes_max}, {now:?}: {error:?}");
+        assert!(!error.is_fatal());
+        fixture.remove("a").await;
+        let error = source.fetch_head(&object, bytes_max as u64).await.unwrap_err();
+        assert!(matches!(error, SourceError::Missing { .. }), "{bytes_max}: {error:?}");
+    }
+}
+
 /// Runs the contract on a source.
 macro_rules! contract {
     ($fixture:ty: $($promise:ident)+) => {
@@ -205,6 +252,8 @@ macro_rules! contract {
             what_is_not_there_cannot_be_opened
             an_object_gone_since_listed_costs_only_itself
             an_object_changed_since_listed_is_not_read
+            the_first_bytes_of_an_object_are_read
+            the_first_bytes_of_a_changed_or_deleted_object_are_not_read
         }
     };
 }

@@ -7,10 +7,11 @@ use super::{
 };
 use crate::cli::config::{
     self, CommandSettings, ConfigError, Console, DatabaseSettings, Environment, ImportSettings,
-    Prices, S3Settings, Settings, SourceSpec, StatusPart, StatusSettings, defaults,
+    Prices, Settings, SourceSpec, StatusPart, StatusSettings, defaults,
 };
 use crate::database::LoadMethod;
 use crate::database::url::Engine;
+use crate::source::s3::S3Options;
 use crate::trail::layout::Selection;
 use crate::trail::object::Shard;
 
@@ -123,14 +124,15 @@ impl SelectionArgs {
 }
 
 impl S3Args {
-    fn settings(&self) -> Result<S3Settings, ConfigError> {
+    fn settings(&self) -> Result<S3Options, ConfigError> {
         let endpoint_url = self.endpoint_url.as_ref().map(|typed| config::endpoint_url(&typed.0));
-        Ok(S3Settings {
+        Ok(S3Options {
             profile: filled("--profile", self.profile.as_ref())?,
             region: filled("--region", self.region.as_ref())?,
             endpoint_url: endpoint_url.transpose()?,
             no_sign_request: self.no_sign_request,
             request_payer: self.request_payer.is_some(),
+            ..S3Options::default()
         })
     }
 }

@@ -2,11 +2,12 @@ use clap::error::ErrorKind;
 
 use super::*;
 use crate::cli::config::{
-    CommandSettings, ConfigError, DatabaseSettings, Environment, ImportSettings, Prices,
-    S3Settings, Settings, SourceSpec, StatusPart,
+    CommandSettings, ConfigError, DatabaseSettings, Environment, ImportSettings, Prices, Settings,
+    SourceSpec, StatusPart,
 };
 use crate::database::LoadMethod;
 use crate::database::url::Engine;
+use crate::source::s3::S3Options;
 use crate::trail::layout::Selection;
 use crate::trail::object::Shard;
 
@@ -47,7 +48,7 @@ fn an_option_that_is_not_typed_has_its_default() {
             database: DatabaseSettings::resolve(None, None, &Environment::new([], "/nowhere"))
                 .unwrap(),
             sources: vec![SourceSpec::Path("logs".into())],
-            s3: S3Settings::default(),
+            s3: S3Options::default(),
             selection: Selection::default(),
             shard: Shard::WHOLE,
             listers: 4,
@@ -106,12 +107,13 @@ fn an_option_that_is_typed_is_in_the_settings() {
     assert_eq!(sources, ["s3://acme/x", "logs"]);
     assert_eq!(
         resolved.s3,
-        S3Settings {
+        S3Options {
             profile: Some("p".into()),
             region: Some("r".into()),
             endpoint_url: Some("http://h:1".parse().unwrap()),
             no_sign_request: true,
             request_payer: true,
+            ..S3Options::default()
         }
     );
     assert_eq!((resolved.fetchers, resolved.writers), (7, 5));

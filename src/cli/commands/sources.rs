@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::cli::config::{S3Settings, SourceSpec};
+use crate::cli::config::SourceSpec;
 use crate::cli::error::RunError;
 use crate::source::Source;
-use crate::source::folder::LocalSource;
-use crate::source::s3::S3Connector;
+use crate::source::folder::FolderSource;
+use crate::source::s3::{S3Connector, S3Options};
 
 /// Opens every source.
 ///
@@ -14,17 +14,17 @@ use crate::source::s3::S3Connector;
 /// The first source that does not exist or cannot be reached; nothing was written yet.
 pub(super) async fn open(
     specs: &[SourceSpec],
-    s3: &S3Settings,
+    s3: &S3Options,
 ) -> Result<Vec<Arc<dyn Source>>, RunError> {
     let mut connector = None;
     let mut sources: Vec<Arc<dyn Source>> = Vec::new();
     for spec in specs {
         match spec {
-            SourceSpec::Path(path) => sources.push(Arc::new(LocalSource::open(path)?)),
+            SourceSpec::Path(path) => sources.push(Arc::new(FolderSource::open(path)?)),
             SourceSpec::S3 { bucket, key } => {
                 let connector = match &connector {
                     Some(connector) => connector,
-                    None => connector.insert(S3Connector::new(s3.options()).await?),
+                    None => connector.insert(S3Connector::new(s3.clone()).await?),
                 };
                 sources.push(Arc::new(connector.open(bucket, key).await?));
             }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use clap_complete::Shell;
-use url::Url;
 
 use super::console::Console;
 use super::database::DatabaseSettings;
@@ -50,7 +49,7 @@ pub struct ImportSettings {
     /// The sources to import; at least one, in the order typed.
     pub sources: Vec<SourceSpec>,
     /// How to reach S3.
-    pub s3: S3Settings,
+    pub s3: S3Options,
     /// Which objects of the sources are imported.
     pub selection: Selection,
     /// The part of the objects that this machine imports.
@@ -106,21 +105,6 @@ pub enum StatusPart {
     Runs,
 }
 
-/// How to reach S3. Options that are not set are left to AWS's default chain.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct S3Settings {
-    /// Profile of the AWS configuration files.
-    pub profile: Option<String>,
-    /// Region of the bucket.
-    pub region: Option<String>,
-    /// An `http://` or `https://` URL of an S3-compatible server.
-    pub endpoint_url: Option<Url>,
-    /// Whether requests are sent without credentials.
-    pub no_sign_request: bool,
-    /// Whether the requester pays for requests to a requester-pays bucket.
-    pub request_payer: bool,
-}
-
 /// What a thousand requests cost, in US dollars.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Prices {
@@ -147,20 +131,6 @@ impl ImportSettings {
             memory_bytes: self.memory_bytes,
             object_bytes_max: self.object_bytes_max,
             retry: defaults::DATABASE_RETRY,
-        }
-    }
-}
-
-impl S3Settings {
-    /// Returns the options of the S3 client.
-    pub(crate) fn options(&self) -> S3Options {
-        S3Options {
-            profile: self.profile.clone(),
-            region: self.region.clone(),
-            endpoint_url: self.endpoint_url.clone(),
-            no_sign_request: self.no_sign_request,
-            request_payer: self.request_payer,
-            ..S3Options::default()
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Fetching one object, whole and unchanged, or not at all.
+//! Fetching one object: all of the listed version, or an error.
 
 use std::time::Duration;
 
@@ -6,29 +6,37 @@ use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use bytes::BytesMut;
 use tracing::warn;
 
-use super::client::{BACKOFF_MAX, Bucket};
-use super::fault::{Answer, innermost};
-use super::listing::version;
+use super::answer::{Answer, innermost};
+use super::bucket::Bucket;
+use super::connector::BACKOFF_MAX;
+use super::page::version;
+use crate::retry::RetryPolicy;
 use crate::source::{Cause, Fetched, SourceError};
 use crate::trail::object::{Location, ObjectRef};
 
-/// Times a body is asked for. Each is up to 8 requests, as the answer's head may fail, too.
+/// Attempts to read a body. Each is up to 8 requests, because the SDK repeats a request whose
+/// answer never began.
 const BODY_ATTEMPTS_MAX: u32 = 5;
 
-/// Most that is set aside before the first byte arrives. A listed size may be wrong.
+/// The time after which no further attempt to read a body starts.
+///
+/// Five bodies of [`CAPACITY_BYTES_MAX`] that break off near their end fit into it at 1 MB/s.
+const BODY_DEADLINE: Duration = Duration::from_mins(6);
+
+/// The largest buffer that is reserved before the first byte arrives. A listed size may be wrong.
 const CAPACITY_BYTES_MAX: u64 = 64 << 20;
 
-/// How one try of a fetch failed.
-enum Miss {
-    /// Not to be tried again.
+/// How one attempt of a fetch failed.
+enum AttemptError {
+    /// Another attempt would fail, too.
     Final(SourceError),
-    /// The next try may do better.
-    Passing(Cause),
+    /// Another attempt may succeed.
+    Transient(Cause),
 }
 
 impl Bucket {
-    /// Returns the bytes of `object`, of the listed version: as many as listed, or the first
-    /// `head_bytes_max` of them.
+    /// Returns the bytes of `object` in the listed version: all of them, or the first
+    /// `head_bytes_max`.
     pub(super) async fn fetch(
         &self,
         object: &ObjectRef,
@@ -36,34 +44,42 @@ impl Bucket {
     ) -> Result<Fetched, SourceError> {
         let wanted_bytes =
             head_bytes_max.map_or(object.size_bytes, |max| max.min(object.size_bytes));
-        let mut wait = self.patience().retry_base;
-        let mut attempts = 0;
+        let policy = RetryPolicy {
+            attempts_max: BODY_ATTEMPTS_MAX,
+            deadline: BODY_DEADLINE,
+            first_wait_max: self.connector.options.timeouts.retry_base,
+            wait_max: BACKOFF_MAX,
+        };
+        let mut retry = policy.start();
         loop {
-            attempts += 1;
             let cause = match self.fetch_once(object, wanted_bytes).await {
                 Ok(fetched) => return Ok(fetched),
-                Err(Miss::Final(error)) => return Err(error),
-                Err(Miss::Passing(cause)) => cause,
+                Err(AttemptError::Final(error)) => return Err(error),
+                Err(AttemptError::Transient(cause)) => cause,
             };
-            let uri = object.location.uri();
-            if attempts == BODY_ATTEMPTS_MAX {
+            let (uri, wait) = (object.location.uri(), retry.next_wait());
+            let attempts = retry.failed_attempts();
+            let Some(wait) = wait else {
                 return Err(SourceError::Broken { uri, attempts, cause });
-            }
-            warn!(uri, attempts, error = %cause, "not read whole; reading it again");
+            };
+            warn!(uri, attempts, error = %cause, "object not read to its end; reading it again");
             tokio::time::sleep(wait).await;
-            wait = Duration::min(wait * 2, BACKOFF_MAX);
         }
     }
 
-    async fn fetch_once(&self, object: &ObjectRef, wanted_bytes: u64) -> Result<Fetched, Miss> {
+    async fn fetch_once(
+        &self,
+        object: &ObjectRef,
+        wanted_bytes: u64,
+    ) -> Result<Fetched, AttemptError> {
         let Location::S3 { key, .. } = &object.location else {
             unreachable!("a bucket lists only S3 objects");
         };
-        // A range of no bytes cannot be asked for.
+        // A range cannot be empty.
         let is_head = 0 < wanted_bytes && wanted_bytes < object.size_bytes;
         let range = is_head.then(|| format!("bytes=0-{}", wanted_bytes - 1));
         let e_tag = (!object.version.is_empty()).then(|| format!("\"{}\"", object.version));
-        self.pace.turn().await;
+        self.rate_limiter.acquire().await;
         let answer = self
             .client
             .get_object()
@@ -78,22 +94,22 @@ impl Bucket {
             Ok(answer) => collect(answer, object, wanted_bytes).await,
             Err(error) => match Answer::of(&error) {
                 Some(answer) if answer.is_kms_throttling() => {
-                    self.pace.refused();
-                    Err(Miss::Passing(answer.into()))
+                    self.rate_limiter.slow_down();
+                    Err(AttemptError::Transient(answer.into()))
                 }
-                _ => Err(Miss::Final(self.fetch_error(object, error).await)),
+                _ => Err(AttemptError::Final(self.fetch_error(object, error).await)),
             },
         }
     }
 }
 
-/// Reads the body of `answer`, if it is that of the `object` listed.
+/// Reads the body of `answer`, if it belongs to the listed version of `object`.
 async fn collect(
     answer: GetObjectOutput,
     object: &ObjectRef,
     wanted_bytes: u64,
-) -> Result<Fetched, Miss> {
-    let changed = || Miss::Final(SourceError::Changed { uri: object.location.uri() });
+) -> Result<Fetched, AttemptError> {
+    let changed = || AttemptError::Final(SourceError::Changed { uri: object.location.uri() });
     // Not every server heeds `If-Match`.
     let version = version(answer.e_tag());
     let is_version = version.is_empty() || object.version.is_empty() || version == object.version;
@@ -106,14 +122,15 @@ async fn collect(
     let metadata = answer.metadata.unwrap_or_default().into_iter().collect();
     let mut body = answer.body;
     while let Some(chunk) = body.next().await {
-        bytes.extend_from_slice(&chunk.map_err(|error| Miss::Passing(innermost(&error)))?);
+        let chunk = chunk.map_err(|error| AttemptError::Transient(innermost(&error)))?;
+        bytes.extend_from_slice(&chunk);
         if bytes.len() as u64 > wanted_bytes {
             return Err(changed());
         }
     }
     if (bytes.len() as u64) < wanted_bytes {
         let cause = format!("the body ended after {} of {} bytes", bytes.len(), wanted_bytes);
-        return Err(Miss::Passing(cause.into()));
+        return Err(AttemptError::Transient(cause.into()));
     }
     Ok(Fetched { bytes: bytes.freeze(), metadata })
 }

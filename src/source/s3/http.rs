@@ -1,4 +1,6 @@
-//! The HTTP client for S3 and for those who give credentials.
+//! The HTTP client that S3 and the credential providers share.
+//!
+//! It reads the proxy variables of the process's environment, as the AWS CLI and curl do.
 
 use std::env;
 
@@ -8,10 +10,10 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, Connector};
 use tracing::warn;
 
-/// Returns a client that trusts the system's certificates and goes through `HTTPS_PROXY`.
+/// Returns a client that trusts the system's certificates and uses the proxy in `HTTPS_PROXY`.
 ///
-/// Plain HTTP always goes direct: only an instance's own metadata and test servers speak it, and
-/// a proxy could not reach them.
+/// Plain HTTP never uses a proxy. Only the metadata service of an instance and test servers speak
+/// it, and a proxy could not reach them.
 pub(super) fn client() -> SharedHttpClient {
     let proxy = proxy();
     Builder::new().build_with_connector_fn(move |settings, components| {
@@ -26,13 +28,15 @@ fn proxy() -> ProxyConfig {
     let Some(url) = first_set(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]) else {
         return ProxyConfig::disabled();
     };
-    // `host:port` is what curl takes, too.
+    // curl also accepts `host:port`.
     let url = if url.contains("://") { url } else { format!("http://{url}") };
     if let Ok(proxy) = ProxyConfig::https(url) {
         proxy.no_proxy(first_set(&["NO_PROXY", "no_proxy"]).unwrap_or_default())
     } else {
-        // Neither the URL nor the error, which shows it: it may hold a password.
-        warn!("the proxy of the environment is no `http://` or `https://` URL; going direct");
+        // The message has neither the URL nor the error, because they may contain a password.
+        warn!(
+            "the proxy in the environment is not an `http://` or `https://` URL; connecting without it"
+        );
         ProxyConfig::disabled()
     }
 }

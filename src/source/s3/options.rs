@@ -1,25 +1,26 @@
-//! What may be chosen about the way to S3.
+//! How to reach S3: account, region, server, payer and timeouts.
 
 use std::fmt;
 use std::time::Duration;
 
 use url::Url;
 
-/// How to reach S3.
-#[derive(Clone, Default)]
+/// How to reach S3. What is not set is left to the default chain of AWS.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct S3Options {
-    /// Profile of the AWS configuration files, instead of `AWS_PROFILE`.
+    /// The profile of the AWS configuration files, instead of `AWS_PROFILE`.
     pub profile: Option<String>,
-    /// Region, instead of the environment's or the profile's.
+    /// The region, instead of the environment's or the profile's.
     pub region: Option<String>,
-    /// Another S3 server. Its buckets are addressed by path, not by host name.
+    /// The `http://` or `https://` URL of another S3 server. Its buckets are addressed by path, not
+    /// by host name.
     pub endpoint_url: Option<Url>,
-    /// Whether requests go out without credentials, as to public buckets.
+    /// Whether requests are sent without credentials, as public buckets allow.
     pub no_sign_request: bool,
-    /// Whether we pay for what we read, where the bucket's owner asks for that.
+    /// Whether we pay for our requests to a requester-pays bucket.
     pub request_payer: bool,
-    /// How long to wait for answers.
-    pub patience: Patience,
+    /// How long to wait for S3.
+    pub timeouts: Timeouts,
 }
 
 impl fmt::Debug for S3Options {
@@ -30,25 +31,26 @@ impl fmt::Debug for S3Options {
             .field("endpoint_url", &self.endpoint_url.as_ref().map(shown))
             .field("no_sign_request", &self.no_sign_request)
             .field("request_payer", &self.request_payer)
-            .field("patience", &self.patience)
+            .field("timeouts", &self.timeouts)
             .finish()
     }
 }
 
-/// How long to wait for S3. The defaults suit a run; tests have less of it.
+/// How long to wait for S3. The defaults suit an import; tests wait less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
-    /// Wait before the second try of a request. It doubles from try to try, up to 20 s.
+pub struct Timeouts {
+    /// The longest wait before the second attempt of a request. It doubles from attempt to attempt,
+    /// up to 20 s.
     pub retry_base: Duration,
-    /// For a connection to open.
+    /// The wait for a connection.
     pub connect: Duration,
-    /// For the first byte of an answer.
+    /// The wait for the first byte of an answer.
     pub first_byte: Duration,
-    /// For the next bytes of a body.
+    /// The wait for the next bytes of a body.
     pub stall: Duration,
 }
 
-impl Default for Patience {
+impl Default for Timeouts {
     fn default() -> Self {
         Self {
             retry_base: Duration::from_secs(1),
@@ -62,7 +64,7 @@ impl Default for Patience {
 /// Returns the URL without user and password.
 pub(super) fn shown(url: &Url) -> String {
     let mut url = url.clone();
-    // Both fail only for URLs that cannot have any.
+    // Both fail only for URLs that cannot have a user.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.as_str().trim_end_matches('/').to_owned()

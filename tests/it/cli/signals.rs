@@ -105,7 +105,7 @@ fn a_stopped_run_loads_what_is_in_flight_and_the_same_command_resumes(engine: En
 }
 
 #[test]
-fn the_summary_of_a_stopped_run_says_what_now() {
+fn the_summary_of_a_stopped_run_says_how_to_continue() {
     let (server, database) = (server(), OwnDatabase::new(Engine::Sqlite));
     let place = place_for(&database);
     let endpoint_url = server.endpoint_url();

@@ -1,6 +1,6 @@
 //! Buckets in memory, read by the protocol.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,16 +25,17 @@ type Bucket = BTreeMap<String, Stored>;
 struct Stored {
     bytes: Bytes,
     e_tag: ETag,
+    metadata: HashMap<String, String>,
 }
 
 impl Stored {
-    fn new(bytes: Vec<u8>) -> Self {
+    fn new(bytes: Vec<u8>, metadata: HashMap<String, String>) -> Self {
         let hash = Sha256::digest(&bytes);
         let e_tag = hash[..16].iter().fold(String::new(), |mut text, byte| {
             write!(text, "{byte:02x}").unwrap();
             text
         });
-        Self { bytes: bytes.into(), e_tag: ETag::Strong(e_tag) }
+        Self { bytes: bytes.into(), e_tag: ETag::Strong(e_tag), metadata }
     }
 
     fn size_bytes(&self) -> i64 {
@@ -54,8 +55,14 @@ impl Shelf {
         self.buckets.lock().unwrap().entry(bucket.to_owned()).or_default();
     }
 
-    pub(super) fn put(&self, bucket: &str, key: &str, bytes: Vec<u8>) {
-        let stored = Stored::new(bytes);
+    pub(super) fn put(
+        &self,
+        bucket: &str,
+        key: &str,
+        bytes: Vec<u8>,
+        metadata: HashMap<String, String>,
+    ) {
+        let stored = Stored::new(bytes, metadata);
         let mut buckets = self.buckets.lock().unwrap();
         buckets.entry(bucket.to_owned()).or_default().insert(key.to_owned(), stored);
     }
@@ -112,14 +119,25 @@ impl S3 for Shelf {
         &self,
         request: S3Request<GetObjectInput>,
     ) -> S3Result<S3Response<GetObjectOutput>> {
-        let GetObjectInput { bucket, key, if_match, .. } = request.input;
+        let GetObjectInput { bucket, key, if_match, range, .. } = request.input;
         let is_heeded = !self.ignores_if_match.load(Ordering::Relaxed);
         let if_match = if_match.as_ref().filter(|_| is_heeded);
         let stored = self.get(&bucket, &key, if_match)?;
+        let whole = stored.bytes.len();
+        // Answers `InvalidRange` to a range that begins beyond the end, as S3 does.
+        let range = range.map(|range| range.check(whole as u64)).transpose()?;
+        let content_range =
+            range.as_ref().map(|range| format!("bytes {}-{}/{whole}", range.start, range.end - 1));
+        let bytes = range.map_or(stored.bytes.clone(), |range| {
+            let index = |at: u64| usize::try_from(at).unwrap();
+            stored.bytes.slice(index(range.start)..index(range.end))
+        });
         Ok(S3Response::new(GetObjectOutput {
-            content_length: Some(stored.size_bytes()),
+            content_length: Some(i64::try_from(bytes.len()).unwrap()),
+            content_range,
             e_tag: Some(stored.e_tag),
-            body: Some(StreamingBlob::from(Body::from(stored.bytes))),
+            metadata: Some(stored.metadata),
+            body: Some(StreamingBlob::from(Body::from(bytes))),
             ..GetObjectOutput::default()
         }))
     }

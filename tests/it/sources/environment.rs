@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
-use cloudtrail2sql::source::s3::{Patience, S3Connector, S3Options};
+use cloudtrail2sql::source::s3::{S3Connector, S3Options, Timeouts};
 use cloudtrail2sql::source::{Source, SourceError};
 
 use super::only;
@@ -41,8 +41,8 @@ fn run_with(name: &str, variables: &[(&str, &str)]) {
 }
 
 fn options() -> S3Options {
-    let patience = Patience { retry_base: Duration::from_millis(1), ..Patience::default() };
-    S3Options { patience, ..S3Options::default() }
+    let timeouts = Timeouts { retry_base: Duration::from_millis(1), ..Timeouts::default() };
+    S3Options { timeouts, ..S3Options::default() }
 }
 
 async fn read_one(options: S3Options) {

@@ -17,7 +17,7 @@ use aws_sdk_s3::types::{
     BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, ObjectCannedAcl,
     VersioningConfiguration,
 };
-use cloudtrail2sql::source::s3::{Patience, S3Connector, S3Options, S3Source};
+use cloudtrail2sql::source::s3::{S3Connector, S3Options, S3Source, Timeouts};
 use cloudtrail2sql::source::{Source, SourceError};
 use cloudtrail2sql::trail::layout::Selection;
 use cloudtrail2sql::trail::object::{Location, ObjectRef};
@@ -141,7 +141,7 @@ fn options() -> S3Options {
     S3Options {
         region: Some(REGION.into()),
         endpoint_url: Some(endpoint_url().parse().unwrap()),
-        patience: Patience { retry_base: Duration::from_millis(1), ..Patience::default() },
+        timeouts: Timeouts { retry_base: Duration::from_millis(1), ..Timeouts::default() },
         ..S3Options::default()
     }
 }
@@ -195,6 +195,24 @@ async fn only_the_latest_versions_are_listed_and_read() {
     bucket.remove("a").await;
     let error = source.fetch(&object).await.unwrap_err();
     assert!(matches!(error, SourceError::Missing { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn metadata_comes_with_the_bytes() {
+    let bucket = Bucket::new().await;
+    // What CloudTrail puts beside a digest file ("Validating CloudTrail log file integrity").
+    let put =
+        bucket.client.put_object().bucket(&bucket.name).key("digest").body(b"{}".to_vec().into());
+    let put = put.metadata("signature", "3a5b").metadata("Signature-Algorithm", "SHA256withRSA");
+    put.send().await.unwrap();
+    let source = bucket.open("").await.unwrap();
+    let fetched = source.fetch(&only(&*source).await).await.unwrap();
+    let expected = [("signature", "3a5b"), ("signature-algorithm", "SHA256withRSA")];
+    assert_eq!(
+        fetched.metadata,
+        expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+    );
+    assert_eq!(fetched.bytes, "{}");
 }
 
 #[tokio::test]

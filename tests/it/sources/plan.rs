@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use cloudtrail2sql::source::Found;
-use cloudtrail2sql::source::folder::LocalSource;
+use cloudtrail2sql::source::folder::FolderSource;
 use cloudtrail2sql::trail::layout::Selection;
 use cloudtrail2sql::trail::object::ObjectRef;
 use jiff::civil::date;
@@ -64,7 +64,7 @@ impl Trees {
         let remote = s3::open(&self.server, prefix).await.unwrap();
         let remote = list_chosen(&remote, selection.clone(), false).await;
         let folder = self.folder.path().canonicalize().unwrap();
-        let local = LocalSource::open(&folder.join(prefix)).unwrap();
+        let local = FolderSource::open(&folder.join(prefix)).unwrap();
         let local = list_chosen(&local, selection.clone(), false).await;
         let keys = names(&remote.objects, &format!("s3://{BUCKET}/"));
         let files = names(&local.objects, &format!("{}/", folder.display()));

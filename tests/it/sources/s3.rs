@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cloudtrail2sql::source::s3::{Patience, S3Connector, S3Options, S3Source};
+use cloudtrail2sql::source::s3::{S3Connector, S3Options, S3Source, Timeouts};
 use cloudtrail2sql::source::{Found, Source, SourceError};
 use cloudtrail2sql::trail::object::{Location, ObjectRef};
 
@@ -55,7 +55,7 @@ fn options(server: &S3Server) -> S3Options {
     S3Options {
         region: Some(REGION.into()),
         endpoint_url: Some(server.endpoint_url().parse().unwrap()),
-        patience: Patience { retry_base: Duration::from_millis(1), ..Patience::default() },
+        timeouts: Timeouts { retry_base: Duration::from_millis(1), ..Timeouts::default() },
         ..S3Options::default()
     }
 }
@@ -64,8 +64,8 @@ fn options(server: &S3Server) -> S3Options {
 fn hasty(server: &S3Server) -> S3Options {
     let wait = Duration::from_millis(250);
     let options = options(server);
-    let patience = Patience { first_byte: wait, stall: wait, ..options.patience };
-    S3Options { patience, ..options }
+    let timeouts = Timeouts { first_byte: wait, stall: wait, ..options.timeouts };
+    S3Options { timeouts, ..options }
 }
 
 async fn connect(options: S3Options) -> S3Connector {
@@ -319,6 +319,36 @@ async fn fetches_wait_side_by_side() {
     wait::until_async("all fetches are sent", async || hold.calls().len() == 41).await;
     drop(hold);
     assert_eq!(fetches.join_all().await.len(), 41);
+}
+
+#[tokio::test]
+async fn only_the_first_bytes_are_requested_for_a_head() {
+    let (server, source, object) = one_object("a").await;
+    server.fail_next(Op::GetObject, Fault::Cut(7), 1);
+    let head = source.fetch_head(&object, 1_000).await.unwrap();
+    assert_eq!(head, content()[..1_000]);
+    let calls = server.all_calls();
+    let gets = calls.iter().filter(|call| call.op == Op::GetObject).collect::<Vec<_>>();
+    assert_eq!(gets.len(), 2, "a head that is cut short is read again");
+    for call in gets {
+        assert_eq!(call.header("range"), Some("bytes=0-999"));
+        assert_eq!(call.header("if-match"), Some(&*format!("\"{}\"", object.version)));
+    }
+}
+
+#[tokio::test]
+async fn metadata_comes_with_the_bytes() {
+    let server = S3Server::start();
+    server.put_with_metadata(BUCKET, "a", "x", [("signature", "3a5b"), ("Mixed-Case", "As Is")]);
+    let source = open(&server, "").await.unwrap();
+    let object = only(&source).await;
+    let fetched = source.fetch(&object).await.unwrap();
+    let expected = [("mixed-case", "As Is"), ("signature", "3a5b")];
+    assert_eq!(fetched.bytes, "x");
+    assert_eq!(
+        fetched.metadata,
+        expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+    );
 }
 
 #[tokio::test]

@@ -1,13 +1,14 @@
-//! How fast requests go out once S3 has asked for fewer.
+//! Limits the request rate of one bucket after S3 has asked to slow down.
 //!
-//! Until then nothing waits. A refusal halves the rate at which new requests are sent; without
-//! refusals it grows again, and beyond what S3 promises there is no limit any more. Only the first
-//! try of a request takes a turn: the SDK sends refused ones again by itself, after its backoff.
+//! Without a refusal there is no limit. A refusal halves the rate at which new requests are sent.
+//! Without further refusals the rate doubles every 5 s, and above the rate that S3 promises the
+//! limit ends. Only the first attempt of a request waits here: the SDK repeats refused attempts
+//! itself, with its own backoff.
 //!
 //! ```text
-//! fetch, list ─▶ turn ─▶ SDK ─▶ S3
-//!                 ▲              │ 503, 429
-//!                 └── refused ◀──┘
+//! fetch, list ─▶ acquire ─▶ SDK ─▶ S3
+//!                   ▲               │ 503, 429
+//!                   └── slow_down ◀─┘
 //! ```
 
 use std::sync::{Arc, Mutex};
@@ -19,38 +20,42 @@ use aws_sdk_s3::error::BoxError;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-/// S3: at least 5,500 GET or HEAD requests a second and prefix ("Best practices design patterns:
+/// The rate above which there is no limit, in requests per second.
+///
+/// S3: at least 5,500 GET or HEAD requests per second and prefix ("Best practices design patterns:
 /// optimizing Amazon S3 performance", Amazon S3 User Guide).
 const RATE_MAX: f64 = 5_500.0;
 
-/// No refusal makes us slower. If S3 takes less still, the fetchers' backoff adapts to it.
+/// The lowest rate. If S3 accepts even less, the SDK's backoff adapts to it.
 const RATE_MIN: f64 = 10.0;
 
-/// Fewer requests than these in a second tell what we needed, not what S3 takes. So one refusal
-/// right at the start costs a short import little: it goes on at half of this.
+/// The lowest rate that counts as a measurement of what S3 accepts.
+///
+/// A lower one only shows how few requests were needed. The first refusal of a short import
+/// therefore limits it to half of this rate, not to almost nothing.
 const MEASURED_MIN: f64 = 100.0;
 
-/// Refusals so soon after a cut are answers to what was sent before it.
+/// The time after a cut in which refusals answer requests that were sent before it.
 const BURST: Duration = Duration::from_secs(1);
 
-/// In what time the rate doubles without refusals.
+/// The time in which the rate doubles without refusals.
 const DOUBLING: Duration = Duration::from_secs(5);
 
-/// How late a turn may come without being lost. The runtime's clock has steps of 1 ms, which is
-/// five turns at [`RATE_MAX`].
+/// How late a waiting request may start without lowering the rate. The runtime's clock has steps
+/// of 1 ms, which is five requests at [`RATE_MAX`].
 const LATE: Duration = Duration::from_millis(10);
 
-/// What all requests to one bucket share.
+/// The rate limiter that all fetches and listings of one bucket share.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct RateLimiter {
     bucket: String,
     state: Mutex<State>,
-    /// Held by the first of those who wait. The others do not have a time yet, so that a cut holds
-    /// for them, too.
+    /// Held by the first waiting request. The others have no start time yet, so that a cut also
+    /// applies to them.
     queue: tokio::sync::Mutex<()>,
 }
 
-impl Pace {
+impl RateLimiter {
     pub(super) fn new(bucket: &str) -> Self {
         let now = Instant::now();
         let sent = Sent { since: now, count: 0, before: 0 };
@@ -62,18 +67,18 @@ impl Pace {
         }
     }
 
-    /// Waits until the next request may be sent. Turns are taken in the order they were asked for.
+    /// Waits until the next request may be sent. Requests are admitted first come, first served.
     ///
-    /// Cancel safe: who does not wait to the end has taken no turn.
-    pub(super) async fn turn(&self) {
+    /// Cancel safe: a cancelled wait does not count as a request.
+    pub(super) async fn acquire(&self) {
         let _first = self.queue.lock().await;
-        while let Err(next) = self.take() {
+        while let Err(next) = self.try_acquire() {
             tokio::time::sleep_until(next).await;
         }
     }
 
-    /// Takes a turn, or says when there is one.
-    fn take(&self) -> Result<(), Instant> {
+    /// Counts a request that may be sent now, or returns when the next one may be sent.
+    fn try_acquire(&self) -> Result<(), Instant> {
         let mut state = self.state.lock().expect("no holder of this lock panics");
         let now = Instant::now();
         if let Some(rate) = state.rate(now) {
@@ -92,9 +97,9 @@ impl Pace {
 
     /// Halves the rate, once for all refusals of a burst.
     ///
-    /// If nothing was sent at that rate yet, as when the first listing is refused five times in a
-    /// row, it does not go down, but begins to grow only now.
-    pub(super) fn refused(&self) {
+    /// If no request was sent since the last cut, as when the first listing is refused five times
+    /// in a row, the rate stays as it is and starts to grow only now.
+    pub(super) fn slow_down(&self) {
         let (rate, is_first) = {
             let mut state = self.state.lock().expect("no holder of this lock panics");
             let now = Instant::now();
@@ -113,26 +118,26 @@ impl Pace {
             (rate, limit.is_none())
         };
         let bucket = &self.bucket;
-        // A server that keeps us at its limit refuses every few seconds, for hours.
+        // A server may refuse every few seconds for hours: one warning is enough.
         if is_first {
-            warn!(bucket, "S3 asks to slow down: {rate:.0} requests a second from now on");
+            warn!(bucket, "S3 asks to slow down: sending {rate:.0} requests per second");
         } else {
-            info!(bucket, "S3 asks to slow down: {rate:.0} requests a second from now on");
+            info!(bucket, "S3 asks to slow down: sending {rate:.0} requests per second");
         }
     }
 }
 
 #[derive(Debug)]
 struct State {
-    /// The last cut, as long as it limits anything.
+    /// The last cut; none once its limit has ended.
     cut: Option<Cut>,
-    /// When the next turn is due.
+    /// When the next request may be sent.
     next: Instant,
     sent: Sent,
 }
 
 impl State {
-    /// Returns the requests a second allowed now, or `None` if there is no limit.
+    /// Returns the allowed requests per second, or `None` if there is no limit.
     fn rate(&mut self, now: Instant) -> Option<f64> {
         let rate = self.cut.as_ref()?.rate(now);
         if rate <= RATE_MAX {
@@ -143,12 +148,13 @@ impl State {
     }
 }
 
+/// A reduction of the rate.
 #[derive(Debug)]
 struct Cut {
-    /// Requests a second right after it.
+    /// Requests per second right after it.
     rate: f64,
     at: Instant,
-    /// Whether a turn was taken since.
+    /// Whether a request was sent since.
     is_tried: bool,
 }
 
@@ -158,7 +164,7 @@ impl Cut {
     }
 }
 
-/// How many turns were taken: in the second that began at `since`, and in the one before.
+/// The number of requests sent in the second that began at `since`, and in the second before.
 #[derive(Debug)]
 struct Sent {
     since: Instant,
@@ -183,7 +189,8 @@ impl Sent {
         self.count += 1;
     }
 
-    /// Returns the turns of the last second, as if those of the second before were spread evenly.
+    /// Returns the requests of the last second. Those of the second before count as if they had
+    /// been spread evenly.
     fn per_second(&mut self, now: Instant) -> f64 {
         self.roll(now);
         let left = 1.0 - (now - self.since).as_secs_f64();
@@ -191,13 +198,13 @@ impl Sent {
     }
 }
 
-/// Tells a [`Pace`] of every try that S3 refused, those the SDK repeats by itself included.
+/// Reports every refused attempt to the [`RateLimiter`], including those that the SDK repeats.
 #[derive(Debug)]
-pub(super) struct Watch(pub(super) Arc<Pace>);
+pub(super) struct RefusalInterceptor(pub(super) Arc<RateLimiter>);
 
-impl Intercept for Watch {
+impl Intercept for RefusalInterceptor {
     fn name(&self) -> &'static str {
-        "Watch"
+        "RefusalInterceptor"
     }
 
     fn read_after_attempt(
@@ -206,10 +213,10 @@ impl Intercept for Watch {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        // S3: `SlowDown` and `ServiceUnavailable` are 503; other stores answer 429, too.
+        // S3: `SlowDown` and `ServiceUnavailable` are 503; other servers also answer 429.
         let status = context.response().map(|response| response.status().as_u16());
         if matches!(status, Some(429 | 503)) {
-            self.0.refused();
+            self.0.slow_down();
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! After S3 asked for fewer requests, there are fewer.
+//! After a refusal from S3, fewer requests are sent.
 //!
 //! The clock stands still unless the test advances it, so that nothing depends on how fast the
 //! machine is: a request that waits for its turn never goes out, and every other one does.

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use async_trait::async_trait;
-use cloudtrail2sql::source::folder::LocalSource;
+use cloudtrail2sql::source::folder::FolderSource;
 use cloudtrail2sql::source::{Source, SourceError};
 use cloudtrail2sql::trail::object::{Location, ObjectRef};
 use tempfile::TempDir;
 
 use super::{Fixture, contract, list, only};
 
-contract!(crate::sources::local::Folder);
+contract!(crate::sources::folder::Folder);
 
 pub(super) struct Folder(TempDir);
 
@@ -21,8 +21,8 @@ impl Folder {
         self.0.path().join(name)
     }
 
-    fn source(&self) -> LocalSource {
-        LocalSource::open(self.0.path()).unwrap()
+    fn source(&self) -> FolderSource {
+        FolderSource::open(self.0.path()).unwrap()
     }
 }
 
@@ -47,7 +47,7 @@ impl Fixture for Folder {
     }
 
     async fn open(&self, name: &str) -> Result<Box<dyn Source>, SourceError> {
-        Ok(Box::new(LocalSource::open(&self.path(name))?))
+        Ok(Box::new(FolderSource::open(&self.path(name))?))
     }
 
     fn name_of(&self, object: &ObjectRef) -> String {
@@ -57,7 +57,7 @@ impl Fixture for Folder {
     }
 }
 
-async fn names(folder: &Folder, source: &LocalSource) -> Vec<String> {
+async fn names(folder: &Folder, source: &FolderSource) -> Vec<String> {
     let mut names =
         list(source).await.iter().map(|object| folder.name_of(object)).collect::<Vec<_>>();
     names.sort();
@@ -68,9 +68,18 @@ fn pipe(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
+#[tokio::test]
+async fn a_file_has_no_metadata() {
+    let folder = Folder::new().await;
+    folder.put("a", b"x").await;
+    let source = folder.source();
+    let fetched = source.fetch(&only(&source).await).await.unwrap();
+    assert!(fetched.metadata.is_empty(), "{fetched:?}");
+}
+
 #[test]
 fn a_path_becomes_absolute() {
-    let source = LocalSource::open(Path::new("src")).unwrap();
+    let source = FolderSource::open(Path::new("src")).unwrap();
     assert!(source.root().is_absolute());
 }
 
@@ -114,7 +123,7 @@ async fn what_links_in_the_folder_lead_to_is_listed_once() {
     assert_eq!(names(&folder, &folder.source()).await, ["m/real/a"]);
 
     symlink(folder.path("m/real"), folder.path("named")).unwrap();
-    let source = LocalSource::open(&folder.path("named")).unwrap();
+    let source = FolderSource::open(&folder.path("named")).unwrap();
     assert_eq!(names(&folder, &source).await, ["m/real/a"]);
 }
 
@@ -126,7 +135,7 @@ async fn a_pipe_is_left_out_and_waited_for_by_nobody() {
     pipe(&folder.path("pipe"));
     let source = folder.source();
     assert_eq!(names(&folder, &source).await, ["a"]);
-    let error = LocalSource::open(&folder.path("pipe")).unwrap_err();
+    let error = FolderSource::open(&folder.path("pipe")).unwrap_err();
     assert!(error.is_fatal(), "{error:?}");
 
     let object = only(&source).await;

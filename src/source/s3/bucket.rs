@@ -1,0 +1,140 @@
+//! One bucket: its client, its names, and the permissions that it takes.
+
+use std::fmt;
+use std::sync::Arc;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::Builder;
+use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::operation::head_bucket::{HeadBucketError, HeadBucketOutput};
+use aws_sdk_s3::types::RequestPayer;
+
+use super::connector::S3Connector;
+use super::rate_limiter::{RateLimiter, RefusalInterceptor};
+use crate::source::Grant;
+use crate::trail::object::{Location, ObjectRef};
+
+/// Attempts of a request that only finds out whether S3 answers. They fail fast on a mistyped
+/// endpoint.
+const PROBE_ATTEMPTS_MAX: u32 = 3;
+
+/// One bucket, in its region.
+pub(super) struct Bucket {
+    pub(super) client: Client,
+    /// Admits fetches and listings.
+    pub(super) rate_limiter: Arc<RateLimiter>,
+    pub(super) connector: S3Connector,
+    pub(super) name: String,
+    pub(super) region: String,
+    /// The endpoint or region, for messages.
+    pub(super) place: String,
+    read_prefix: String,
+}
+
+impl fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bucket")
+            .field("name", &self.name)
+            .field("region", &self.region)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Bucket {
+    /// Returns the bucket `name`, as requests to `region` reach it.
+    pub(super) fn new(connector: &S3Connector, name: &str, region: String) -> Self {
+        let rate_limiter = Arc::new(RateLimiter::new(name));
+        let config = connector
+            .client_config(&region)
+            .interceptor(RefusalInterceptor(Arc::clone(&rate_limiter)));
+        Self {
+            client: Client::from_conf(config.build()),
+            rate_limiter,
+            connector: connector.clone(),
+            name: name.to_owned(),
+            place: connector.place(&region),
+            region,
+            read_prefix: String::new(),
+        }
+    }
+
+    pub(super) fn payer(&self) -> Option<RequestPayer> {
+        self.connector.options.request_payer.then_some(RequestPayer::Requester)
+    }
+
+    pub(super) fn location(&self, key: String) -> Location {
+        Location::S3 { bucket: self.name.clone(), key }
+    }
+
+    pub(super) fn uri(&self, key: &str) -> String {
+        self.location(key.to_owned()).uri()
+    }
+
+    pub(super) fn is_at(&self, object: &ObjectRef, key: &str) -> bool {
+        object.location == self.location(key.to_owned())
+    }
+
+    /// Sets the prefix that is read, which [`Bucket::grant`] names.
+    pub(super) fn set_read_prefix(&mut self, prefix: &str) {
+        prefix.clone_into(&mut self.read_prefix);
+    }
+
+    /// Returns the permissions that reading takes.
+    pub(super) fn grant(&self) -> Grant {
+        let is_arn = self.name.starts_with("arn:");
+        let bucket_arn = if is_arn {
+            self.name.clone()
+        } else {
+            format!("arn:{}:s3:::{}", partition(&self.region), self.name)
+        };
+        let below = if is_arn { "/object/" } else { "/" };
+        let objects_arn = format!("{bucket_arn}{below}{}*", self.read_prefix);
+        let is_anonymous = self.connector.options.no_sign_request;
+        Grant { bucket_arn, objects_arn, is_anonymous }
+    }
+
+    /// Returns whether S3 answers at all, even with a refusal.
+    pub(super) async fn is_reachable(&self) -> bool {
+        match self.probe().await {
+            Ok(_) => true,
+            Err(error) => error.raw_response().is_some(),
+        }
+    }
+
+    /// Sends `HeadBucket`, the request that needs the fewest permissions.
+    pub(super) async fn probe(&self) -> Result<HeadBucketOutput, SdkError<HeadBucketError>> {
+        let retries = self.connector.retries(PROBE_ATTEMPTS_MAX);
+        self.client
+            .head_bucket()
+            .bucket(&self.name)
+            .customize()
+            .config_override(Builder::default().retry_config(retries))
+            .send()
+            .await
+    }
+}
+
+/// Returns the partition of AWS that a region belongs to, as ARNs name it.
+fn partition(region: &str) -> &'static str {
+    const PARTITIONS: [(&str, &str); 6] = [
+        ("cn-", "aws-cn"),
+        ("us-gov-", "aws-us-gov"),
+        ("us-iso-", "aws-iso"),
+        ("us-isob-", "aws-iso-b"),
+        ("us-isof-", "aws-iso-f"),
+        ("eusc-", "aws-eusc"),
+    ];
+    PARTITIONS.iter().find(|(start, _)| region.starts_with(start)).map_or("aws", |(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_arn_names_the_partition_of_the_region() {
+        assert_eq!(partition("eu-west-1"), "aws");
+        assert_eq!(partition("us-gov-west-1"), "aws-us-gov");
+        assert_eq!(partition("cn-north-1"), "aws-cn");
+    }
+}

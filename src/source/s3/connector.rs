@@ -1,0 +1,189 @@
+//! What the S3 sources of one run share: configuration, credentials and open connections.
+//!
+//! The AWS SDK reads the process's environment (`AWS_*`) and the AWS configuration files here, as
+//! the AWS CLI does, and [`http`] reads the proxy variables. Neither passes through the settings of
+//! the command line.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::provider_config::ProviderConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition, TokenBucket};
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{
+    Builder, Credentials, ProvideCredentials, Region, StalledStreamProtectionConfig,
+};
+use url::Url;
+
+use super::answer::innermost;
+use super::http;
+use super::options::{S3Options, shown};
+use crate::source::SourceError;
+
+/// Attempts of one request, the first included. With the default timeouts they take about a
+/// minute.
+const REQUEST_ATTEMPTS_MAX: u32 = 8;
+
+/// The longest wait between two attempts.
+pub(super) const BACKOFF_MAX: Duration = Duration::from_secs(20);
+
+/// Where to ask when no region is set anywhere: every region knows where a bucket is.
+const REGION_DEFAULT: &str = "us-east-1";
+
+/// What the S3 sources of one run share: configuration, credentials and open connections.
+///
+/// Credentials are refreshed when they expire, if their provider can do that.
+#[derive(Clone)]
+pub struct S3Connector {
+    pub(super) options: S3Options,
+    sdk: SdkConfig,
+    is_own_endpoint: bool,
+}
+
+impl fmt::Debug for S3Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the SDK's part, which holds the credentials.
+        f.debug_struct("S3Connector").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl S3Connector {
+    /// Loads configuration and credentials by the default chain: environment, profile, web
+    /// identity, container, instance.
+    ///
+    /// # Errors
+    /// [`SourceError::Credentials`] if requests are to be signed and the chain finds none.
+    pub async fn new(options: S3Options) -> Result<Self, SourceError> {
+        Self::connect(options, None).await
+    }
+
+    /// Uses these keys instead of the default chain.
+    ///
+    /// # Errors
+    /// None at present; the keys are not tried.
+    pub async fn with_keys(
+        options: S3Options,
+        access_key_id: &str,
+        secret_access_key: &str,
+    ) -> Result<Self, SourceError> {
+        let keys = Credentials::new(access_key_id, secret_access_key, None, None, "with_keys");
+        Self::connect(options, Some(keys)).await
+    }
+
+    async fn connect(options: S3Options, keys: Option<Credentials>) -> Result<Self, SourceError> {
+        // Not the SDK's region chain: outside of EC2 it waits for an instance that never answers.
+        let mut profile_region = ProfileFileRegionProvider::builder();
+        let mut loader =
+            aws_config::defaults(BehaviorVersion::latest()).http_client(http::client());
+        if let Some(profile) = &options.profile {
+            profile_region = profile_region.profile_name(profile);
+            loader = loader.profile_name(profile);
+        }
+        let region = RegionProviderChain::first_try(options.region.clone().map(Region::new))
+            .or_else(EnvironmentVariableRegionProvider::new())
+            .or_else(profile_region.build())
+            .or_else(REGION_DEFAULT);
+        let region = region.region().await;
+        if options.no_sign_request {
+            loader = loader.no_credentials();
+        } else if let Some(keys) = keys {
+            loader = loader.credentials_provider(keys);
+        } else if let Some(profile) = &options.profile {
+            // An explicit `--profile` overrides credentials from the environment, as in the AWS
+            // CLI. The SDK's chain would prefer those of the environment.
+            let settings = ProviderConfig::without_region()
+                .with_region(region.clone())
+                .with_http_client(http::client());
+            let named = ProfileFileCredentialsProvider::builder();
+            let named = named.configure(&settings).profile_name(profile);
+            loader = loader.credentials_provider(named.build());
+        }
+        loader = loader.region(region);
+        let sdk = loader.load().await;
+        let is_own_endpoint = options.endpoint_url.is_some()
+            || sdk.endpoint_url().is_some()
+            || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
+        let connector = Self { options, sdk, is_own_endpoint };
+        connector.check_credentials().await?;
+        Ok(connector)
+    }
+
+    /// Returns the region that was configured.
+    pub(super) fn region(&self) -> &str {
+        self.sdk.region().map_or(REGION_DEFAULT, Region::as_ref)
+    }
+
+    /// Returns the configuration of a client for one region.
+    pub(super) fn client_config(&self, region: &str) -> Builder {
+        let timeouts = self.options.timeouts;
+        let mut builder = Builder::from(&self.sdk)
+            .region(Region::new(region.to_owned()))
+            .retry_config(self.retries(REQUEST_ATTEMPTS_MAX))
+            // Some 14 fetches that retry at once use up the SDK's shared budget of 500 tokens; a
+            // short storm of `SlowDown` would then fail objects after their first attempt. The
+            // SDK's adaptive mode is worse: after 30 refusals it waits for more than a minute.
+            .retry_partition(
+                RetryPartition::custom("cloudtrail2sql")
+                    .token_bucket(TokenBucket::unlimited())
+                    .build(),
+            )
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(timeouts.connect)
+                    .read_timeout(timeouts.first_byte)
+                    .operation_attempt_timeout(timeouts.connect + timeouts.first_byte)
+                    .build(),
+            )
+            .stalled_stream_protection(
+                StalledStreamProtectionConfig::enabled().grace_period(timeouts.stall).build(),
+            );
+        if let Some(endpoint_url) = &self.options.endpoint_url {
+            builder = builder.endpoint_url(endpoint_url.as_str().trim_end_matches('/'));
+        }
+        if self.is_own_endpoint {
+            builder = builder.force_path_style(true);
+        }
+        builder
+    }
+
+    /// Returns the SDK's retries, with a number of attempts.
+    pub(super) fn retries(&self, attempts_max: u32) -> RetryConfig {
+        RetryConfig::standard()
+            .with_max_attempts(attempts_max)
+            .with_initial_backoff(self.options.timeouts.retry_base)
+            .with_max_backoff(BACKOFF_MAX)
+    }
+
+    /// Returns the endpoint, or else the region, for messages.
+    pub(super) fn place(&self, region: &str) -> String {
+        let configured = || self.sdk.endpoint_url().and_then(|url| Url::parse(url).ok());
+        match self.options.endpoint_url.clone().or_else(configured) {
+            Some(endpoint_url) => format!("`{}`", shown(&endpoint_url)),
+            None => format!("region `{region}`"),
+        }
+    }
+
+    /// Gets credentials, so that missing ones are reported before the first request.
+    pub(super) async fn check_credentials(&self) -> Result<(), SourceError> {
+        let Some(provider) = self.sdk.credentials_provider() else { return Ok(()) };
+        match provider.provide_credentials().await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let profile = self.options.profile.clone();
+                // Without a cause, the SDK only says that something was not enabled.
+                let cause = match error.source() {
+                    None if profile.is_some() => {
+                        "the AWS configuration files have no such profile, or no keys in it".into()
+                    }
+                    _ => innermost(&error),
+                };
+                Err(SourceError::Credentials { profile, cause })
+            }
+        }
+    }
+}

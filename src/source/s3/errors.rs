@@ -1,0 +1,103 @@
+//! What a failed request means: the run cannot continue, or only one object is left out.
+
+use std::error::Error;
+
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+
+use super::answer::{Answer, innermost};
+use super::bucket::Bucket;
+use crate::source::SourceError;
+use crate::trail::object::ObjectRef;
+
+impl Bucket {
+    /// Returns why a listing of `prefix` failed.
+    pub(super) async fn list_error<E>(
+        &self,
+        prefix: &str,
+        error: SdkError<E, HttpResponse>,
+    ) -> SourceError
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        let Some(answer) = Answer::of(&error) else { return self.no_answer(error).await };
+        let uri = self.uri(prefix);
+        match self.fatal_error(&uri, answer) {
+            Ok(fatal) => fatal,
+            Err(answer) if answer.status == 404 => self.no_bucket(answer),
+            Err(answer) if answer.status == 403 => {
+                SourceError::ListDenied { uri, grant: self.grant(), cause: answer.into() }
+            }
+            Err(answer) => SourceError::List { uri, cause: answer.into() },
+        }
+    }
+
+    /// Returns why `object` could not be fetched.
+    pub(super) async fn fetch_error<E>(
+        &self,
+        object: &ObjectRef,
+        error: SdkError<E, HttpResponse>,
+    ) -> SourceError
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        let uri = object.location.uri();
+        let Some(answer) = Answer::of(&error) else {
+            // One object that S3 cannot send does not end the run; a server that never answers does.
+            return if self.is_reachable().await {
+                SourceError::Fetch { uri, cause: innermost(&error) }
+            } else {
+                self.no_answer(error).await
+            };
+        };
+        match self.fatal_error(&uri, answer) {
+            Ok(fatal) => fatal,
+            Err(answer) if answer.status == 412 => SourceError::Changed { uri },
+            Err(answer) if answer.status == 404 => {
+                SourceError::Missing { uri, cause: answer.into() }
+            }
+            Err(answer) if answer.is_archived() => {
+                SourceError::Archived { uri, cause: answer.into() }
+            }
+            Err(answer) if answer.status == 403 || answer.is_kms() => {
+                SourceError::Denied { uri, grant: self.grant(), cause: answer.into() }
+            }
+            Err(answer) => SourceError::Fetch { uri, cause: answer.into() },
+        }
+    }
+
+    /// Returns the error of an answer after which nothing more can be read, else the answer.
+    fn fatal_error(&self, uri: &str, answer: Answer) -> Result<SourceError, Answer> {
+        if answer.is_expired() {
+            Ok(SourceError::Expired { cause: answer.into() })
+        } else if answer.is_refused() {
+            Ok(SourceError::Refused { uri: uri.to_owned(), cause: answer.into() })
+        } else if answer.is_no_bucket() {
+            Ok(self.no_bucket(answer))
+        } else if answer.is_other_region() {
+            let (bucket, region) = (self.name.clone(), self.region.clone());
+            Ok(SourceError::WrongRegion { bucket, region, cause: answer.into() })
+        } else {
+            Err(answer)
+        }
+    }
+
+    /// Returns the error of an answer that means that the bucket does not exist.
+    pub(super) fn no_bucket(&self, answer: Answer) -> SourceError {
+        SourceError::NoBucket { bucket: self.name.clone(), cause: answer.into() }
+    }
+
+    /// Returns why there was no answer at all.
+    pub(super) async fn no_answer<E>(&self, error: SdkError<E, HttpResponse>) -> SourceError
+    where
+        E: Error + Send + Sync + 'static,
+    {
+        // No error type of the SDK says that credentials were missing, so the provider is asked.
+        match self.connector.check_credentials().await {
+            Err(no_credentials) => no_credentials,
+            Ok(()) => {
+                SourceError::Unreachable { place: self.place.clone(), cause: innermost(&error) }
+            }
+        }
+    }
+}
