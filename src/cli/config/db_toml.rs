@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Environment, SQLITE_FILE};
 use crate::database::spelling::{one_of, suggestion};
-use crate::database::url::{DatabaseUrl, Engine, SERVER_DATABASE, ServerParts, UrlError};
+use crate::database::url::{DatabaseUrl, ENGINES, Engine, SERVER_DATABASE, ServerParts, UrlError};
 
 /// Every key, in the order of `db.example.toml`.
 const KEYS: [&str; 10] = [
@@ -29,14 +29,6 @@ const KEYS: [&str; 10] = [
 /// The keys that only a server has a use for.
 const SERVER_KEYS: [&str; 7] =
     ["hostname", "port", "username", "password", "password_env", "tls", "ca_file"];
-
-const ENGINES: [(&str, Engine); 5] = [
-    ("sqlite", Engine::Sqlite),
-    ("postgres", Engine::Postgres),
-    ("postgresql", Engine::Postgres),
-    ("mysql", Engine::Mysql),
-    ("mariadb", Engine::Mysql),
-];
 
 /// TLS modes: our name, PostgreSQL's `sslmode`, MySQL's `ssl-mode`.
 const TLS_MODES: [(&str, &str, &str); 5] = [
