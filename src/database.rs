@@ -1,8 +1,8 @@
-//! Where rows go and answers come from: one database with our tables.
+//! Where rows go and answers come from: one database with the program's tables.
 //!
-//! A `Sink` takes batches; a `Store` is a sink with everything around it: creating the tables,
-//! the record of runs, the indexes built after the load, what `status` reads. The rest of the
-//! program sees these two traits only. This room knows no sources and no JSON.
+//! A [`Sink`] accepts batches. A [`Store`] is a sink and everything around it: the tables, the
+//! record of runs, the indexes built after the load, the queries of `status`. The rest of the
+//! program sees only these two traits. This room knows no sources and no JSON.
 
 pub mod ledger;
 
@@ -14,8 +14,8 @@ pub mod url;
 
 pub mod status;
 
-#[cfg(test)]
-pub(crate) mod memory_store;
+#[doc(hidden)]
+pub mod memory_store;
 
 mod sql;
 
@@ -34,14 +34,17 @@ use self::url::{DatabaseUrl, Engine};
 use crate::trail::object::ObjectId;
 use crate::trail::record::CellRules;
 
-/// A database that takes batches of whole objects.
+/// How long the write of one batch may take, including the wait for another import's locks.
+pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_mins(15);
+
+/// A database that accepts batches of whole objects.
 ///
-/// Both methods are called concurrently, by listers and writers. A batch has at least one object;
-/// an empty list of ids is answered without a query.
+/// Listers and writers call both methods concurrently. A batch has at least one object; an empty
+/// list of ids is answered without a query.
 ///
 /// # Cancellation
-/// A call that is dropped leaves the database as if its transaction had been rolled back, unless
-/// the commit was already on its way; then only [`Sink::seen`] can tell.
+/// If a call is dropped, its transaction is rolled back, unless the commit was already sent; then
+/// only [`Sink::seen`] shows whether it was committed.
 #[async_trait]
 pub trait Sink: Send + Sync + fmt::Debug {
     /// Returns what the `logs` table can hold.
@@ -57,19 +60,20 @@ pub trait Sink: Send + Sync + fmt::Debug {
     async fn write(&self, run_id: i64, batch: &Batch) -> Result<(), DatabaseError>;
 }
 
-/// A database with our tables, and everything an import does with it besides writing batches.
+/// A database with the program's tables, and everything an import does with it besides writing
+/// batches.
 #[async_trait]
 pub trait Store: Sink {
-    /// Creates what is missing: the database, where the account may, and the tables.
+    /// Creates the database and the tables if they are missing, and migrates older tables.
     ///
     /// Returns whether the database itself was created.
     ///
     /// # Errors
-    /// The database cannot be reached or created, or has a `logs` table that cannot hold every
-    /// record. A narrow one is altered or refused, as `policy` says.
+    /// The database cannot be reached or created, or it has a `logs` table that cannot hold every
+    /// record. A table with too narrow columns is altered or refused, depending on `policy`.
     async fn prepare(&self, policy: UpgradePolicy) -> Result<bool, DatabaseError>;
 
-    /// Returns whether the database and its ledger exist; creates nothing.
+    /// Returns whether the database and its ledger exist. Creates nothing.
     async fn has_ledger(&self) -> Result<bool, DatabaseError>;
 
     /// Records that a run has begun; returns its id. `sources` is a JSON array.
@@ -85,10 +89,10 @@ pub trait Store: Sink {
 
     /// Returns the indexes of the post-load step that the `logs` table lacks.
     ///
-    /// An index of the user's whose first column is the same counts as present.
+    /// An index that the user created counts as present if its first column is the same.
     async fn missing_indexes(&self) -> Result<Vec<Index>, DatabaseError>;
 
-    /// Builds the missing indexes, as many at once as suits the database; returns what it built.
+    /// Builds the missing indexes, as many at once as suits the database; returns those it built.
     ///
     /// # Cancellation
     /// Each index is built whole or not at all; the next call builds the rest.
@@ -100,22 +104,46 @@ pub trait Store: Sink {
     /// Returns the last runs, at most `lines_max`, the newest first.
     async fn runs(&self, lines_max: u32) -> Result<Vec<RunLine>, DatabaseError>;
 
-    /// Returns objects that failed, at most `lines_max`, the latest first.
+    /// Returns failed objects, at most `lines_max`, the latest first.
     async fn failed_objects(&self, lines_max: u32) -> Result<Vec<FailedObject>, DatabaseError>;
 
-    /// Returns rejected records, at most `lines_max`, by object and place.
+    /// Returns rejected records, at most `lines_max`, ordered by object and position.
     async fn rejected_records(&self, lines_max: u32) -> Result<Vec<RejectedRecord>, DatabaseError>;
 
     /// Closes idle connections gracefully.
     async fn close(&self);
 }
 
-/// Makes the store for a database. It connects to nothing yet.
+/// Makes the store of a database. It opens no connection yet.
 ///
 /// # Errors
-/// The driver does not understand the URL.
+/// The driver cannot parse the URL.
 pub fn open(url: &DatabaseUrl, options: OpenOptions) -> Result<Arc<dyn Store>, DatabaseError> {
-    Ok(Arc::new(sql::SqlStore::new(url, options)?))
+    Ok(Arc::new(sql::SqlStore::new(url, options, &[])?))
+}
+
+/// Makes the store of a database as a later version of the program would, whose schema has one
+/// more migration. Only for the project's own tests: it shows that existing databases can be
+/// migrated while the newest schema is still the first.
+#[doc(hidden)]
+pub fn open_as_later_version(
+    url: &DatabaseUrl,
+    options: OpenOptions,
+    change: SchemaChange,
+) -> Result<Arc<dyn Store>, DatabaseError> {
+    Ok(Arc::new(sql::SqlStore::new(url, options, &[change])?))
+}
+
+/// A migration that adds columns to `logs`, behind the files in `migrations/`.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+pub struct SchemaChange {
+    /// The number of the migration.
+    pub version: i64,
+    /// Its statements. They can be repeated, as those of every migration.
+    pub sql: &'static str,
+    /// The columns it adds, spelt as the database lists them.
+    pub added_columns: &'static [&'static str],
 }
 
 /// How a database is opened.
@@ -144,7 +172,7 @@ impl LoadMethod {
 /// What to do with a `logs` table that cannot hold every record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UpgradePolicy {
-    /// Refuse it, and name the statements that would alter it.
+    /// Refuse it, and show the statements that would alter it.
     Refuse,
     /// Alter it.
     Upgrade,
@@ -153,25 +181,25 @@ pub enum UpgradePolicy {
 /// An index on one column of `logs`, built after the load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Index {
-    /// Its name in the database.
+    /// The name of the index in the database.
     pub name: &'static str,
-    /// The column it is on.
+    /// The indexed column.
     pub column: &'static str,
 }
 
-/// Indexes that one statement built, and how long it took.
+/// The indexes that one statement built, and how long it took.
 #[derive(Debug, Clone)]
 pub struct BuiltIndexes {
     /// One index, or several where the database builds them in one pass.
     pub indexes: Vec<Index>,
-    /// From the statement's start to its end.
+    /// From the start of the statement to its end.
     pub took: Duration,
 }
 
-/// What the layer below says.
+/// The error of a lower layer.
 pub type BoxError = Box<dyn Error + Send + Sync + 'static>;
 
-/// Why the database did not do what it was asked.
+/// Why a request to the database failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct DatabaseError {
@@ -179,7 +207,7 @@ pub struct DatabaseError {
     pub class: ErrorClass,
     /// What could not be done, such as "cannot write a batch".
     pub message: String,
-    /// What the database or the driver says.
+    /// The error of the database or the driver.
     #[source]
     pub source: Option<BoxError>,
     /// What the user can do.
@@ -189,26 +217,26 @@ pub struct DatabaseError {
 /// What a caller may do about a [`DatabaseError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorClass {
-    /// It may work in a moment: a lost connection, a deadlock, a busy server. Ask the ledger before
-    /// writing again.
+    /// The request may succeed later: a lost connection, a deadlock, a busy server. The caller
+    /// queries the ledger before it writes again.
     Transient,
-    /// The ledger already has a line for one of the objects: ask which.
+    /// The ledger already has a line for one of the objects. The caller queries which.
     Conflict,
-    /// The database refuses this data; other data may pass.
+    /// The database refuses this data; it may accept other data.
     DataRefused,
-    /// Nothing more can be done with this database.
+    /// Neither a retry nor other data can help.
     Fatal,
 }
 
 impl DatabaseError {
-    /// Returns the error of a request that may succeed if it is repeated.
+    /// Returns the error of a request that may succeed if it is repeated. `doing` is a verb in the
+    /// infinitive with its object, such as "write a batch".
     pub fn transient(doing: &str, source: BoxError) -> Self {
-        let message = format!("cannot {doing}");
-        let hint = "check that the server runs, and the host and port in the database URL, then \
-                    run the same command: what is loaded stays";
+        let hint = "check that the server is running and that the host and port in the database \
+                    URL are right, then run the same command again: loaded objects stay loaded";
         Self {
             class: ErrorClass::Transient,
-            message,
+            message: format!("cannot {doing}"),
             source: Some(source),
             hint: Some(hint.to_owned()),
         }
@@ -226,19 +254,19 @@ impl DatabaseError {
         Self { class: ErrorClass::DataRefused, message, source: Some(source), hint: None }
     }
 
-    /// Returns an error that no retry and no other data can help.
+    /// Returns an error that neither a retry nor other data can help.
     pub fn fatal(doing: &str, source: BoxError, hint: Option<String>) -> Self {
         let message = format!("cannot {doing}");
         Self { class: ErrorClass::Fatal, message, source: Some(source), hint }
     }
 
-    /// Returns the cause; the error's own text if there is none.
-    pub fn into_source(self) -> BoxError {
-        self.source.unwrap_or_else(|| self.message.into())
-    }
-
-    /// Returns the error of a database that exists, but not as our tables need it.
+    /// Returns the error of a database that exists, but whose tables cannot be used.
     pub fn unusable(message: String, hint: String) -> Self {
         Self { class: ErrorClass::Fatal, message, source: None, hint: Some(hint) }
+    }
+
+    /// Returns the cause; the error's own text if it has none.
+    pub fn into_source(self) -> BoxError {
+        self.source.unwrap_or_else(|| self.message.into())
     }
 }

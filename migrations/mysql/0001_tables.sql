@@ -1,7 +1,6 @@
--- The tutorial's 16 columns, by name and order. MySQL must know how wide:
--- a full index reaches 768 characters of utf8mb4 (3,072 bytes), so the indexed columns have
--- that, but for two that CloudTrail fills with up to 1,024. The binary collation tells upper
--- from lower case, as the other databases do.
+-- The tutorial's 16 columns, in its order. InnoDB can index 768 characters of utf8mb4 (3,072
+-- bytes), so indexed columns have this width, except two in which CloudTrail writes up to 1,024
+-- characters. The binary collation distinguishes upper and lower case, as in the other databases.
 CREATE TABLE IF NOT EXISTS logs (
     eventVersion       varchar(768),
     userIdentity       longtext,
@@ -21,7 +20,7 @@ CREATE TABLE IF NOT EXISTS logs (
     recipientAccountId varchar(768)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
--- The ledger: one line per object. It commits with the object's rows.
+-- The ledger: one line for each object, committed together with the object's rows.
 CREATE TABLE IF NOT EXISTS import_objects (
     id            binary(32)   NOT NULL PRIMARY KEY, -- SHA-256 of folder and URI
     uri           text         NOT NULL,
@@ -29,29 +28,30 @@ CREATE TABLE IF NOT EXISTS import_objects (
     size_bytes    bigint       NOT NULL,             -- stored (compressed) size
     digest        varchar(64)  NOT NULL,             -- SHA-256 of the stored bytes, in hexadecimal
     outcome       varchar(16)  NOT NULL,             -- loaded, skipped or failed
-    kind          varchar(32),                    -- what a skipped object is
+    kind          varchar(32),                    -- the kind of file, if skipped
     record_count  bigint       NOT NULL,             -- records read = rows + rejects
     row_count     bigint       NOT NULL,
     reject_count  bigint       NOT NULL,
     altered_count bigint       NOT NULL,             -- characters replaced by U+FFFD
-    reason        mediumtext,                    -- why it failed
+    reason        mediumtext,                    -- why it failed, if it did
     run_id        bigint       NOT NULL,
     batch_id      bigint       NOT NULL,
     finished_at   varchar(40)  NOT NULL              -- RFC 3339, UTC
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
--- Records that cannot be rows, with their text.
+-- Records that cannot become rows, with their text.
 CREATE TABLE IF NOT EXISTS import_rejects (
     object_id    binary(32)   NOT NULL,
-    record_index bigint       NOT NULL,              -- place among the object's records, from 0
-    offset_bytes bigint       NOT NULL,              -- place in the decoded text
+    record_index bigint       NOT NULL,              -- position among the object's records, from 0
+    offset_bytes bigint       NOT NULL,              -- position in the decoded text
     reason       mediumtext   NOT NULL,
     record       longtext     NOT NULL,
     PRIMARY KEY (object_id, record_index)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
+-- One line for each run of `import`.
 CREATE TABLE IF NOT EXISTS import_runs (
-    id              bigint       NOT NULL PRIMARY KEY, -- start in microseconds since 1970
+    id              bigint       NOT NULL PRIMARY KEY, -- its start in microseconds since 1970
     started_at      varchar(40)  NOT NULL,             -- RFC 3339, UTC
     finished_at     varchar(40),                   -- NULL: still running, or killed
     program_version varchar(40)  NOT NULL,

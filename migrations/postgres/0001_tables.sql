@@ -1,5 +1,5 @@
--- The tutorial's 16 columns, by name and order. Text holds everything but U+0000; collation "C"
--- sorts as SQLite and MySQL do here, and makes indexes faster to build.
+-- The tutorial's 16 columns, in its order. Text holds every character except U+0000. The collation
+-- "C" sorts in the same order as SQLite and MySQL do here, and makes indexes faster to build.
 CREATE TABLE IF NOT EXISTS logs (
     eventVersion       TEXT COLLATE "C",
     userIdentity       TEXT COLLATE "C",
@@ -19,7 +19,7 @@ CREATE TABLE IF NOT EXISTS logs (
     recipientAccountId TEXT COLLATE "C"
 );
 
--- The ledger: one line per object. It commits with the object's rows.
+-- The ledger: one line for each object, committed together with the object's rows.
 CREATE TABLE IF NOT EXISTS import_objects (
     id            BYTEA   NOT NULL PRIMARY KEY, -- SHA-256 of folder and URI
     uri           TEXT    NOT NULL,
@@ -27,29 +27,30 @@ CREATE TABLE IF NOT EXISTS import_objects (
     size_bytes    BIGINT  NOT NULL,             -- stored (compressed) size
     digest        TEXT    NOT NULL,             -- SHA-256 of the stored bytes, in hexadecimal
     outcome       TEXT    NOT NULL,             -- loaded, skipped or failed
-    kind          TEXT,                         -- what a skipped object is
+    kind          TEXT,                         -- the kind of file, if skipped
     record_count  BIGINT  NOT NULL,             -- records read = rows + rejects
     row_count     BIGINT  NOT NULL,
     reject_count  BIGINT  NOT NULL,
     altered_count BIGINT  NOT NULL,             -- characters replaced by U+FFFD
-    reason        TEXT,                         -- why it failed
+    reason        TEXT,                         -- why it failed, if it did
     run_id        BIGINT  NOT NULL,
     batch_id      BIGINT  NOT NULL,
     finished_at   TEXT    NOT NULL              -- RFC 3339, UTC
 );
 
--- Records that cannot be rows, with their text.
+-- Records that cannot become rows, with their text.
 CREATE TABLE IF NOT EXISTS import_rejects (
     object_id    BYTEA   NOT NULL,
-    record_index BIGINT  NOT NULL,              -- place among the object's records, from 0
-    offset_bytes BIGINT  NOT NULL,              -- place in the decoded text
+    record_index BIGINT  NOT NULL,              -- position among the object's records, from 0
+    offset_bytes BIGINT  NOT NULL,              -- position in the decoded text
     reason       TEXT    NOT NULL,
     record       TEXT    NOT NULL,
     PRIMARY KEY (object_id, record_index)
 );
 
+-- One line for each run of `import`.
 CREATE TABLE IF NOT EXISTS import_runs (
-    id              BIGINT  NOT NULL PRIMARY KEY, -- start in microseconds since 1970
+    id              BIGINT  NOT NULL PRIMARY KEY, -- its start in microseconds since 1970
     started_at      TEXT    NOT NULL,             -- RFC 3339, UTC
     finished_at     TEXT,                         -- NULL: still running, or killed
     program_version TEXT    NOT NULL,

@@ -1,4 +1,4 @@
--- The tutorial's 16 columns, by name and order. Text holds everything as it is.
+-- The tutorial's 16 columns, in its order. Text is stored unchanged.
 CREATE TABLE IF NOT EXISTS logs (
     eventVersion       TEXT,
     userIdentity       TEXT,
@@ -18,7 +18,7 @@ CREATE TABLE IF NOT EXISTS logs (
     recipientAccountId TEXT
 );
 
--- The ledger: one line per object. It commits with the object's rows.
+-- The ledger: one line for each object, committed together with the object's rows.
 CREATE TABLE IF NOT EXISTS import_objects (
     id            BLOB    NOT NULL PRIMARY KEY, -- SHA-256 of folder and URI
     uri           TEXT    NOT NULL,
@@ -26,29 +26,30 @@ CREATE TABLE IF NOT EXISTS import_objects (
     size_bytes    INTEGER NOT NULL,             -- stored (compressed) size
     digest        TEXT    NOT NULL,             -- SHA-256 of the stored bytes, in hexadecimal
     outcome       TEXT    NOT NULL,             -- loaded, skipped or failed
-    kind          TEXT,                         -- what a skipped object is
+    kind          TEXT,                         -- the kind of file, if skipped
     record_count  INTEGER NOT NULL,             -- records read = rows + rejects
     row_count     INTEGER NOT NULL,
     reject_count  INTEGER NOT NULL,
     altered_count INTEGER NOT NULL,             -- characters replaced by U+FFFD
-    reason        TEXT,                         -- why it failed
+    reason        TEXT,                         -- why it failed, if it did
     run_id        INTEGER NOT NULL,
     batch_id      INTEGER NOT NULL,
     finished_at   TEXT    NOT NULL              -- RFC 3339, UTC
 ) WITHOUT ROWID;
 
--- Records that cannot be rows, with their text.
+-- Records that cannot become rows, with their text.
 CREATE TABLE IF NOT EXISTS import_rejects (
     object_id    BLOB    NOT NULL,
-    record_index INTEGER NOT NULL,              -- place among the object's records, from 0
-    offset_bytes INTEGER NOT NULL,              -- place in the decoded text
+    record_index INTEGER NOT NULL,              -- position among the object's records, from 0
+    offset_bytes INTEGER NOT NULL,              -- position in the decoded text
     reason       TEXT    NOT NULL,
     record       TEXT    NOT NULL,
     PRIMARY KEY (object_id, record_index)
 ) WITHOUT ROWID;
 
+-- One line for each run of `import`.
 CREATE TABLE IF NOT EXISTS import_runs (
-    id              INTEGER NOT NULL PRIMARY KEY, -- start in microseconds since 1970
+    id              INTEGER NOT NULL PRIMARY KEY, -- its start in microseconds since 1970
     started_at      TEXT    NOT NULL,             -- RFC 3339, UTC
     finished_at     TEXT,                         -- NULL: still running, or killed
     program_version TEXT    NOT NULL,

@@ -15,7 +15,7 @@ pub struct ParsedObject {
     pub sha256: String,
     /// Whether its ledger line replaces an existing one.
     pub replaces_line: bool,
-    /// Invariant: never [`ObjectOutcome::AlreadyLoaded`], which only the ledger can tell.
+    /// Invariant: never [`ObjectOutcome::AlreadyLoaded`], which only the ledger can decide.
     outcome: ObjectOutcome,
     /// Invariant: empty unless the outcome is [`ObjectOutcome::Loaded`].
     log: Log,
@@ -31,7 +31,7 @@ pub enum NoRows {
 }
 
 impl ParsedObject {
-    /// Makes an object of what its bytes turned out to hold.
+    /// Makes a parsed object from its content.
     pub fn new(
         object: ObjectRef,
         id: ObjectId,
@@ -52,7 +52,7 @@ impl ParsedObject {
         &self.outcome
     }
 
-    /// Returns its rows and rejects; none unless it is to be loaded.
+    /// Returns its rows and rejects; none unless the outcome is [`ObjectOutcome::Loaded`].
     pub fn log(&self) -> &Log {
         &self.log
     }
@@ -67,8 +67,9 @@ impl ParsedObject {
 /// Objects that are written in one transaction.
 #[derive(Debug)]
 pub struct Batch {
-    /// The batch's number within its run. Run and batch number together tell a batch of ours whose
-    /// commit was confirmed to nobody from the work of another import.
+    /// The batch's number within its run. Together with the run's id, it identifies the ledger
+    /// lines of this batch: after a lost answer to the commit, they are distinguished from those of
+    /// another import.
     pub id: i64,
     /// At least one object, each at most once.
     pub objects: Vec<ParsedObject>,

@@ -1,8 +1,8 @@
-//! The ledger: what it records of an object, and what follows for a later run.
+//! The ledger: the line it has for an object, and how a later run treats that object.
 //!
-//! Pure: the database reads and writes the lines; this file only compares. An object is identified
-//! by its [`ObjectId`](crate::trail::object::ObjectId); its version shows whether it may have
-//! changed since it was loaded.
+//! Pure: the database reads and writes the lines; this file compares them. The
+//! [`ObjectId`](crate::trail::object::ObjectId) identifies an object; its version shows whether it
+//! may have changed since it was loaded.
 
 use std::fmt::Write as _;
 
@@ -11,13 +11,13 @@ use sha2::{Digest, Sha256};
 use crate::trail::object::ObjectRef;
 use crate::trail::record::Kind;
 
-/// What became of an object.
+/// The outcome of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ObjectOutcome {
     /// Its rows and rejects are committed.
     Loaded,
-    /// An earlier run, another import or another source loaded it. Never written to the ledger,
-    /// whose line says [`ObjectOutcome::Loaded`].
+    /// An earlier run, another import or another source loaded it. It is never written to the
+    /// ledger, whose line is [`ObjectOutcome::Loaded`].
     AlreadyLoaded,
     /// It is not a log file.
     Skipped(Kind),
@@ -35,7 +35,7 @@ impl ObjectOutcome {
         }
     }
 
-    /// Reads a ledger line's columns. An unknown word means that the object is not loaded.
+    /// Makes an outcome from the columns of a ledger line. An unknown word counts as failed.
     pub fn from_columns(outcome: &str, kind: Option<&str>, reason: Option<String>) -> Self {
         match outcome {
             "loaded" => Self::Loaded,
@@ -45,10 +45,10 @@ impl ObjectOutcome {
     }
 }
 
-/// One line of the ledger, as far as triage needs it.
+/// One line of the ledger: the columns that triage needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// What became of the object; never [`ObjectOutcome::AlreadyLoaded`].
+    /// The object's outcome; never [`ObjectOutcome::AlreadyLoaded`].
     pub outcome: ObjectOutcome,
     /// The object's version when the line was written.
     pub version: String,

@@ -1,95 +1,143 @@
-//! A store in memory for tests, with scripted faults: the ledger's rules without a database.
+//! A store in memory, with scripted faults. For the project's own tests only.
+//!
+//! It follows the rules of the databases: the ledger's and the rejects' primary keys, and
+//! transactions that commit whole or not at all. It keeps nothing on disk and is public only so that
+//! the integration tests can run the contract of the databases on it, too. No command uses it.
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Mutex, MutexGuard};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::time::sleep;
 
 use super::batch::{Batch, ParsedObject};
 use super::ledger::{Line, ObjectOutcome};
-use super::{DatabaseError, Sink};
+use super::status::{FailedObject, RejectedRecord, RunLine, RunTotals};
+use super::{BuiltIndexes, DatabaseError, Index, Sink, Store, UpgradePolicy, WRITE_TIMEOUT};
+use crate::trail::fields::{FIELDS, column};
 use crate::trail::object::ObjectId;
 use crate::trail::record::CellRules;
+use crate::trail::rows::Cells;
 
-/// What goes wrong with one call, or does not.
+/// What happens to one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub enum Fault {
+    /// Nothing goes wrong.
     Pass,
     /// The data is refused, whatever it is.
     Refuse,
-    /// It is done, and the answer is lost.
+    /// The call succeeds, and its answer is lost.
     Lose,
-    /// Nothing is done, and there is no answer.
+    /// The call does nothing, and there is no answer.
     Break,
-    /// There is no answer, and it is done only after the ledger was asked.
+    /// There is no answer, and the call succeeds only after the ledger was queried.
     Late,
-    /// Another import is in the way, and rolls back.
+    /// Another import has the same key, and rolls back.
     Conflict,
+    /// The server chose the transaction as the victim of a deadlock, and rolled it back.
+    Deadlock,
+    /// There is no answer within the write timeout. The transaction was rolled back.
+    Timeout,
+    /// The database is gone.
     Fatal,
-    /// It is done after this time.
+    /// The call succeeds after this time.
     Delay(Duration),
-    /// It is never done.
+    /// The call never returns.
     Hang,
 }
 
-/// A ledger and rows in memory.
+/// A ledger, rejects and rows in memory.
 #[derive(Debug)]
-pub(crate) struct MemoryStore {
+pub struct MemoryStore {
     rules: CellRules,
     state: Mutex<State>,
 }
 
+/// What a [`MemoryStore`] holds, and which faults come next.
 #[derive(Debug, Default)]
-pub(crate) struct State {
-    pub(crate) lines: HashMap<ObjectId, Line>,
-    /// The eventID of each row, with the object that it is from.
-    pub(crate) rows: Vec<(ObjectId, String)>,
-    /// What the next writes meet; those beyond it pass.
-    pub(crate) write_faults: VecDeque<Fault>,
-    /// What the next questions to the ledger meet.
-    pub(crate) seen_faults: VecDeque<Fault>,
-    /// Objects whose rows are refused each time.
-    pub(crate) bad: HashSet<ObjectId>,
-    /// Whether even a line that says an object has failed is refused.
-    pub(crate) refuses_failed_lines: bool,
-    pub(crate) writes: usize,
-    pub(crate) questions: usize,
+pub struct State {
+    /// The ledger.
+    pub lines: HashMap<ObjectId, Line>,
+    /// The eventID of each row, with its object.
+    pub rows: Vec<(ObjectId, String)>,
+    /// The rejected records, by object and position: the primary key of `import_rejects`.
+    pub rejects: BTreeMap<(ObjectId, u64), RejectedRecord>,
+    /// The faults of the next writes. Writes after them pass.
+    pub write_faults: VecDeque<Fault>,
+    /// The faults of the next queries of the ledger.
+    pub seen_faults: VecDeque<Fault>,
+    /// Objects whose rows are always refused.
+    pub bad: HashSet<ObjectId>,
+    /// Whether even the ledger line of a failed object is refused.
+    pub refuses_failed_lines: bool,
+    /// How many writes there were.
+    pub writes: usize,
+    /// How many queries of the ledger there were.
+    pub questions: usize,
+    /// The rest of each ledger line.
+    facts: HashMap<ObjectId, Facts>,
+    runs: Vec<RunLine>,
+    is_prepared: bool,
+    is_indexed: bool,
     late: Vec<Commit>,
 }
 
-/// What one batch changes.
+/// The columns of a ledger line that only `status` reads.
+#[derive(Debug)]
+struct Facts {
+    uri: String,
+    finished_at: String,
+    records: u64,
+    rows: u64,
+    rejects: u64,
+    replaced_chars: u64,
+}
+
+/// The changes of one batch.
 #[derive(Debug)]
 struct Commit {
     replaced: Vec<ObjectId>,
-    lines: Vec<(ObjectId, Line)>,
+    lines: Vec<(ObjectId, Line, Facts)>,
+    rejects: Vec<((ObjectId, u64), RejectedRecord)>,
     rows: Vec<(ObjectId, String)>,
 }
 
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl MemoryStore {
-    pub(crate) fn new() -> Self {
+    /// Returns an empty store.
+    pub fn new() -> Self {
         Self { rules: CellRules::ANY, state: Mutex::default() }
     }
 
-    /// Returns a sink whose writes meet these faults.
-    pub(crate) fn with_write_faults(faults: impl IntoIterator<Item = Fault>) -> Self {
-        let sink = Self::new();
-        sink.state().write_faults.extend(faults);
-        sink
+    /// Returns a store whose writes meet these faults.
+    pub fn with_write_faults(faults: impl IntoIterator<Item = Fault>) -> Self {
+        let store = Self::new();
+        store.state().write_faults.extend(faults);
+        store
     }
 
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap()
+    /// Returns what it holds.
+    ///
+    /// # Panics
+    /// A holder of the lock panicked.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no holder of this lock panics")
     }
 
-    /// Returns how many writes there were, and how many questions to the ledger.
-    pub(crate) fn calls(&self) -> (usize, usize) {
+    /// Returns how many writes there were, and how many queries of the ledger.
+    pub fn calls(&self) -> (usize, usize) {
         let state = self.state();
         (state.writes, state.questions)
     }
 
-    /// Puts down what another run did with an object.
-    pub(crate) fn put(&self, id: ObjectId, outcome: ObjectOutcome, rows: usize) {
+    /// Records what another run did with an object.
+    pub fn put(&self, id: ObjectId, outcome: ObjectOutcome, rows: usize) {
         let (version, sha256) = ("v".into(), String::new());
         let line = Line { outcome, version, sha256, run_id: -1, batch_id: 1 };
         let mut state = self.state();
@@ -97,20 +145,23 @@ impl MemoryStore {
         state.rows.extend((0..rows).map(|n| (id, format!("other {n}"))));
     }
 
-    /// Returns the number of rows, after checking that each is there once, and that every object
+    /// Returns the number of rows, after checking that no row is there twice and that each object
     /// with rows is in the ledger as loaded.
-    pub(crate) fn rows(&self) -> usize {
+    ///
+    /// # Panics
+    /// One of the checks fails.
+    pub fn rows(&self) -> usize {
         let state = self.state();
-        let once: HashSet<_> = state.rows.iter().collect();
-        assert_eq!(once.len(), state.rows.len(), "rows are doubled");
+        let distinct: HashSet<_> = state.rows.iter().collect();
+        assert_eq!(distinct.len(), state.rows.len(), "rows are doubled");
         for (id, _) in &state.rows {
             assert_eq!(state.lines[id].outcome, ObjectOutcome::Loaded);
         }
         state.rows.len()
     }
 
-    /// Returns how many lines have this outcome: `loaded`, `skipped` or `failed`.
-    pub(crate) fn lines(&self, outcome: &str) -> usize {
+    /// Returns how many ledger lines have this outcome: `loaded`, `skipped` or `failed`.
+    pub fn lines(&self, outcome: &str) -> usize {
         self.state().lines.values().filter(|line| line.outcome.as_str() == outcome).count()
     }
 }
@@ -129,35 +180,70 @@ impl State {
             commit.replaced.contains(id) && self.lines[id].outcome != ObjectOutcome::Loaded
         };
         let is_taken = |id: &ObjectId| self.lines.contains_key(id) && !is_replaced(id);
-        if commit.lines.iter().any(|(id, _)| is_taken(id)) {
+        // A reject without its ledger line conflicts, as in the databases.
+        let is_left_over = |key: &(ObjectId, u64)| self.rejects.contains_key(key);
+        if commit.lines.iter().any(|(id, ..)| is_taken(id))
+            || commit.rejects.iter().any(|(key, _)| is_left_over(key))
+        {
             return Err(DatabaseError::conflict());
         }
-        self.lines.extend(commit.lines);
+        for (id, line, facts) in commit.lines {
+            self.lines.insert(id, line);
+            self.facts.insert(id, facts);
+        }
+        self.rejects.extend(commit.rejects);
         self.rows.extend(commit.rows);
         Ok(())
     }
 }
 
 fn commit_of(run_id: i64, batch: &Batch) -> Commit {
-    let event_id = crate::trail::fields::column("eventID");
-    let (mut lines, mut rows) = (Vec::new(), Vec::new());
+    const EVENT_ID: usize = column("eventID");
+    let finished_at = jiff::Timestamp::now().to_string();
+    let (mut lines, mut rejects, mut rows) = (Vec::new(), Vec::new(), Vec::new());
     for object in &batch.objects {
-        let ids = object.log().rows.iter().map(|cells| cells[event_id].unwrap().to_owned());
-        rows.extend(ids.map(|event_id| (object.id, event_id)));
+        let (id, log, uri) = (object.id, object.log(), object.object.location.uri());
+        let event_id = |cells: Cells<'_>| cells[EVENT_ID].unwrap_or_default().to_owned();
+        rows.extend(log.rows.iter().map(|cells| (id, event_id(cells))));
+        rejects.extend(log.rejects.iter().map(|reject| {
+            let record = RejectedRecord {
+                uri: uri.clone(),
+                record_index: reject.index,
+                offset_bytes: reject.offset_bytes,
+                reason: reject.reason.to_string(),
+                record: reject.text.clone(),
+            };
+            ((id, reject.index), record)
+        }));
         let (version, sha256) = (object.object.version.clone(), object.sha256.clone());
         let outcome = object.outcome().clone();
-        lines.push((object.id, Line { outcome, version, sha256, run_id, batch_id: batch.id }));
+        let line = Line { outcome, version, sha256, run_id, batch_id: batch.id };
+        let facts = Facts {
+            uri,
+            finished_at: finished_at.clone(),
+            records: log.records(),
+            rows: log.rows.len() as u64,
+            rejects: log.rejects.len() as u64,
+            replaced_chars: log.replaced_chars,
+        };
+        lines.push((id, line, facts));
     }
     let replaced = batch.objects.iter().filter(|object| object.replaces_line);
-    Commit { replaced: replaced.map(|object| object.id).collect(), lines, rows }
+    Commit { replaced: replaced.map(|object| object.id).collect(), lines, rejects, rows }
 }
 
-fn broken(doing: &str, call: usize) -> DatabaseError {
+fn no_answer(doing: &str, call: usize) -> DatabaseError {
     DatabaseError::transient(doing, format!("no answer to call {call}").into())
 }
 
+async fn time_out(doing: &str) -> DatabaseError {
+    sleep(WRITE_TIMEOUT).await;
+    let cause = format!("no answer within {} s", WRITE_TIMEOUT.as_secs());
+    DatabaseError::transient(doing, cause.into())
+}
+
 fn fatal(doing: &str) -> DatabaseError {
-    DatabaseError::fatal(doing, "it is gone".into(), None)
+    DatabaseError::fatal(doing, "the database is gone".into(), None)
 }
 
 #[async_trait]
@@ -167,43 +253,52 @@ impl Sink for MemoryStore {
     }
 
     async fn seen(&self, ids: &[ObjectId]) -> Result<HashMap<ObjectId, Line>, DatabaseError> {
+        const DOING: &str = "read the ledger";
         let (fault, call) = {
             let mut state = self.state();
             state.questions += 1;
             (state.seen_faults.pop_front().unwrap_or(Fault::Pass), state.questions)
         };
         match fault {
-            Fault::Break | Fault::Lose | Fault::Late => return Err(broken("ask", call)),
-            Fault::Fatal => return Err(fatal("ask")),
-            Fault::Delay(wait) => tokio::time::sleep(wait).await,
+            Fault::Break | Fault::Lose | Fault::Late => return Err(no_answer(DOING, call)),
+            Fault::Timeout => return Err(time_out(DOING).await),
+            Fault::Fatal => return Err(fatal(DOING)),
+            Fault::Delay(wait) => sleep(wait).await,
             Fault::Hang => std::future::pending().await,
             Fault::Pass => {}
-            Fault::Refuse | Fault::Conflict => unreachable!("a question is not refused"),
+            Fault::Refuse | Fault::Conflict | Fault::Deadlock => {
+                unreachable!("only a write meets this fault")
+            }
         }
         let mut state = self.state();
         let found = ids.iter().filter_map(|id| Some((*id, state.lines.get(id)?.clone())));
         let found = found.collect();
         for commit in std::mem::take(&mut state.late) {
-            // Too late if the batch was written again by then.
+            // It conflicts if the batch was written again by then.
             let _ = state.apply(commit);
         }
         Ok(found)
     }
 
     async fn write(&self, run_id: i64, batch: &Batch) -> Result<(), DatabaseError> {
+        const DOING: &str = "write a batch";
         assert!(!batch.objects.is_empty(), "an empty batch was written");
         let (fault, call) = {
             let mut state = self.state();
             state.writes += 1;
-            assert!(state.writes < 10_000, "it is written without end");
+            assert!(state.writes < 10_000, "the same batch is written without end");
             (state.write_faults.pop_front().unwrap_or(Fault::Pass), state.writes)
         };
         match fault {
-            Fault::Refuse => return Err(DatabaseError::data_refused("out of spite".into())),
-            Fault::Break => return Err(broken("write", call)),
+            Fault::Refuse => return Err(DatabaseError::data_refused("no data is accepted".into())),
+            Fault::Break => return Err(no_answer(DOING, call)),
             Fault::Conflict => return Err(DatabaseError::conflict()),
-            Fault::Fatal => return Err(fatal("write")),
-            Fault::Delay(wait) => tokio::time::sleep(wait).await,
+            Fault::Deadlock => {
+                return Err(DatabaseError::transient(DOING, "deadlock detected".into()));
+            }
+            Fault::Timeout => return Err(time_out(DOING).await),
+            Fault::Fatal => return Err(fatal(DOING)),
+            Fault::Delay(wait) => sleep(wait).await,
             Fault::Hang => std::future::pending().await,
             Fault::Pass | Fault::Lose | Fault::Late => {}
         }
@@ -217,8 +312,124 @@ impl Sink for MemoryStore {
             _ => state.apply(commit)?,
         }
         match fault {
-            Fault::Lose | Fault::Late => Err(broken("write", call)),
+            Fault::Lose | Fault::Late => Err(no_answer(DOING, call)),
             _ => Ok(()),
         }
     }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn prepare(&self, _policy: UpgradePolicy) -> Result<bool, DatabaseError> {
+        Ok(!std::mem::replace(&mut self.state().is_prepared, true))
+    }
+
+    async fn has_ledger(&self) -> Result<bool, DatabaseError> {
+        Ok(self.state().is_prepared)
+    }
+
+    async fn begin_run(&self, sources: &str) -> Result<i64, DatabaseError> {
+        let mut state = self.state();
+        let started = jiff::Timestamp::now();
+        let free = state.runs.last().map_or(0, |last| last.id + 1);
+        let id = started.as_microsecond().max(free);
+        state.runs.push(RunLine {
+            id,
+            started_at: started.to_string(),
+            finished_at: None,
+            outcome: "running".into(),
+            sources: sources.into(),
+            program_version: env!("CARGO_PKG_VERSION").into(),
+            totals: RunTotals::default(),
+        });
+        Ok(id)
+    }
+
+    async fn finish_run(
+        &self,
+        run_id: i64,
+        outcome: &str,
+        totals: &RunTotals,
+    ) -> Result<(), DatabaseError> {
+        let mut state = self.state();
+        // As an UPDATE: without such a run, nothing happens.
+        for run in state.runs.iter_mut().filter(|run| run.id == run_id) {
+            run.finished_at = Some(jiff::Timestamp::now().to_string());
+            run.outcome = outcome.into();
+            run.totals = *totals;
+        }
+        Ok(())
+    }
+
+    async fn missing_indexes(&self) -> Result<Vec<Index>, DatabaseError> {
+        if self.state().is_indexed {
+            return Ok(Vec::new());
+        }
+        let indexes = FIELDS.iter().filter_map(|field| {
+            let name = field.index?;
+            Some(Index { name, column: field.name })
+        });
+        Ok(indexes.collect())
+    }
+
+    async fn build_missing_indexes(self: Arc<Self>) -> Result<Vec<BuiltIndexes>, DatabaseError> {
+        let indexes = self.missing_indexes().await?;
+        self.state().is_indexed = true;
+        let built = BuiltIndexes { indexes, took: Duration::ZERO };
+        Ok(if built.indexes.is_empty() { Vec::new() } else { vec![built] })
+    }
+
+    async fn ledger_totals(&self) -> Result<RunTotals, DatabaseError> {
+        let state = self.state();
+        let mut totals = RunTotals::default();
+        for (id, line) in &state.lines {
+            match line.outcome {
+                ObjectOutcome::Loaded | ObjectOutcome::AlreadyLoaded => totals.loaded += 1,
+                ObjectOutcome::Skipped(_) => totals.skipped += 1,
+                ObjectOutcome::Failed(_) => totals.failed += 1,
+            }
+            if let Some(facts) = state.facts.get(id) {
+                totals.records += facts.records;
+                totals.rows += facts.rows;
+                totals.rejects += facts.rejects;
+                totals.replaced_chars += facts.replaced_chars;
+            }
+        }
+        totals.listed = totals.loaded + totals.skipped + totals.failed;
+        Ok(totals)
+    }
+
+    async fn runs(&self, lines_max: u32) -> Result<Vec<RunLine>, DatabaseError> {
+        Ok(self.state().runs.iter().rev().take(lines_max as usize).cloned().collect())
+    }
+
+    async fn failed_objects(&self, lines_max: u32) -> Result<Vec<FailedObject>, DatabaseError> {
+        let state = self.state();
+        let failed = state.lines.iter().filter_map(|(id, line)| {
+            let ObjectOutcome::Failed(reason) = &line.outcome else { return None };
+            let facts = state.facts.get(id)?;
+            let (uri, finished_at) = (facts.uri.clone(), facts.finished_at.clone());
+            Some(FailedObject { uri, reason: reason.clone(), finished_at, run_id: line.run_id })
+        });
+        let mut failed: Vec<FailedObject> = failed.collect();
+        failed.sort_by(|one, other| {
+            other.finished_at.cmp(&one.finished_at).then_with(|| one.uri.cmp(&other.uri))
+        });
+        failed.truncate(lines_max as usize);
+        Ok(failed)
+    }
+
+    async fn rejected_records(&self, lines_max: u32) -> Result<Vec<RejectedRecord>, DatabaseError> {
+        let state = self.state();
+        // As a join with the ledger: a reject without a line is not listed.
+        let listed = state.rejects.iter().filter(|((id, _), _)| state.lines.contains_key(id));
+        let mut rejected: Vec<RejectedRecord> = listed.map(|(_, record)| record.clone()).collect();
+        rejected.sort_by(|one, other| {
+            (&one.uri, one.record_index).cmp(&(&other.uri, other.record_index))
+        });
+        rejected.truncate(lines_max as usize);
+        Ok(rejected)
+    }
+
+    async fn close(&self) {}
 }

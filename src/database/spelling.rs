@@ -1,27 +1,28 @@
 //! Hints for misspelt names.
 
-/// Returns a hint for `word`, which is none of `known`: the likeliest of them, or all.
+/// Returns a hint for an unknown word: the most similar known word, or all of them.
 pub(crate) fn suggestion(word: &str, known: &[&str]) -> String {
     match closest(word, known) {
-        Some(meant) => format!("did you mean `{meant}`?"),
+        Some(similar) => format!("did you mean `{similar}`?"),
         None => one_of(known),
     }
 }
 
-/// Returns a hint that lists every choice.
+/// Returns a hint that lists all choices.
 pub(crate) fn one_of(choices: &[&str]) -> String {
     format!("use one of `{}`", choices.join("`, `"))
 }
 
-/// Returns the candidate that `word` most likely is a misspelling of.
+/// Returns the candidate most similar to `word`, if one is similar enough.
 fn closest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
-    /// Below it, Jaro-Winkler likens words that share only letters; clap uses 0.7 on far more.
-    const LIKENESS_MIN: f64 = 0.8;
+    /// The least Jaro-Winkler similarity of a suggestion. Below it, words match that only share a
+    /// few letters; clap uses 0.7.
+    const SIMILARITY_MIN: f64 = 0.8;
     let word = word.to_lowercase();
     candidates
         .iter()
         .map(|candidate| (strsim::jaro_winkler(&word, &candidate.to_lowercase()), *candidate))
-        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
+        .filter(|(similarity, _)| *similarity >= SIMILARITY_MIN)
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map(|(_, candidate)| candidate)
 }
@@ -31,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_suggestion_is_made_only_for_what_is_alike() {
+    fn a_suggestion_is_made_only_for_a_similar_word() {
         assert_eq!(closest("passwrd", &["password", "port"]), Some("password"));
         assert_eq!(closest("zzz", &["password", "port"]), None);
     }

@@ -1,11 +1,13 @@
-//! One database with our tables: how it is prepared, and its one pool of connections.
+//! The store for databases that sqlx connects to, with its pool of connections.
 //!
-//! A connection that fails is dropped, which rolls back. Only the loser of a conflict rolls back
-//! itself and keeps its connection. None is ever given back inside a transaction.
+//! After an error, a connection is dropped, which rolls its transaction back. Only after a conflict
+//! the transaction is rolled back by a statement, and the connection is kept. No connection returns
+//! to the pool inside a transaction.
+//!
+//! The modules are listed in reading order; each imports only from those above it.
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,17 +16,19 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use async_trait::async_trait;
 
 use self::connection::{Cell, CellType, Cells, Connection, Value};
-use self::driver::{Driver, Meaning, Misfit, timed_out};
-use self::schema::{Dialect, INDEXES, limits};
+use self::driver::Driver;
+use self::error::{SqlErrorClass, cause_of, class_of_driver_error, timed_out};
+use self::schema::{INDEXES, Schema, limits};
 use super::status::{FailedObject, RejectedRecord, RunLine, RunTotals};
 use super::url::{DatabaseUrl, Engine};
 use super::{
-    BoxError, BuiltIndexes, DatabaseError, ErrorClass, Index, OpenOptions, Store, UpgradePolicy,
+    BuiltIndexes, DatabaseError, ErrorClass, Index, OpenOptions, SchemaChange, Store, UpgradePolicy,
 };
 use crate::trail::record::CellRules;
 
 mod connection;
 mod driver;
+mod error;
 mod migrate;
 mod mysql;
 mod post_load;
@@ -37,9 +41,9 @@ mod write;
 /// How long a server may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A connection in use, and the right to have one.
+/// A connection in use, with its permit.
 struct PooledConnection<'d> {
-    /// What it is used for, as errors say it.
+    /// What it is used for, as in "cannot write a batch".
     doing: &'static str,
     connection: Box<dyn Connection>,
     _permit: SemaphorePermit<'d>,
@@ -48,12 +52,13 @@ struct PooledConnection<'d> {
 /// A database with our tables.
 pub(super) struct SqlStore {
     driver: Box<dyn Driver>,
+    schema: Schema,
     rules: CellRules,
     /// Connections that are open, idle, and outside any transaction.
     idle: Mutex<Vec<Box<dyn Connection>>>,
-    /// One permit per connection that may be open.
+    /// One permit for each connection that may be open.
     permits: Semaphore,
-    /// SQL of multi-row INSERTs, by table and rows; a few per table.
+    /// The SQL of multi-row INSERTs, by table and number of rows; a few per table.
     inserts: Mutex<HashMap<(&'static str, usize), Arc<str>>>,
 }
 
@@ -64,11 +69,15 @@ impl fmt::Debug for SqlStore {
 }
 
 impl SqlStore {
-    /// Makes the store of a database; connects to nothing yet.
+    /// Makes the store of a database. It opens no connection yet.
     ///
     /// # Errors
-    /// The driver does not understand the URL.
-    pub(super) fn new(url: &DatabaseUrl, options: OpenOptions) -> Result<Self, DatabaseError> {
+    /// The driver cannot parse the URL.
+    pub(super) fn new(
+        url: &DatabaseUrl,
+        options: OpenOptions,
+        changes: &[SchemaChange],
+    ) -> Result<Self, DatabaseError> {
         let engine = url.engine();
         let url = url.expose();
         let driver = match engine {
@@ -78,10 +87,10 @@ impl SqlStore {
             }
             Engine::Mysql => mysql::MysqlDriver::new(url).map(into_dyn),
         }
-        .map_err(|error| DatabaseError::fatal("use the database URL", unwrapped(error), None))?;
-        let dialect = driver.dialect();
+        .map_err(|error| DatabaseError::fatal("use the database URL", cause_of(error), None))?;
         Ok(Self {
-            rules: CellRules { stores_nul: dialect != Dialect::Postgres, limits: limits(dialect) },
+            schema: Schema::new(&driver.migrations(), changes),
+            rules: CellRules { stores_nul: engine != Engine::Postgres, limits: limits(engine) },
             idle: Mutex::new(Vec::new()),
             permits: Semaphore::new(driver.connections_max()),
             inserts: Mutex::new(HashMap::new()),
@@ -89,88 +98,77 @@ impl SqlStore {
         })
     }
 
-    /// Creates what is missing: the database, where the account may, and the tables.
-    ///
-    /// Returns whether the database itself was created.
-    ///
-    /// # Errors
-    /// The database cannot be reached or created, or has a `logs` table that is not the
-    /// tutorial's. A narrow one is widened or refused, as `policy` says.
-    async fn prepare_tables(&self, policy: UpgradePolicy) -> Result<bool, DatabaseError> {
-        let is_created = self.create_if_missing().await?;
-        let mut pooled = self.connection("look at the `logs` table").await?;
-        let misfit = self.driver.misfit(&mut *pooled.connection).await;
-        match self.put_back(pooled, misfit)? {
-            Some(misfit) if policy == UpgradePolicy::Upgrade && !misfit.statements.is_empty() => {
-                for statement in &misfit.statements {
-                    tracing::info!(statement, "widening the `logs` table");
-                    self.run("widen the `logs` table", statement).await?;
-                }
-            }
-            Some(misfit) => return Err(unusable(&misfit)),
-            None => {}
-        }
-        self.migrate().await?;
-        Ok(is_created)
-    }
-
+    /// Creates the database if it is missing; returns whether it did.
     async fn create_if_missing(&self) -> Result<bool, DatabaseError> {
         let _permit = self.permit().await;
-        if self.is_there().await? {
+        if self.exists().await? {
             return Ok(false);
         }
         let Err(error) = self.driver.create_database().await else { return Ok(true) };
         let doing = "create the database";
-        if matches!(self.meaning(&error), Meaning::NoDatabase | Meaning::Forbidden(_)) {
+        if matches!(self.classify(&error), SqlErrorClass::NoDatabase | SqlErrorClass::Forbidden) {
             let hint = Some(self.driver.create_database_hint());
-            return Err(DatabaseError::fatal(doing, unwrapped(error), hint));
+            return Err(DatabaseError::fatal(doing, cause_of(error), hint));
         }
         Err(self.error(doing, error))
     }
 
-    /// Connects for the first time; returns whether the database exists.
+    /// Opens the first connection; returns whether the database exists.
     ///
-    /// A server that cannot be reached is not waited for: it is more likely misnamed than late.
-    async fn is_there(&self) -> Result<bool, DatabaseError> {
+    /// If the server cannot be reached, this fails at once, without a retry: its name is more likely
+    /// wrong than the server late.
+    async fn exists(&self) -> Result<bool, DatabaseError> {
         let doing = "connect to the database";
         match self.connect().await {
             Ok(connection) => {
                 self.give_back(connection);
                 Ok(true)
             }
-            Err(error) if self.meaning(&error) == Meaning::NoDatabase => Ok(false),
-            Err(error @ sqlx::Error::Io(_)) if self.meaning(&error) == Meaning::Transient => {
-                let hint = Some("check host and port, and that the server runs".to_owned());
-                Err(DatabaseError::fatal(doing, unwrapped(error), hint))
-            }
-            Err(error) => Err(without_data(self.error(doing, error), doing)),
+            Err(error) => match self.classify(&error) {
+                SqlErrorClass::NoDatabase => Ok(false),
+                SqlErrorClass::Transient if matches!(error, sqlx::Error::Io(_)) => {
+                    let hint = "check the host and the port, and that the server is running";
+                    Err(DatabaseError::fatal(doing, cause_of(error), Some(hint.to_owned())))
+                }
+                _ => Err(without_data(self.error(doing, error), doing)),
+            },
         }
     }
 
-    /// Returns whether the database and its ledger exist; creates nothing.
+    /// Returns whether the database and its ledger exist. Creates nothing.
     async fn find_ledger(&self) -> Result<bool, DatabaseError> {
         {
             let _permit = self.permit().await;
-            if !self.is_there().await? {
+            if !self.exists().await? {
                 return Ok(false);
             }
         }
-        let query = &self.driver.has_ledger_sql();
-        let rows = self.query("look for the ledger", query, &[], &[CellType::Int]).await?;
+        let mut pooled = self.connection("find the table `import_objects`").await?;
+        let outcome = self.has_table(&mut *pooled.connection, "import_objects").await;
+        self.put_back(pooled, outcome)
+    }
+
+    async fn has_table(
+        &self,
+        connection: &mut dyn Connection,
+        name: &str,
+    ) -> Result<bool, sqlx::Error> {
+        let (query, name) = (self.driver.has_table_sql(), [Value::Text(Some(name))]);
+        let rows = connection.query(query, &name, &[CellType::Int]).await?;
         Ok(rows.into_iter().flatten().any(|cell| cell.into_int() > 0))
     }
 
-    /// Returns those of [`INDEXES`] that no index of the table leads with.
+    /// Returns those of [`INDEXES`] whose column is not the first column of any index.
     async fn find_missing_indexes(&self) -> Result<Vec<Index>, DatabaseError> {
-        let query = &self.driver.indexed_columns_sql();
-        let rows = self.query("look for indexes", query, &[], &[CellType::Text]).await?;
+        let query = self.driver.indexed_columns_sql();
+        let rows = self.query("read the indexes of `logs`", query, &[], &[CellType::Text]).await?;
         let indexed: Vec<String> = rows.into_iter().flatten().map(Cell::into_text).collect();
         let is_missing =
             |index: &Index| !indexed.iter().any(|name| name.eq_ignore_ascii_case(index.column));
         Ok(INDEXES.into_iter().filter(is_missing).collect())
     }
 
-    /// Returns the statements that build the missing indexes, each with what it builds.
+    /// Returns the statements that build the missing indexes, each with the indexes it builds.
     fn index_statements(&self, missing: &[Index]) -> Vec<(Vec<Index>, String)> {
         if missing.is_empty() { Vec::new() } else { self.driver.index_statements(missing) }
     }
@@ -214,7 +212,7 @@ impl SqlStore {
         Ok(PooledConnection { doing, connection, _permit: permit })
     }
 
-    /// Ends a lease: after success the connection is kept, after an error it is dropped.
+    /// Ends the use of a connection: keeps it after a success, drops it after an error.
     fn put_back<T>(
         &self,
         pooled: PooledConnection<'_>,
@@ -247,35 +245,41 @@ impl SqlStore {
         self.put_back(pooled, outcome).map_err(|error| without_data(error, doing))
     }
 
-    fn meaning(&self, error: &sqlx::Error) -> Meaning {
+    fn classify(&self, error: &sqlx::Error) -> SqlErrorClass {
         match error {
-            sqlx::Error::Database(error) => self.driver.meaning(&**error),
-            sqlx::Error::InvalidArgument(_) | sqlx::Error::Encode(_) => Meaning::Refused,
-            sqlx::Error::Configuration(_) | sqlx::Error::Tls(_) => Meaning::Fatal(None),
-            // That is how rustls's refusal of a certificate arrives.
-            sqlx::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
-                let hint = "name the CA that signed the server's certificate (`ca_file` in \
-                            db.toml), or choose another TLS mode";
-                Meaning::Fatal(Some(hint.to_owned()))
-            }
-            _ => Meaning::Transient,
+            sqlx::Error::Database(error) => self.driver.classify(&**error),
+            error => class_of_driver_error(error),
         }
     }
 
-    /// Names what failed, and decides once whether it may be tried again.
+    /// Names the request that failed, and decides once whether it may be tried again.
     fn error(&self, doing: &'static str, error: sqlx::Error) -> DatabaseError {
-        let meaning = self.meaning(&error);
-        let source = unwrapped(error);
-        match meaning {
-            Meaning::Transient => DatabaseError::transient(doing, source),
-            Meaning::Conflict => DatabaseError::conflict(),
-            Meaning::Refused => DatabaseError::data_refused(source),
-            Meaning::NoDatabase => {
+        let class = self.classify(&error);
+        let source = match &error {
+            sqlx::Error::Database(error) if class == SqlErrorClass::Unknown => {
+                format!("{}: {}", self.driver.code_text(&**error), error.message()).into()
+            }
+            _ => cause_of(error),
+        };
+        match class {
+            SqlErrorClass::Transient => DatabaseError::transient(doing, source),
+            SqlErrorClass::Conflict => DatabaseError::conflict(),
+            SqlErrorClass::DataRefused => DatabaseError::data_refused(source),
+            SqlErrorClass::NoDatabase => {
                 let hint = Some("`cloudtrail2sql import` creates it".to_owned());
                 DatabaseError::fatal(doing, source, hint)
             }
-            Meaning::Forbidden(hint) => DatabaseError::fatal(doing, source, Some(hint)),
-            Meaning::Fatal(hint) => DatabaseError::fatal(doing, source, hint),
+            SqlErrorClass::Forbidden => {
+                DatabaseError::fatal(doing, source, Some(self.driver.privileges_hint()))
+            }
+            SqlErrorClass::Fatal(hint) => {
+                DatabaseError::fatal(doing, source, hint.map(ToOwned::to_owned))
+            }
+            SqlErrorClass::Unknown => {
+                let hint = "look up the error's code in the documentation of the database, then \
+                            run the same command again: loaded objects stay loaded";
+                DatabaseError::fatal(doing, source, Some(hint.to_owned()))
+            }
         }
     }
 }
@@ -283,7 +287,9 @@ impl SqlStore {
 #[async_trait]
 impl Store for SqlStore {
     async fn prepare(&self, policy: UpgradePolicy) -> Result<bool, DatabaseError> {
-        self.prepare_tables(policy).await
+        let is_created = self.create_if_missing().await?;
+        self.prepare_schema(policy).await?;
+        Ok(is_created)
     }
 
     async fn has_ledger(&self) -> Result<bool, DatabaseError> {
@@ -332,7 +338,7 @@ impl Store for SqlStore {
     }
 }
 
-/// Returns the error of a request that sent no data: nothing else would have passed.
+/// Returns the error of a request that sent no data: other data cannot help.
 fn without_data(error: DatabaseError, doing: &str) -> DatabaseError {
     match error.class {
         ErrorClass::DataRefused => DatabaseError::fatal(doing, error.into_source(), None),
@@ -342,29 +348,4 @@ fn without_data(error: DatabaseError, doing: &str) -> DatabaseError {
 
 fn into_dyn<D: Driver + 'static>(driver: D) -> Box<dyn Driver> {
     Box::new(driver)
-}
-
-/// Returns the cause itself, without sqlx's words around it.
-fn unwrapped(error: sqlx::Error) -> BoxError {
-    match error {
-        sqlx::Error::Database(error) => {
-            postgres::words(&*error).unwrap_or_else(|| error.into_error())
-        }
-        sqlx::Error::Io(error) => error.into(),
-        sqlx::Error::Tls(error)
-        | sqlx::Error::Configuration(error)
-        | sqlx::Error::Encode(error)
-        | sqlx::Error::Decode(error) => error,
-        other => other.into(),
-    }
-}
-
-fn unusable(misfit: &Misfit) -> DatabaseError {
-    let hint = if misfit.statements.is_empty() {
-        "import into another database, or rename that table".to_owned()
-    } else {
-        let statements = misfit.statements.join(";\n      ");
-        format!("run the command again with `--upgrade-table`, or run:\n      {statements};")
-    };
-    DatabaseError::unusable(misfit.what.clone(), hint)
 }

@@ -1,4 +1,4 @@
-//! What the ledger records, as people and programs read it.
+//! The records of runs and of the ledger, as `status` prints them.
 
 use serde::Serialize;
 
@@ -21,7 +21,7 @@ pub struct RunTotals {
     pub rows: u64,
     /// Rejected ones among them.
     pub rejects: u64,
-    /// Characters replaced by U+FFFD.
+    /// Characters that were replaced by U+FFFD.
     pub replaced_chars: u64,
 }
 
@@ -32,11 +32,11 @@ pub struct RunLine {
     pub id: i64,
     /// RFC 3339, UTC.
     pub started_at: String,
-    /// RFC 3339, UTC; `None` while it runs, and for ever if it was killed.
+    /// RFC 3339, UTC; `None` while it runs, and if it was killed.
     pub finished_at: Option<String>,
     /// `running`, `complete`, `partial`, `interrupted` or `failed`.
     pub outcome: String,
-    /// What it was asked to import: a JSON array.
+    /// The sources it imports: a JSON array.
     pub sources: String,
     /// The version of the program.
     pub program_version: String,
@@ -44,10 +44,10 @@ pub struct RunLine {
     pub totals: RunTotals,
 }
 
-/// An object that the ledger holds as failed.
+/// An object that failed, as the ledger records it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FailedObject {
-    /// Where it is.
+    /// Its location.
     pub uri: String,
     /// Why it failed.
     pub reason: String,
@@ -60,11 +60,11 @@ pub struct FailedObject {
 /// A record that was rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RejectedRecord {
-    /// The object it is in.
+    /// The object that contains it.
     pub uri: String,
-    /// Its place among the object's records, from 0.
+    /// Its position among the object's records, from 0.
     pub record_index: u64,
-    /// Its first byte in the decoded text.
+    /// The position of its first byte in the decoded text.
     pub offset_bytes: u64,
     /// Why it was rejected.
     pub reason: String,

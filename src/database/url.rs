@@ -1,24 +1,24 @@
-//! URLs of databases: checked, completed, and never shown with a password.
+//! Database URLs: checked, completed, and never shown with a password.
 //!
-//! What the driver would ignore or guess is refused here, because a misspelt `sslmode` that is
-//! ignored is a connection without TLS. An error never quotes the URL: in one that cannot be
-//! parsed, nobody knows where the password ends.
+//! A parameter that the driver would ignore or guess is refused here: ignoring a misspelt
+//! `sslmode` would open a connection without TLS. An error never quotes the URL, because in a URL
+//! that cannot be parsed, the end of the password is unknown.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::net::Ipv6Addr;
-use std::path::PathBuf;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use url::Url;
 
 use super::spelling::{one_of, suggestion};
 
-/// Name of the database on a server when the URL or `db.toml` gives none.
+/// The name of the database on a server if neither the URL nor `db.toml` gives one.
 pub(crate) const SERVER_DATABASE: &str = "cloudtrail";
 
-/// Schemes a URL may have, and the kind of database each stands for.
-const SCHEMES: [(&str, Engine); 5] = [
+/// The names of the database engines: the schemes of URLs, and the values of `engine` in
+/// `db.toml`.
+pub(crate) const ENGINES: [(&str, Engine); 5] = [
     ("sqlite", Engine::Sqlite),
     ("postgres", Engine::Postgres),
     ("postgresql", Engine::Postgres),
@@ -26,17 +26,20 @@ const SCHEMES: [(&str, Engine); 5] = [
     ("mariadb", Engine::Mysql),
 ];
 
-/// A file with such an ending may be named without `sqlite://`.
+/// The file name extensions with which a path needs no `sqlite://`.
 const SQLITE_ENDINGS: [&str; 3] = [".db", ".sqlite", ".sqlite3"];
 
-/// A parameter a URL may have, and its values; an empty list stands for any.
+/// A parameter that a URL may have, and its values; an empty list stands for any value.
 type Parameter = (&'static str, &'static [&'static str]);
 
-/// sqlx-sqlite 0.9, `options/parse.rs`. `mode=memory` and `cache` are for databases in memory,
-/// and `immutable` breaks a file that is written.
+/// The parameters of sqlx-sqlite 0.8.6 (`options/parse.rs`), except those of no use here:
+/// `mode=memory` and `cache` are for databases in memory, and `immutable` is for files that are
+/// never written.
 const SQLITE_PARAMETERS: &[Parameter] = &[("mode", &["ro", "rw", "rwc"]), ("vfs", &[])];
 
-/// sqlx-postgres 0.9, `options/parse.rs` and `ssl_mode.rs`, which ignore any other, and log it.
+/// The parameters of sqlx-postgres 0.8.6 (`options/parse.rs` and `ssl_mode.rs`), without
+/// `options[NAME]` and the second names of the certificate files. sqlx ignores an unknown parameter
+/// with a warning in the log.
 const POSTGRES_PARAMETERS: &[Parameter] = &[
     ("application_name", &[]),
     ("dbname", &[]),
@@ -56,8 +59,9 @@ const POSTGRES_PARAMETERS: &[Parameter] = &[
 const POSTGRES_TLS: &[&str] =
     &["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
 
-/// sqlx-mysql 0.9, `options/parse.rs` and `ssl_mode.rs`, which ignore any other in silence.
-/// With any other `charset`, the server would alter text.
+/// The parameters of sqlx-mysql 0.8.6 (`options/parse.rs` and `ssl_mode.rs`), without `collation`,
+/// `timezone` and the second names of the certificate files. sqlx ignores an unknown parameter
+/// silently. With any `charset` but `utf8mb4`, the server would replace characters.
 const MYSQL_PARAMETERS: &[Parameter] = &[
     ("charset", &["utf8mb4"]),
     ("socket", &[]),
@@ -70,14 +74,14 @@ const MYSQL_PARAMETERS: &[Parameter] = &[
 ];
 const MYSQL_TLS: &[&str] = &["DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY"];
 
-/// Kind of database, by the protocol it speaks.
+/// A database engine, by its protocol and its SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     /// A SQLite file.
     Sqlite,
     /// A PostgreSQL server.
     Postgres,
-    /// A MySQL or MariaDB server; which one shows only when it answers.
+    /// A MySQL or MariaDB server. They share a protocol; only a connection can tell them apart.
     Mysql,
 }
 
@@ -91,10 +95,10 @@ impl fmt::Display for Engine {
     }
 }
 
-/// Address of a database, with the password if it has one.
+/// The address of a database, with its password if it has one.
 ///
-/// Debug and Display leave out the password and every parameter. A server's URL always names a
-/// database, and a SQLite URL always a file.
+/// Debug and Display leave out the password and every parameter. The URL of a server always names
+/// a database; a SQLite URL always names a file.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DatabaseUrl {
     engine: Engine,
@@ -102,63 +106,64 @@ pub struct DatabaseUrl {
     shown: String,
 }
 
-/// Why a text is no URL of a database.
+/// Why a text is not the URL of a database.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
-    /// It has no scheme and no ending of a SQLite file.
+    /// It has no scheme, and it does not end like the name of a SQLite file.
     #[error("it has no scheme such as `postgres://`")]
     NoScheme,
-    /// Its scheme belongs to no database we load into.
+    /// Its scheme is not that of a supported database.
     #[error("unknown scheme `{0}`")]
     UnknownScheme(String),
     /// The scheme of a server is not followed by `//`.
     #[error("`{0}:` is not followed by `//`")]
     NoSlashes(String),
-    /// It breaks the grammar of URLs.
+    /// It violates the syntax of URLs.
     #[error(transparent)]
     Grammar(#[from] url::ParseError),
-    /// It has `@` or `#` after the host, so a password was most likely cut in two.
-    #[error("a `@` or `#` comes after the host")]
+    /// It has `@` or `#` after the host: most likely a part of a password that was not encoded.
+    #[error("it has `@` or `#` after the host")]
     NotEncoded,
-    /// User name, password or database name is not UTF-8 once it is decoded.
-    #[error("its {0} is not UTF-8 once it is percent-decoded")]
+    /// The user name, password, database name or path is not UTF-8 after percent-decoding.
+    #[error("its {0} is not UTF-8 after percent-decoding")]
     NotUtf8(&'static str),
-    /// The driver knows no such parameter.
+    /// The driver has no such parameter.
     #[error("unknown parameter `{name}` for {engine}")]
     UnknownParameter {
         /// The parameter.
         name: String,
-        /// Whose parameters were looked up.
+        /// The engine of the URL.
         engine: Engine,
     },
-    /// A parameter has a value it cannot have.
+    /// A parameter has an unknown value.
     #[error("`{name}` cannot be `{value}`")]
     BadValue {
         /// The parameter.
         name: String,
         /// The value as typed.
         value: String,
-        /// The values it may have.
+        /// The possible values.
         allowed: &'static [&'static str],
     },
-    /// A database in memory, which is gone when the program ends.
-    #[error("a database in memory would be gone at the end of the run")]
+    /// A database in memory, which is lost when the program ends.
+    #[error("a database in memory would be lost at the end of the run")]
     InMemory,
     /// A SQLite URL without a path.
     #[error("it names no file")]
     NoFile,
-    /// A SQLite path that begins with `file:` or `sqlite:`, which SQLite or sqlx would take apart.
-    #[error("its path begins with a scheme of its own")]
+    /// A SQLite path that begins with `file:` or `sqlite:`, which SQLite or sqlx would interpret.
+    #[error("its path begins with another scheme")]
     UriInPath,
-    /// A host name with characters that no host name has.
-    #[error("`{0}` is no host name")]
+    /// A host name with characters that a host name cannot have.
+    #[error("`{0}` is not a host name")]
     BadHost(String),
 }
 
-/// What the address of a server is made of, each part as people write it, nothing encoded.
+/// The parts of a server's address. None of them is percent-encoded.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct ServerParts {
-    /// Host name, address, or the absolute path of a Unix socket (PostgreSQL: of its folder).
+    /// The host name, the address, or the absolute path of a Unix socket (PostgreSQL: of the
+    /// socket's folder).
     pub(crate) hostname: String,
     pub(crate) port: Option<u16>,
     pub(crate) username: Option<String>,
@@ -169,7 +174,7 @@ pub(crate) struct ServerParts {
 }
 
 impl DatabaseUrl {
-    /// Checks and completes a URL, or the path of a SQLite file that ends like one.
+    /// Checks and completes a URL, or the path of a SQLite file with a known extension.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let text = text.trim();
         let Some((scheme, rest)) = split_scheme(text) else {
@@ -177,18 +182,18 @@ impl DatabaseUrl {
             let is_file = SQLITE_ENDINGS.iter().any(|ending| lower.ends_with(ending));
             return if is_file { Ok(Self::sqlite_file(text)?) } else { Err(UrlError::NoScheme) };
         };
-        let engine = SCHEMES.iter().find(|(name, _)| *name == scheme).map(|(_, engine)| *engine);
+        let engine = ENGINES.iter().find(|(name, _)| *name == scheme).map(|(_, engine)| *engine);
         match engine {
             Some(Engine::Sqlite) => Self::sqlite_url(rest),
             Some(engine) if rest.starts_with("//") => Self::server(engine, Url::parse(text)?),
             Some(_) => Err(UrlError::NoSlashes(scheme)),
-            // Without `//` the first part may be a user name as well as a scheme.
+            // Without `//`, the part before the colon may be a user name instead of a scheme.
             None if rest.starts_with("//") => Err(UrlError::UnknownScheme(scheme)),
             None => Err(UrlError::NoScheme),
         }
     }
 
-    /// Returns the URL of the SQLite file at `path`, in which no character has a special meaning.
+    /// Returns the URL of the SQLite file at `path`, which is taken literally.
     pub(crate) fn sqlite_file(path: &str) -> Result<Self, UrlError> {
         let encoded = path.replace('%', "%25").replace('?', "%3F").replace('#', "%23");
         Self::sqlite_url(&format!("//{encoded}"))
@@ -220,7 +225,7 @@ impl DatabaseUrl {
         Self::server(engine, url)
     }
 
-    /// Returns the kind of database.
+    /// Returns the engine of the database.
     pub fn engine(&self) -> Engine {
         self.engine
     }
@@ -230,13 +235,14 @@ impl DatabaseUrl {
         &self.exposed
     }
 
-    /// Returns the path of a SQLite file, as the driver will open it.
-    pub fn sqlite_path(&self) -> Option<PathBuf> {
+    /// Returns the path of a SQLite file, as the driver opens it.
+    #[cfg(test)]
+    pub(crate) fn sqlite_path(&self) -> Option<std::path::PathBuf> {
         let path = self.exposed.strip_prefix("sqlite://")?.split('?').next()?;
-        decode(path).map(PathBuf::from)
+        decode(path).map(Into::into)
     }
 
-    /// Checks what follows `sqlite:`.
+    /// Checks the part of a SQLite URL after `sqlite:`.
     fn sqlite_url(rest: &str) -> Result<Self, UrlError> {
         let rest = rest.strip_prefix("//").unwrap_or(rest);
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -277,7 +283,7 @@ impl DatabaseUrl {
         }
         let mut shown = url.clone();
         shown.set_query(None);
-        // Fails only without a host, and then there is no password either.
+        // It fails only for a URL without a host, which has no password.
         let _ = shown.set_password(None);
         Ok(Self { engine, exposed: url.into(), shown: shown.into() })
     }
@@ -296,7 +302,7 @@ impl fmt::Debug for DatabaseUrl {
 }
 
 impl UrlError {
-    /// Returns what to do instead.
+    /// Returns what the user can do.
     pub fn hint(&self) -> String {
         const FORMS: &str = "a database is `sqlite://PATH`, `postgres://USER@HOST/DATABASE` or \
              `mysql://USER@HOST/DATABASE`";
@@ -304,12 +310,12 @@ impl UrlError {
              %2F, `?` as %3F, `#` as %23 and `%` as %25; `username` and `password` in db.toml need \
              no encoding";
         match self {
-            Self::UnknownScheme(scheme) => suggestion(scheme, &SCHEMES.map(|(name, _)| name)),
+            Self::UnknownScheme(scheme) => suggestion(scheme, &ENGINES.map(|(name, _)| name)),
             Self::NoScheme => format!(
                 "{FORMS}; a file that ends in .db, .sqlite or .sqlite3 needs no `sqlite://`"
             ),
             Self::NoSlashes(scheme) => format!("write `{scheme}://HOST/DATABASE`"),
-            Self::Grammar(url::ParseError::EmptyHost) => "name the host; a Unix socket is \
+            Self::Grammar(url::ParseError::EmptyHost) => "name the host; for a Unix socket, write \
                      `postgres:///DATABASE?host=/run/postgresql` or \
                      `mysql://USER@localhost/DATABASE?socket=/run/mysqld/mysqld.sock`"
                 .into(),
@@ -318,35 +324,37 @@ impl UrlError {
                 let known: Vec<_> = parameters_of(*engine).iter().map(|(name, _)| *name).collect();
                 suggestion(name, &known)
             }
-            // No guess: the likeliest TLS mode by its letters may be a weaker one.
+            // No suggestion: the TLS mode with the most similar name may be a weaker one.
             Self::BadValue { allowed, .. } => one_of(allowed),
             Self::InMemory | Self::NoFile => "name a file, such as `sqlite://cloudtrail.db`".into(),
             Self::UriInPath => {
-                "write `sqlite://PATH`; a file that has such a name is `./NAME`".into()
+                "write `sqlite://PATH`; for a file with such a name, write `./NAME`".into()
             }
             Self::BadHost(_) => {
-                "give the name or address alone; the port is `port`, the user `username`".into()
+                "`hostname` holds only the host's name or address; the port belongs in `port`, \
+                 the user name in `username`"
+                    .into()
             }
         }
     }
 }
 
-/// Every byte but the unreserved ones (RFC 3986, section 2.3).
+/// Every byte except the unreserved ones (RFC 3986, section 2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 fn encode(plain: &str) -> String {
     utf8_percent_encode(plain, RESERVED).to_string()
 }
 
-/// Returns `encoded` decoded, or `None` if the result is not UTF-8. A `%` without two hexadecimal
-/// digits stands for itself, as in sqlx.
+/// Percent-decodes `encoded`. Returns `None` if the result is not UTF-8. A `%` without two
+/// hexadecimal digits stands for itself, as in sqlx.
 fn decode(encoded: &str) -> Option<String> {
     percent_decode_str(encoded).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }
 
 /// Returns the scheme in lower case and what follows its colon.
 ///
-/// A single letter is no scheme but a drive, as in `C:\logs.db`.
+/// A single letter is a drive and not a scheme, as in `C:\logs.db`.
 fn split_scheme(text: &str) -> Option<(String, &str)> {
     let (scheme, rest) = text.split_once(':')?;
     let is_scheme = scheme.len() > 1
@@ -355,7 +363,7 @@ fn split_scheme(text: &str) -> Option<(String, &str)> {
     is_scheme.then(|| (scheme.to_ascii_lowercase(), rest))
 }
 
-/// Returns `hostname` as it stands in a URL.
+/// Returns `hostname` as it is written in a URL.
 fn host_in_url(hostname: &str) -> Result<String, UrlError> {
     if hostname.parse::<Ipv6Addr>().is_ok() {
         return Ok(format!("[{hostname}]"));

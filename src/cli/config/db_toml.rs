@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 use super::defaults::{HOSTNAME, SQLITE_FILE};
 use super::environment::Environment;
 use crate::database::spelling::{one_of, suggestion};
-use crate::database::url::{DatabaseUrl, Engine, SERVER_DATABASE, ServerParts, UrlError};
+use crate::database::url::{DatabaseUrl, ENGINES, Engine, SERVER_DATABASE, ServerParts, UrlError};
 
 /// Every key, in the order of `db.example.toml`.
 const KEYS: [&str; 10] = [
@@ -30,14 +30,6 @@ const KEYS: [&str; 10] = [
 /// The keys that do not apply to SQLite.
 const SERVER_KEYS: [&str; 7] =
     ["hostname", "port", "username", "password", "password_env", "tls", "ca_file"];
-
-const ENGINES: [(&str, Engine); 5] = [
-    ("sqlite", Engine::Sqlite),
-    ("postgres", Engine::Postgres),
-    ("postgresql", Engine::Postgres),
-    ("mysql", Engine::Mysql),
-    ("mariadb", Engine::Mysql),
-];
 
 /// TLS modes: our name, PostgreSQL's `sslmode`, MySQL's `ssl-mode`.
 const TLS_MODES: [(&str, &str, &str); 5] = [

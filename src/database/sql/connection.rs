@@ -1,7 +1,6 @@
-//! One connection to one database, with what differs between drivers hidden.
+//! One connection to one database, the same for every driver.
 //!
-//! A connection that is dropped inside a transaction rolls back: every writer owns its own, and
-//! nothing else shares it.
+//! Dropping a connection rolls its transaction back: each writer owns its connection alone.
 
 use async_trait::async_trait;
 use sqlx::{Arguments, Encode, Type};
@@ -18,7 +17,12 @@ pub(super) enum Value<'v> {
 }
 
 impl Value<'_> {
-    /// Returns roughly what it takes on the wire.
+    /// Returns a count as the integer that a column holds.
+    pub(super) fn count(count: u64) -> Self {
+        Self::Int(i64::try_from(count).unwrap_or(i64::MAX))
+    }
+
+    /// Returns roughly how many bytes it takes on the wire.
     pub(super) fn wire_bytes(&self) -> usize {
         match self {
             Self::Text(text) => text.map_or(0, str::len) + 9,
@@ -36,7 +40,7 @@ pub(super) enum Cell {
     Int(i64),
 }
 
-/// What a query's column is read as.
+/// The type that a query's column is read as.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum CellType {
     Text,
@@ -80,13 +84,14 @@ pub(super) type Cells = Vec<Cell>;
 /// A connection, whatever the driver.
 #[async_trait]
 pub(super) trait Connection: Send {
-    /// Runs one statement, prepared and kept; returns how many rows it changed.
+    /// Runs one statement, which stays prepared for the next time; returns how many rows it
+    /// changed.
     async fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64, sqlx::Error>;
 
-    /// Runs SQL that binds nothing, as it is: transaction control, settings, DDL.
+    /// Runs SQL that binds no values: transaction control, settings, DDL, whole migrations.
     async fn run(&mut self, sql: &str) -> Result<(), sqlx::Error>;
 
-    /// Runs a query and reads every row.
+    /// Runs a query and returns all its rows.
     async fn query(
         &mut self,
         sql: &str,
@@ -94,25 +99,25 @@ pub(super) trait Connection: Send {
         types: &[CellType],
     ) -> Result<Vec<Cells>, sqlx::Error>;
 
-    /// Returns the most bytes one statement may have here.
+    /// Returns how many bytes one statement may have.
     fn statement_bytes_max(&self) -> usize;
 
-    /// Returns the most bytes one row may have here.
+    /// Returns how many bytes one row may have.
     fn row_bytes_max(&self) -> usize {
         usize::MAX
     }
 
-    /// Loads the batch's rows into `logs` the database's own fast way, if it has one; returns
-    /// whether it has.
+    /// Loads the batch's rows into `logs` by COPY. Returns `false`, having done nothing, if this
+    /// connection does not use COPY.
     async fn copy_rows(&mut self, _batch: &Batch) -> Result<bool, sqlx::Error> {
         Ok(false)
     }
 
-    /// Says goodbye. Dropping does without.
+    /// Closes the connection gracefully; dropping it only closes the socket.
     async fn close(self: Box<Self>);
 }
 
-/// Returns an identifier in the quotes of the dialect.
+/// Returns an identifier in the engine's quotes.
 pub(super) fn quoted(name: &str, quote: char) -> String {
     let doubled = name.replace(quote, &format!("{quote}{quote}"));
     format!("{quote}{doubled}{quote}")
@@ -139,8 +144,9 @@ where
     Ok(arguments)
 }
 
-/// Implements [`Connection`] for a struct whose `inner` is a sqlx connection, with what only that
-/// driver has added. A macro, because sqlx's bounds on a generic driver are longer than the code.
+/// Implements [`Connection`] for a struct whose `inner` is a sqlx connection; the methods that
+/// differ between drivers are passed in. A macro, because sqlx's bounds on a generic driver are
+/// longer than the code.
 macro_rules! connection_over_sqlx {
     ($link:ty, $arguments:ty, $($own:tt)*) => {
         #[async_trait]
@@ -173,7 +179,7 @@ macro_rules! connection_over_sqlx {
             let rows = sqlx::query_with(sql, arguments).fetch_all(&mut self.inner).await?;
             let read = |row| {
                 let cell = |(column, cell_type): (usize, &CellType)| match cell_type {
-                    // Unchecked, because sqlx 0.8 takes MySQL's text of a binary collation for bytes.
+                    // Unchecked, because sqlx 0.8 reads MySQL text of a binary collation as bytes.
                     CellType::Text => Row::try_get_unchecked(row, column).map(Cell::Text),
                     CellType::Bytes => Row::try_get(row, column).map(Cell::Bytes),
                     CellType::Int => Row::try_get(row, column).map(Cell::Int),
@@ -184,7 +190,7 @@ macro_rules! connection_over_sqlx {
         }
 
         async fn close(self: Box<Self>) {
-            // The work is done or undone by now; a failed goodbye changes nothing.
+            // Nothing is pending on the connection; a failed close is harmless.
             let _ = sqlx::Connection::close(self.inner).await;
         }
         }

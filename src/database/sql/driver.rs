@@ -1,83 +1,67 @@
-//! What differs between the databases, and what their errors mean.
+//! What differs between the databases.
 
 use std::fmt;
-use std::time::Duration;
 
 use async_trait::async_trait;
+use sqlx::error::DatabaseError;
 use sqlx::migrate::Migrator;
 
 use super::connection::Connection;
-use super::schema::Dialect;
+use super::error::SqlErrorClass;
+use super::schema::SchemaMismatch;
 use crate::database::Index;
+use crate::database::url::Engine;
 
-/// What a database's error means to us; decided once, by its driver.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Meaning {
-    /// Try again.
-    Transient,
-    /// A line of the ledger is there already.
-    Conflict,
-    /// The data is at fault.
-    Refused,
-    /// The database does not exist yet.
-    NoDatabase,
-    /// The account may not; the hint says what it needs.
-    Forbidden(String),
-    /// Nothing helps; the hint says what the user can do.
-    Fatal(Option<String>),
-}
-
-/// What is wrong with a `logs` table, and the SQL that would mend it, if any would.
-#[derive(Debug)]
-pub(super) struct Misfit {
-    pub(super) what: String,
-    pub(super) statements: Vec<String>,
-}
-
-/// What differs between the databases.
+/// One database engine, behind sqlx's driver for it.
 #[async_trait]
 pub(super) trait Driver: Send + Sync + fmt::Debug {
-    fn dialect(&self) -> Dialect;
+    fn engine(&self) -> Engine;
 
-    /// How many connections may be open at once.
+    /// Returns how many connections may be open at once.
     fn connections_max(&self) -> usize;
 
-    /// How many index builds run side by side.
+    /// Returns how many index builds run side by side.
     fn index_width(&self) -> usize;
 
     async fn connect(&self) -> Result<Box<dyn Connection>, sqlx::Error>;
 
-    fn meaning(&self, error: &dyn sqlx::error::DatabaseError) -> Meaning;
+    /// Returns the class of an error that the database reported, by its code.
+    fn classify(&self, error: &dyn DatabaseError) -> SqlErrorClass;
 
-    /// Creates the database itself; one that exists by now is fine.
+    /// Returns the code of an error as the database's documentation names it: "error 1615".
+    fn code_text(&self, error: &dyn DatabaseError) -> String;
+
+    /// Returns which privileges the account lacks after [`SqlErrorClass::Forbidden`].
+    fn privileges_hint(&self) -> String;
+
+    /// Creates the database itself. If it exists by now, that is a success.
     async fn create_database(&self) -> Result<(), sqlx::Error>;
 
-    /// Returns what would make it possible to create the database.
+    /// Returns what the user can do if the account may not create the database.
     fn create_database_hint(&self) -> String;
 
-    /// Returns the files of this database's folder in `migrations/`.
+    /// Returns the files of this engine's folder in `migrations/`.
     fn migrations(&self) -> Migrator;
 
-    /// Begins the transaction that creates the tables, and keeps other imports out of theirs
-    /// until it ends or the connection does.
+    /// Begins the transaction of the migrations, and takes the lock that keeps other imports out of
+    /// theirs. Both last until COMMIT or until the connection is closed.
     async fn begin_migrations(&self, connection: &mut dyn Connection) -> Result<(), sqlx::Error>;
 
-    /// Checks an existing `logs` table; none is fine.
-    async fn misfit(&self, connection: &mut dyn Connection) -> Result<Option<Misfit>, sqlx::Error>;
+    /// Compares the `logs` table with ours: its columns with `columns`, and their types. Returns
+    /// `None` if there is no such table.
+    async fn find_mismatch(
+        &self,
+        connection: &mut dyn Connection,
+        columns: &[&str],
+    ) -> Result<Option<SchemaMismatch>, sqlx::Error>;
 
-    /// Returns the SQL of a query whose text column names each column an index of `logs` leads
-    /// with.
+    /// Returns a query with one column: the first column of each index of `logs`.
     fn indexed_columns_sql(&self) -> &'static str;
 
     /// Returns the statements that build the indexes, each with the indexes it builds.
     fn index_statements(&self, missing: &[Index]) -> Vec<(Vec<Index>, String)>;
 
-    /// Returns the SQL of a query that answers one integer: whether the ledger's table exists.
-    fn has_ledger_sql(&self) -> &'static str;
-}
-
-/// Returns the error of a server that is silent for too long.
-pub(super) fn timed_out(what: &str, after: Duration) -> sqlx::Error {
-    let text = format!("{what} within {} s", after.as_secs());
-    sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, text))
+    /// Returns a query that binds a table's name and returns one integer: 1 if the table exists,
+    /// otherwise 0.
+    fn has_table_sql(&self) -> &'static str;
 }

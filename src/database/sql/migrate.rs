@@ -1,90 +1,215 @@
-//! Creating our tables: each file in `migrations/` runs once, and `import_migrations` says which
-//! have.
+//! Creates and migrates the tables: each file in `migrations/` runs once, and the table
+//! `import_migrations` lists those that have run.
 //!
-//! sqlx embeds the files and does not run them: its own table has one name for every program that
-//! uses it, and its lock does not hold on MariaDB.
+//! ```text
+//! take the lock ─▶ read import_migrations ─ exists ────────────────────▶ migrate ─▶ compare `logs`
+//!                                          └ missing ─▶ compare `logs` ──▶   ▲
+//!                                              └ mismatch: refused, nothing has changed
+//! ```
+//!
+//! `logs` is compared after the migrations, because a table of an older version lacks the columns
+//! that they add. Without `import_migrations`, a `logs` table belongs to somebody else; it is
+//! compared before anything is changed. Narrow columns are widened if the user asked for it.
+//!
+//! sqlx only embeds the files. Its own runner is not used: its table has the same name for every
+//! program that uses sqlx, and its lock does not work on MariaDB. Its checksums are not used
+//! either, so comments in the files may be reworded.
 
 use std::time::Duration;
 
-use sqlx::migrate::Migration;
+use super::connection::{Cell, CellType, Connection, Value};
+use super::error::{SqlErrorClass, cause_of};
+use super::schema::{SchemaMismatch, placeholders};
+use super::{SqlStore, without_data};
+use crate::database::{DatabaseError, UpgradePolicy};
+use crate::retry::RetryPolicy;
 
-use super::connection::{Cell, CellType, Value};
-use super::driver::Meaning;
-use super::{SqlStore, unwrapped};
-use crate::database::DatabaseError;
+/// For imports that start at once, where a database has no lock, and for a lock that another import
+/// holds: SQLite waits for it for 60 s per attempt, MySQL for 30 s, PostgreSQL without a limit.
+const RETRY: RetryPolicy = RetryPolicy {
+    attempts_max: 20,
+    deadline: Duration::from_mins(15),
+    first_wait_max: Duration::from_millis(100),
+    wait_max: Duration::from_secs(1),
+};
 
-/// How often creating the tables is tried when another import is at it.
-const ATTEMPTS_MAX: u32 = 20;
-
-/// How long to wait between two tries.
-const WAIT: Duration = Duration::from_millis(100);
+const MIGRATIONS: &str = "import_migrations";
 
 const CREATE_TABLE: &str = "CREATE TABLE IF NOT EXISTS import_migrations \
      (version bigint NOT NULL PRIMARY KEY, name varchar(255) NOT NULL, \
      finished_at varchar(40) NOT NULL)";
 
-const DONE: &str = "SELECT version FROM import_migrations";
+const SELECT_APPLIED: &str = "SELECT version FROM import_migrations";
 
 const INSERT: &str = "INSERT INTO import_migrations (version, name, finished_at) VALUES (?, ?, ?)";
 
+/// What the steps do, as errors name it.
+const READ: &str = "read the schema of `logs`";
+const WIDEN: &str = "widen the `logs` table";
+const CREATE: &str = "create the tables";
+const MIGRATE: &str = "migrate the tables";
+
+/// An error of one step.
+struct StepError {
+    doing: &'static str,
+    error: sqlx::Error,
+}
+
+/// Returns a function that adds to an error which step failed.
+fn while_doing(doing: &'static str) -> impl FnOnce(sqlx::Error) -> StepError {
+    move |error| StepError { doing, error }
+}
+
 impl SqlStore {
-    /// Creates the tables. Two imports that start at once may get in each other's way, where the
-    /// database has no lock for that; the second try then finds the first one's work.
+    /// Creates or migrates the tables, then checks that `logs` can hold every record.
     ///
-    /// An account that may only load does with tables that another account made.
-    pub(super) async fn migrate(&self) -> Result<(), DatabaseError> {
-        // Without the table there is an error here; whatever is wrong besides will come again.
-        let done = self.query("look for migrations", DONE, &[], &[CellType::Int]).await;
-        let done: Vec<i64> = done.into_iter().flatten().flatten().map(Cell::into_int).collect();
-        let migrations = self.driver.migrations();
-        if migrations.iter().all(|migration| done.contains(&migration.version)) {
+    /// Tables that need no change are only read, so an account without the privilege to create
+    /// tables can import into them.
+    pub(super) async fn prepare_schema(&self, policy: UpgradePolicy) -> Result<(), DatabaseError> {
+        let mut pooled = self.connection(READ).await?;
+        let outcome = self.needs_no_change(&mut *pooled.connection).await;
+        if self.put_back(pooled, outcome).map_err(|error| without_data(error, READ))? {
             return Ok(());
         }
         let _permit = self.permit().await;
-        let mut attempt = 1;
+        let mut retry = RETRY.start();
         loop {
-            let Err(error) = self.run_migrations(migrations.iter()).await else { return Ok(()) };
-            let meaning = self.meaning(&error);
-            let may_pass = matches!(meaning, Meaning::Transient | Meaning::Conflict);
-            if !may_pass || attempt == ATTEMPTS_MAX {
-                let hint = match meaning {
-                    Meaning::Forbidden(how) => Some(format!(
-                        "the account needs the right to create tables, or tables made by one that \
-                         has it: {how}"
-                    )),
-                    Meaning::Fatal(hint) => hint,
-                    _ => None,
-                };
-                let source = unwrapped(error);
-                return Err(DatabaseError::fatal("create the tables", source, hint));
+            let StepError { doing, error } = match self.migrate_under_lock(policy).await {
+                Ok(refused) => return refused.map_or(Ok(()), Err),
+                Err(error) => error,
+            };
+            let class = self.classify(&error);
+            if matches!(class, SqlErrorClass::Transient | SqlErrorClass::Conflict)
+                && let Some(wait) = retry.next_wait()
+            {
+                tokio::time::sleep(wait).await;
+                continue;
             }
-            attempt += 1;
-            tokio::time::sleep(WAIT).await;
+            return Err(match class {
+                SqlErrorClass::Forbidden if doing == CREATE => {
+                    let hint = format!(
+                        "the account needs the right to create tables, or tables that another \
+                         account has created: {}",
+                        self.driver.privileges_hint()
+                    );
+                    DatabaseError::fatal(doing, cause_of(error), Some(hint))
+                }
+                SqlErrorClass::Conflict => DatabaseError::fatal(doing, cause_of(error), None),
+                _ => without_data(self.error(doing, error), doing),
+            });
         }
     }
 
-    /// Runs what has not run yet, in one transaction. MySQL commits every statement that defines
-    /// something by itself, so that a run that is killed leaves a file half done; all of them can
-    /// be repeated.
-    async fn run_migrations(
+    /// Returns whether all migrations have run and `logs` is as it should be.
+    async fn needs_no_change(&self, connection: &mut dyn Connection) -> Result<bool, sqlx::Error> {
+        let Some(applied) = self.applied_migrations(connection).await? else { return Ok(false) };
+        if self.schema.migrations.iter().any(|migration| !applied.contains(&migration.version)) {
+            return Ok(false);
+        }
+        let columns = self.schema.columns_after();
+        Ok(self.driver.find_mismatch(connection, &columns).await?.is_none())
+    }
+
+    /// Returns the versions of the migrations that have run; `None` if there is no table of them.
+    async fn applied_migrations(
         &self,
-        migrations: impl Iterator<Item = &Migration>,
+        connection: &mut dyn Connection,
+    ) -> Result<Option<Vec<i64>>, sqlx::Error> {
+        if !self.has_table(connection, MIGRATIONS).await? {
+            return Ok(None);
+        }
+        let rows = connection.query(SELECT_APPLIED, &[], &[CellType::Int]).await?;
+        Ok(Some(rows.into_iter().flatten().map(Cell::into_int).collect()))
+    }
+
+    /// Does everything in one transaction. Returns why `logs` is refused, if it is.
+    ///
+    /// MySQL commits each DDL statement by itself: after a kill, a migration may have run in part.
+    /// It then runs again, so the statements of every migration can be repeated.
+    async fn migrate_under_lock(
+        &self,
+        policy: UpgradePolicy,
+    ) -> Result<Option<DatabaseError>, StepError> {
+        let mut connection = self.connect().await.map_err(while_doing(CREATE))?;
+        let refused = self.migrate_on(&mut *connection, policy).await?;
+        // If `logs` is refused, nothing was committed, and this rolls back.
+        connection.close().await;
+        Ok(refused)
+    }
+
+    async fn migrate_on(
+        &self,
+        connection: &mut dyn Connection,
+        policy: UpgradePolicy,
+    ) -> Result<Option<DatabaseError>, StepError> {
+        self.driver.begin_migrations(connection).await.map_err(while_doing(CREATE))?;
+        let applied = self.applied_migrations(connection).await.map_err(while_doing(READ))?;
+        let doing = if applied.is_some() { MIGRATE } else { CREATE };
+        if applied.is_none() {
+            let columns = self.schema.columns_before();
+            if let Some(mismatch) = self.fit_logs(connection, &columns, policy).await? {
+                return Ok(Some(refusal(&mismatch, false)));
+            }
+            connection.run(CREATE_TABLE).await.map_err(while_doing(doing))?;
+        }
+        let applied = applied.unwrap_or_default();
+        self.run_missing(connection, &applied).await.map_err(while_doing(doing))?;
+        let columns = self.schema.columns_after();
+        if let Some(mismatch) = self.fit_logs(connection, &columns, policy).await? {
+            return Ok(Some(refusal(&mismatch, self.schema.is_older_than(&applied))));
+        }
+        connection.run("COMMIT").await.map_err(while_doing(doing))?;
+        Ok(None)
+    }
+
+    /// Runs the migrations that have not run, and lists them in `import_migrations`.
+    async fn run_missing(
+        &self,
+        connection: &mut dyn Connection,
+        applied: &[i64],
     ) -> Result<(), sqlx::Error> {
-        let mut connection = self.connect().await?;
-        self.driver.begin_migrations(&mut *connection).await?;
-        connection.run(CREATE_TABLE).await?;
-        let done = connection.query(DONE, &[], &[CellType::Int]).await?;
-        let done: Vec<i64> = done.into_iter().flatten().map(Cell::into_int).collect();
-        let insert = self.driver.dialect().placeholders(INSERT);
-        for migration in migrations.filter(|migration| !done.contains(&migration.version)) {
+        let insert = placeholders(self.driver.engine(), INSERT);
+        let migrations = self.schema.migrations.iter();
+        for migration in migrations.filter(|migration| !applied.contains(&migration.version)) {
+            tracing::debug!(version = migration.version, "running a migration");
             connection.run(&migration.sql).await?;
             let now = jiff::Timestamp::now().to_string();
             let name = Value::Text(Some(&migration.description));
             let line = [Value::Int(migration.version), name, Value::Text(Some(&now))];
             connection.execute(&insert, &line).await?;
         }
-        connection.run("COMMIT").await?;
-        connection.close().await;
         Ok(())
     }
+
+    /// Compares `logs` with our table and widens it if `policy` allows. Returns the difference that
+    /// remains.
+    async fn fit_logs(
+        &self,
+        connection: &mut dyn Connection,
+        columns: &[&str],
+        policy: UpgradePolicy,
+    ) -> Result<Option<SchemaMismatch>, StepError> {
+        let mismatch = self.driver.find_mismatch(connection, columns).await;
+        let Some(mismatch) = mismatch.map_err(while_doing(READ))? else { return Ok(None) };
+        if policy == UpgradePolicy::Refuse || mismatch.statements.is_empty() {
+            return Ok(Some(mismatch));
+        }
+        for statement in &mismatch.statements {
+            tracing::info!(statement, "widening the `logs` table");
+            connection.run(statement).await.map_err(while_doing(WIDEN))?;
+        }
+        Ok(None)
+    }
+}
+
+fn refusal(mismatch: &SchemaMismatch, is_older: bool) -> DatabaseError {
+    let hint = if is_older {
+        "a later version of cloudtrail2sql has migrated this database: use that version".to_owned()
+    } else if mismatch.statements.is_empty() {
+        "import into another database, or rename that table".to_owned()
+    } else {
+        let statements = mismatch.statements.join(";\n      ");
+        format!("run the command again with `--upgrade-table`, or run:\n      {statements};")
+    };
+    DatabaseError::unusable(mismatch.difference.clone(), hint)
 }

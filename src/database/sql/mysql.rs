@@ -1,32 +1,36 @@
-//! What only MySQL and MariaDB need.
+//! The driver for MySQL and MariaDB.
 
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sqlx::error::DatabaseError;
 use sqlx::migrate::Migrator;
 use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
 use sqlx::{ConnectOptions, Connection as _};
 
 use super::connection::{Cell, CellType, Connection, Value, connection_over_sqlx, quoted};
-use super::driver::{Driver, Meaning, Misfit, timed_out};
-use super::schema::{Dialect, mysql_key, needs_prefix_index, other_columns};
+use super::driver::Driver;
+use super::error::{SqlErrorClass, timed_out};
+use super::schema::{SchemaMismatch, mysql_key, needs_prefix_index, other_columns};
 use crate::database::Index;
-use crate::trail::fields::{COLUMNS, FIELDS, MysqlType};
+use crate::database::url::Engine;
+use crate::trail::fields::{FIELDS, MysqlType};
 
-/// Most of what one statement may carry; larger ones gain nothing and cost memory twice.
+/// How many bytes a statement may have. Larger ones are not faster, and need twice their size in
+/// memory.
 const STATEMENT_BYTES_MAX: usize = 4 << 20;
 
-/// What a packet needs beyond its values: header, null bitmap, and the types of 128 rows.
+/// The size of a packet without its values: header, null bitmap, and the types of 128 rows.
 const PACKET_OVERHEAD_BYTES: usize = 64 << 10;
 
-/// The most connections at once: 64 writers, triage.
+/// How many connections may be open at once: 64 writers, triage.
 const CONNECTIONS_MAX: usize = 72;
 
-/// How long one try to create the tables waits for another import that does the same.
-const MIGRATE_LOCK_WAIT: Duration = Duration::from_secs(10);
+/// How long one attempt to migrate waits for another import's migrations.
+const MIGRATE_LOCK_WAIT: Duration = Duration::from_secs(30);
 
-/// The text that every column of ours is.
+/// The character set and collation of all text columns.
 const TEXT: &str = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
 
 pub(super) struct MysqlDriver {
@@ -59,8 +63,8 @@ impl MysqlDriver {
 
 #[async_trait]
 impl Driver for MysqlDriver {
-    fn dialect(&self) -> Dialect {
-        Dialect::Mysql
+    fn engine(&self) -> Engine {
+        Engine::Mysql
     }
 
     fn connections_max(&self) -> usize {
@@ -74,11 +78,11 @@ impl Driver for MysqlDriver {
     async fn connect(&self) -> Result<Box<dyn Connection>, sqlx::Error> {
         let inner = MySqlConnection::connect_with(&self.options).await?;
         let mut connection = MysqlLink { inner, packet_bytes_max: 0 };
-        // A server that is not strict would cut what is too long, silently. When it writes a
-        // statement out for its logs, it need not go through text character by character if it
-        // takes it for bytes (the columns' own character set is kept, and checked), and has less
-        // to escape without backslashes. Only MySQL from 8.0.27 on reads the comment: it sorts
-        // indexes in 64 MiB, not in 1.
+        // Without the strict mode, a server truncates too long values silently. The other settings
+        // make the server's own log of statements cheaper: it copies a binary statement instead of
+        // converting its text character by character (the columns keep and check their character
+        // set), and it escapes less without backslashes. Only MySQL from 8.0.27 on reads the
+        // comment: it then sorts indexes in 64 MiB instead of 1 MiB.
         let settings = "SET SESSION \
              sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_BACKSLASH_ESCAPES', \
              character_set_client = binary /*!80027 , innodb_ddl_buffer_size = 67108864 */";
@@ -90,47 +94,26 @@ impl Driver for MysqlDriver {
         Ok(Box::new(connection))
     }
 
-    fn meaning(&self, error: &dyn sqlx::error::DatabaseError) -> Meaning {
-        let Some(error) = error.try_downcast_ref::<MySqlDatabaseError>() else {
-            return Meaning::Refused;
-        };
-        // MySQL manual, "Server Error Message Reference"; the same numbers in MariaDB.
-        match error.number() {
-            1049 => Meaning::NoDatabase,
-            1062 => Meaning::Conflict,
-            // Too many connections, shutdown, lock wait, deadlock, killed, aborted, idle too long.
-            1040
-            | 1053
-            | 1152
-            | 1158..=1161
-            | 1180
-            | 1205
-            | 1213
-            | 1317
-            | 1927
-            | 2006
-            | 2013
-            | 4031 => Meaning::Transient,
-            1045 | 1698 | 3118 => Meaning::Fatal(Some("check user name and password".into())),
-            1044 | 1142 | 1143 | 1227 => Meaning::Forbidden(self.create_database_hint()),
-            1021 | 1114 => {
-                Meaning::Fatal(Some("make room on the server's disk, then run it again".into()))
-            }
-            1290 | 1792 | 1836 => {
-                Meaning::Fatal(Some("the server is read-only: name the primary".into()))
-            }
-            1054 | 1064 | 1071 | 1072 | 1118 | 1146 | 1235 => Meaning::Fatal(None),
-            _ => Meaning::Refused,
-        }
+    fn classify(&self, error: &dyn DatabaseError) -> SqlErrorClass {
+        number_of(error).map_or(SqlErrorClass::Unknown, class_of)
+    }
+
+    fn code_text(&self, error: &dyn DatabaseError) -> String {
+        format!("error {}", number_of(error).unwrap_or_default())
+    }
+
+    fn privileges_hint(&self) -> String {
+        self.create_database_hint()
     }
 
     async fn create_database(&self) -> Result<(), sqlx::Error> {
-        // The options cannot forget a database name, but the server's own always exists.
+        // sqlx's options cannot drop the database's name, but this database always exists.
         let options = self.options.clone().database("information_schema");
         let mut connection = MySqlConnection::connect_with(&options).await?;
         let create = self.create_database_sql();
         sqlx::Executor::execute(&mut connection, &*create).await?;
-        // It is done. Over a Unix socket, the server hangs up before TLS has said goodbye.
+        // The database exists now; a failed close is harmless. Over a Unix socket, the server
+        // closes the connection before TLS does.
         let _ = connection.close().await;
         Ok(())
     }
@@ -154,10 +137,18 @@ impl Driver for MysqlDriver {
         let wait_s = i64::try_from(MIGRATE_LOCK_WAIT.as_secs()).expect("it is short");
         let rows = connection.query(lock, &[Value::Int(wait_s)], &[CellType::Int]).await?;
         let is_locked = rows.into_iter().flatten().any(|cell| cell.into_int() == 1);
-        if is_locked { Ok(()) } else { Err(timed_out("no turn to create them", MIGRATE_LOCK_WAIT)) }
+        if is_locked {
+            Ok(())
+        } else {
+            Err(timed_out("another import did not finish its migrations", MIGRATE_LOCK_WAIT))
+        }
     }
 
-    async fn misfit(&self, connection: &mut dyn Connection) -> Result<Option<Misfit>, sqlx::Error> {
+    async fn find_mismatch(
+        &self,
+        connection: &mut dyn Connection,
+        columns: &[&str],
+    ) -> Result<Option<SchemaMismatch>, sqlx::Error> {
         let query = "SELECT CAST(column_name AS CHAR), CAST(column_type AS CHAR), \
              CAST(COALESCE(character_set_name, 'no') AS CHAR) \
              FROM information_schema.columns \
@@ -169,33 +160,33 @@ impl Driver for MysqlDriver {
             found.push((name.into_text(), column_type.into_text(), charset.into_text()));
         }
         let names: Vec<&str> = found.iter().map(|(name, ..)| &**name).collect();
-        if let Some(what) = other_columns(&names, &COLUMNS) {
-            return Ok(Some(Misfit { what, statements: Vec::new() }));
+        if let Some(mismatch) = other_columns(&names, columns) {
+            return Ok(Some(mismatch));
         }
         let narrow: Vec<&(String, String, String)> = found
             .iter()
             .filter(|(name, column_type, charset)| {
-                charset != "utf8mb4" || !holds(column_type, our_type(name))
+                our_type(name).is_some_and(|ours| charset != "utf8mb4" || !holds(column_type, ours))
             })
             .collect();
         let query = "SELECT CAST(engine AS CHAR) FROM information_schema.tables \
              WHERE table_schema = DATABASE() AND table_name = 'logs'";
         let rows = connection.query(query, &[], &[CellType::Text]).await?;
         let engine = rows.into_iter().flatten().next().map(Cell::into_text);
-        let what = match (narrow.first(), engine) {
-            // Its rows would stay when a batch is rolled back.
+        let difference = match (narrow.first(), engine) {
+            // Rows would remain after a batch is rolled back.
             (_, Some(engine)) if engine != "InnoDB" => {
-                format!("the `logs` table's engine, {engine}, has no transactions")
+                format!("the `logs` table has the engine {engine}, which has no transactions")
             }
             (Some((name, column_type, charset)), _) => format!(
-                "{} of the `logs` table's columns cannot hold everything; `{name}`, for one, is \
-                 {column_type} with {charset} characters",
+                "{} columns of the `logs` table cannot hold every value; for example, `{name}` is \
+                 {column_type} with the character set {charset}",
                 narrow.len()
             ),
             (None, _) => return Ok(None),
         };
         let statements = vec![upgrade_sql(connection).await?];
-        Ok(Some(Misfit { what, statements }))
+        Ok(Some(SchemaMismatch { difference, statements }))
     }
 
     fn indexed_columns_sql(&self) -> &'static str {
@@ -204,8 +195,8 @@ impl Driver for MysqlDriver {
          AND index_type = 'BTREE'"
     }
 
-    /// All in one statement: five statements read the table five times and take three times as
-    /// long.
+    /// One statement for all indexes: five statements read the table five times and take three
+    /// times as long.
     fn index_statements(&self, missing: &[Index]) -> Vec<(Vec<Index>, String)> {
         let adds: Vec<String> = missing
             .iter()
@@ -214,21 +205,67 @@ impl Driver for MysqlDriver {
         vec![(missing.to_vec(), format!("ALTER TABLE logs {}", adds.join(", ")))]
     }
 
-    fn has_ledger_sql(&self) -> &'static str {
+    fn has_table_sql(&self) -> &'static str {
         "SELECT COUNT(*) FROM information_schema.tables \
-         WHERE table_schema = DATABASE() AND table_name = 'import_objects'"
+         WHERE table_schema = DATABASE() AND table_name = ?"
     }
 }
 
-/// Returns the type that our migration gives the column.
-fn our_type(column: &str) -> MysqlType {
-    let field = FIELDS.iter().find(|field| field.name.eq_ignore_ascii_case(column));
-    field.expect("the columns were checked").types.mysql
+fn number_of(error: &dyn DatabaseError) -> Option<u16> {
+    error.try_downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number)
 }
 
-/// Returns whether a column type holds all that ours does.
+/// Returns the class of an error number (MySQL manual, "Server Error Message Reference"; MariaDB
+/// documentation, "MariaDB Error Code Reference").
+fn class_of(number: u16) -> SqlErrorClass {
+    match number {
+        // Unknown database.
+        1049 => SqlErrorClass::NoDatabase,
+        // Duplicate entry.
+        1062 => SqlErrorClass::Conflict,
+        // NULL or a value that the column cannot hold: out of range, truncated, not valid, too
+        // long.
+        1048 | 1264 | 1265 | 1292 | 1300 | 1366 | 1406 | 1690
+        // A CHECK constraint (MySQL, MariaDB), SIGNAL in a trigger, a foreign key, no partition
+        // for the value.
+        | 3819 | 4025 | 1644 | 1452 | 1526
+        // JSON that a functional index or a generated column cannot read: not valid, nested too
+        // deep, not of the type.
+        | 3140 | 3141 | 3156 | 3157 | 3903
+        // A packet above max_allowed_packet.
+        | 1153 => SqlErrorClass::DataRefused,
+        // Too many connections, shutdown, lock wait, deadlock, killed, aborted, idle too long.
+        1040 | 1053 | 1152 | 1158..=1161 | 1180 | 1205 | 1213 | 1317 | 1927 | 2006 | 2013 | 4031 => {
+            SqlErrorClass::Transient
+        }
+        // Access denied, account locked.
+        1045 | 1698 | 3118 => SqlErrorClass::Fatal(Some("check the user name and the password")),
+        // Access denied to a database, a table, a column, or for want of a global privilege.
+        1044 | 1142 | 1143 | 1227 => SqlErrorClass::Forbidden,
+        // Disk full, table full.
+        1021 | 1114 => {
+            SqlErrorClass::Fatal(Some("free space on the server's disk, then run it again"))
+        }
+        // The option --read-only or --super-read-only, a read-only transaction, read-only mode.
+        1290 | 1792 | 1836 => SqlErrorClass::Fatal(Some(
+            "the server is read-only: name the primary server in the database URL",
+        )),
+        // Unknown column, syntax, key too long, unknown key column, row too large, unknown table,
+        // not supported.
+        1054 | 1064 | 1071 | 1072 | 1118 | 1146 | 1235 => SqlErrorClass::Fatal(None),
+        _ => SqlErrorClass::Unknown,
+    }
+}
+
+/// Returns the type of a field's column in our tables; `None` for columns without a field.
+fn our_type(column: &str) -> Option<MysqlType> {
+    let field = FIELDS.iter().find(|field| field.name.eq_ignore_ascii_case(column))?;
+    Some(field.types.mysql)
+}
+
+/// Returns whether a column type holds every value that ours holds.
 fn holds(found: &str, ours: MysqlType) -> bool {
-    // MySQL manual, "String Type Storage Requirements", in bytes; a varchar's characters take
+    // In bytes (MySQL manual, "String Type Storage Requirements"); a character of a varchar takes
     // up to four.
     let bytes = |column_type: &str| -> u64 {
         match column_type {
@@ -245,8 +282,9 @@ fn holds(found: &str, ours: MysqlType) -> bool {
     bytes(&found.to_ascii_lowercase()) >= bytes(&ours.to_string())
 }
 
-/// Returns the one statement that turns a narrow `logs` table into ours. Full indexes on the two
-/// widest columns would exceed InnoDB's key limit; the post-load step builds prefix indexes.
+/// Returns the statement that turns a narrow `logs` table into ours. It drops the full indexes on
+/// the two widest columns, which would exceed InnoDB's key limit; the post-load step then builds
+/// prefix indexes.
 async fn upgrade_sql(connection: &mut dyn Connection) -> Result<String, sqlx::Error> {
     let mut upgrade =
         format!("ALTER TABLE logs ENGINE = InnoDB, ROW_FORMAT = DYNAMIC, DEFAULT {TEXT}");
@@ -257,12 +295,13 @@ async fn upgrade_sql(connection: &mut dyn Connection) -> Result<String, sqlx::Er
         let column = [Value::Text(Some(field.name))];
         let rows = connection.query(query, &column, &[CellType::Text]).await?;
         for name in rows.into_iter().flatten().map(Cell::into_text) {
-            write!(upgrade, ", DROP INDEX {}", quoted(&name, '`')).expect("a String takes it");
+            write!(upgrade, ", DROP INDEX {}", quoted(&name, '`'))
+                .expect("writing to a String cannot fail");
         }
     }
     for field in FIELDS {
         write!(upgrade, ", MODIFY {} {} {TEXT}", field.name, field.types.mysql)
-            .expect("a String takes it");
+            .expect("writing to a String cannot fail");
     }
     Ok(upgrade)
 }
@@ -277,7 +316,7 @@ connection_over_sqlx! { MysqlLink, MySqlArguments,
         STATEMENT_BYTES_MAX.min(self.row_bytes_max())
     }
 
-    /// The server refuses a longer packet, and closes the connection.
+    /// The server refuses a larger packet and closes the connection.
     fn row_bytes_max(&self) -> usize {
         self.packet_bytes_max.saturating_sub(PACKET_OVERHEAD_BYTES)
     }
@@ -288,7 +327,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_type_holds_ours_only_if_nothing_is_cut() {
+    fn a_type_holds_ours_only_if_it_truncates_nothing() {
         let (narrow, wide) = (MysqlType::Varchar(768), MysqlType::Varchar(1024));
         for (found, ours, expected) in [
             ("varchar(80)", narrow, false),
@@ -300,6 +339,48 @@ mod tests {
             ("int", narrow, false),
         ] {
             assert_eq!(holds(found, ours), expected, "{found} for {ours}");
+        }
+    }
+
+    #[test]
+    fn only_the_listed_numbers_are_blamed_on_the_data() {
+        use SqlErrorClass::{
+            Conflict, DataRefused, Fatal, Forbidden, NoDatabase, Transient, Unknown,
+        };
+        let data = [1048, 1153, 1264, 1265, 1292, 1300, 1366, 1406, 1644, 1690, 3819, 4025];
+        for number in data.into_iter().chain([1452, 1526, 3140, 3141, 3157, 3903]) {
+            assert_eq!(class_of(number), DataRefused, "{number}");
+        }
+        for (number, expected) in [
+            (1049, NoDatabase),
+            (1062, Conflict),
+            (1040, Transient),
+            (1205, Transient),
+            (1213, Transient),
+            (1317, Transient),
+            (1927, Transient),
+            (4031, Transient),
+            (1044, Forbidden),
+            (1142, Forbidden),
+            (1054, Fatal(None)),
+            (1064, Fatal(None)),
+            (1146, Fatal(None)),
+            // A changed row under snapshot isolation, a full disk, limits of the account, a
+            // statement to prepare again, a time limit: none is the fault of a row.
+            (1020, Unknown),
+            (1030, Unknown),
+            (1203, Unknown),
+            (1226, Unknown),
+            (1615, Unknown),
+            (1969, Unknown),
+            (3024, Unknown),
+            (3750, Unknown),
+            (9999, Unknown),
+        ] {
+            assert_eq!(class_of(number), expected, "{number}");
+        }
+        for number in [1021, 1045, 1114, 1290, 1698, 1792, 1836, 3118] {
+            assert!(matches!(class_of(number), Fatal(Some(_))), "{number}");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Post-load: builds the indexes that are missing.
+//! The post-load step: builds the missing indexes.
 //!
-//! Indexes are not migrations but data in the code: with all of them in place, a load takes several
-//! times as long, so they are built last.
+//! Indexes are data in the code and not migrations: a load takes several times as long with all of
+//! them in place, so they are built after it.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -34,7 +34,7 @@ pub(super) async fn build_missing(
             });
         }
         let Some(joined) = running.join_next().await else {
-            // In the order of the list, whichever was ready first.
+            // In the order of the list, whichever finished first.
             built.sort_by_key(|done: &BuiltIndexes| {
                 missing.iter().position(|it| *it == done.indexes[0])
             });

@@ -1,35 +1,36 @@
-//! What only PostgreSQL needs: binary COPY, and servers that speak its protocol without COPY.
+//! The driver for PostgreSQL: binary COPY, or INSERT for servers that speak its protocol without
+//! COPY.
 
 use std::fmt;
 
 use async_trait::async_trait;
 use sqlx::error::DatabaseError;
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgDatabaseError};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection as _};
 
 use super::connection::{Cell, CellType, Connection, connection_over_sqlx, quoted};
-use super::driver::{Driver, Meaning, Misfit};
-use super::schema::{Dialect, create_index_statements, other_columns};
-use crate::database::BoxError;
-use crate::database::Index;
-use crate::database::LoadMethod;
+use super::driver::Driver;
+use super::error::SqlErrorClass;
+use super::schema::{SchemaMismatch, create_index_statements, other_columns};
 use crate::database::batch::{Batch, ParsedObject};
-use crate::trail::fields::COLUMNS;
+use crate::database::url::Engine;
+use crate::database::{Index, LoadMethod};
+use crate::trail::fields::{COLUMNS, FIELDS};
 
 /// Documentation, COPY, "Binary Format": signature, flags, length of the header extension.
 const COPY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
-/// The same: a count of -1 ends the data.
+/// Documentation, COPY, "Binary Format": a field count of -1 ends the data.
 const COPY_TRAILER: &[u8] = &(-1_i16).to_be_bytes();
 
-/// What is sent in one message. Small objects are gathered up to it.
+/// How many bytes are sent in one message. Small objects are combined up to this size.
 const COPY_CHUNK_BYTES: usize = 64 << 10;
 
-/// The most connections at once: 64 writers, triage, index builds.
+/// How many connections may be open at once: 64 writers, triage, index builds.
 const CONNECTIONS_MAX: usize = 72;
 
-/// The advisory lock of an import that creates the tables: any number that nobody else takes.
+/// The advisory lock of the migrations: any number that no other program uses.
 const MIGRATE_LOCK: i64 = 0x636c_6f75_6474_7261;
 
 pub(super) struct PostgresDriver {
@@ -63,8 +64,8 @@ impl PostgresDriver {
 
 #[async_trait]
 impl Driver for PostgresDriver {
-    fn dialect(&self) -> Dialect {
-        Dialect::Postgres
+    fn engine(&self) -> Engine {
+        Engine::Postgres
     }
 
     fn connections_max(&self) -> usize {
@@ -80,29 +81,19 @@ impl Driver for PostgresDriver {
         Ok(Box::new(PostgresLink { inner, load_method: self.load_method }))
     }
 
-    fn meaning(&self, error: &dyn sqlx::error::DatabaseError) -> Meaning {
-        // Documentation, Appendix A, "PostgreSQL Error Codes".
-        let code = error.code().unwrap_or_default();
-        match (code.get(..2).unwrap_or_default(), &*code) {
-            (_, "23505") => Meaning::Conflict,
-            (_, "3D000") => Meaning::NoDatabase,
-            (_, "53100") => {
-                Meaning::Fatal(Some("make room on the server's disk, then run it again".into()))
-            }
-            ("08" | "40" | "53" | "55" | "57" | "58", _) => Meaning::Transient,
-            ("28", _) => Meaning::Fatal(Some("check user name and password".into())),
-            (_, "42501") => Meaning::Forbidden(
-                "the account needs `CREATE` on the schema, or tables that another account made and \
-                 `SELECT`, `INSERT`, `UPDATE`, `DELETE` on them; only the owner of `logs` builds \
-                 indexes, for others there is `--no-index`"
-                    .into(),
-            ),
-            (_, "25006") => {
-                Meaning::Fatal(Some("the server is read-only: name the primary".into()))
-            }
-            ("0A" | "3F" | "42" | "F0" | "XX", _) => Meaning::Fatal(None),
-            _ => Meaning::Refused,
-        }
+    fn classify(&self, error: &dyn DatabaseError) -> SqlErrorClass {
+        class_of(&error.code().unwrap_or_default())
+    }
+
+    fn code_text(&self, error: &dyn DatabaseError) -> String {
+        format!("SQLSTATE {}", error.code().unwrap_or_default())
+    }
+
+    fn privileges_hint(&self) -> String {
+        "grant the account `CREATE` on the schema, or let another account create the tables and \
+         grant `SELECT`, `INSERT`, `UPDATE`, `DELETE` on them; only the owner of `logs` can build \
+         indexes, other accounts use `--no-index`"
+            .into()
     }
 
     async fn create_database(&self) -> Result<(), sqlx::Error> {
@@ -110,22 +101,22 @@ impl Driver for PostgresDriver {
         let mut connection = PgConnection::connect_with(&options).await?;
         let created = sqlx::Executor::execute(&mut connection, &*self.create_database_sql()).await;
         match created {
-            // duplicate_database, or its unique index: another import was faster.
+            // duplicate_database, or its unique index: another import has created it.
             Err(sqlx::Error::Database(error))
                 if matches!(error.code().as_deref(), Some("42P04" | "23505")) => {}
             Err(error) => return Err(error),
             Ok(_) => {}
         }
-        // It is done, however the farewell goes.
+        // The database exists now; a failed close is harmless.
         let _ = connection.close().await;
         Ok(())
     }
 
     fn create_database_hint(&self) -> String {
-        // Its owner may create the tables; since PostgreSQL 15, nobody else may.
+        // Since PostgreSQL 15, only the owner of a database may create tables in it.
         let (create, owner) =
             (self.create_database_sql(), quoted(self.options.get_username(), '"'));
-        format!("let an account that may create it run: {create} OWNER {owner}")
+        format!("let an administrator run: {create} OWNER {owner}")
     }
 
     fn migrations(&self) -> Migrator {
@@ -137,16 +128,19 @@ impl Driver for PostgresDriver {
         connection.run(&format!("SELECT pg_advisory_xact_lock({MIGRATE_LOCK})")).await
     }
 
-    async fn misfit(&self, connection: &mut dyn Connection) -> Result<Option<Misfit>, sqlx::Error> {
+    async fn find_mismatch(
+        &self,
+        connection: &mut dyn Connection,
+        columns: &[&str],
+    ) -> Result<Option<SchemaMismatch>, sqlx::Error> {
         let query = "SELECT current_setting('server_encoding')";
         let rows = connection.query(query, &[], &[CellType::Text]).await?;
         let encoding = rows.into_iter().flatten().next().map(Cell::into_text);
         if let Some(encoding) = encoding.filter(|encoding| encoding != "UTF8") {
-            let what = format!(
-                "the database `{}` stores text as {encoding}, which cannot hold every character",
+            return Ok(Some(SchemaMismatch::beyond_repair(format!(
+                "the database `{}` has the encoding {encoding}, which cannot store every character",
                 self.database_name()
-            );
-            return Ok(Some(Misfit { what, statements: Vec::new() }));
+            ))));
         }
         let query = "SELECT attname::text, format_type(atttypid, atttypmod) \
              FROM pg_attribute WHERE attrelid = to_regclass('logs') AND attnum > 0 \
@@ -156,18 +150,19 @@ impl Driver for PostgresDriver {
         for row in rows {
             let [name, column_type] = <[_; 2]>::try_from(row).expect("two columns");
             let (name, column_type) = (name.into_text(), column_type.into_text());
-            if !matches!(&*column_type, "text" | "character varying") {
+            let is_field = FIELDS.iter().any(|field| field.name.eq_ignore_ascii_case(&name));
+            if is_field && !matches!(&*column_type, "text" | "character varying") {
                 narrow.push((name.clone(), column_type));
             }
             names.push(name);
         }
-        let columns = COLUMNS.map(str::to_ascii_lowercase);
-        if let Some(what) = other_columns(&names, &columns) {
-            return Ok(Some(Misfit { what, statements: Vec::new() }));
+        let columns: Vec<String> = columns.iter().map(|name| name.to_ascii_lowercase()).collect();
+        if let Some(mismatch) = other_columns(&names, &columns) {
+            return Ok(Some(mismatch));
         }
         let Some((first, first_type)) = narrow.first() else { return Ok(None) };
-        let what = format!(
-            "{} of the `logs` table's columns cannot hold everything; `{first}`, for one, is \
+        let difference = format!(
+            "{} columns of the `logs` table cannot hold every value; for example, `{first}` is \
              {first_type}",
             narrow.len()
         );
@@ -179,7 +174,7 @@ impl Driver for PostgresDriver {
             })
             .collect();
         let statements = vec![format!("ALTER TABLE logs {}", changes.join(", "))];
-        Ok(Some(Misfit { what, statements }))
+        Ok(Some(SchemaMismatch { difference, statements }))
     }
 
     fn indexed_columns_sql(&self) -> &'static str {
@@ -192,16 +187,41 @@ impl Driver for PostgresDriver {
         create_index_statements(missing)
     }
 
-    fn has_ledger_sql(&self) -> &'static str {
-        "SELECT COUNT(to_regclass('import_objects'))"
+    fn has_table_sql(&self) -> &'static str {
+        "SELECT COUNT(to_regclass($1))"
     }
 }
 
-/// Returns what the server says, if it is PostgreSQL. sqlx adds the line of the server's own
-/// source code, which tells people nothing.
-pub(super) fn words(error: &dyn DatabaseError) -> Option<BoxError> {
-    let error = error.try_downcast_ref::<PgDatabaseError>()?;
-    Some(error.message().into())
+/// Returns the class of a SQLSTATE (documentation, Appendix A, "PostgreSQL Error Codes").
+fn class_of(sqlstate: &str) -> SqlErrorClass {
+    match (sqlstate.get(..2).unwrap_or_default(), sqlstate) {
+        // unique_violation.
+        (_, "23505") => SqlErrorClass::Conflict,
+        // Data exceptions, violated constraints and limits, an exception that a trigger raised, and
+        // a row that the condition of a view excludes.
+        ("22" | "23" | "44" | "54" | "P0", _) => SqlErrorClass::DataRefused,
+        // invalid_catalog_name.
+        (_, "3D000") => SqlErrorClass::NoDatabase,
+        // disk_full.
+        (_, "53100") => {
+            SqlErrorClass::Fatal(Some("free space on the server's disk, then run it again"))
+        }
+        // Connections, rolled back transactions, resources, locks, an operator's intervention, and
+        // errors of the operating system.
+        ("08" | "40" | "53" | "55" | "57" | "58", _) => SqlErrorClass::Transient,
+        // Authorization.
+        ("28", _) => SqlErrorClass::Fatal(Some("check the user name and the password")),
+        // insufficient_privilege.
+        (_, "42501") => SqlErrorClass::Forbidden,
+        // read_only_sql_transaction.
+        (_, "25006") => SqlErrorClass::Fatal(Some(
+            "the server is read-only: name the primary server in the database URL",
+        )),
+        // Unsupported features, unknown schemas, syntax and missing objects, the server's
+        // configuration, internal errors.
+        ("0A" | "3F" | "42" | "F0" | "XX", _) => SqlErrorClass::Fatal(None),
+        _ => SqlErrorClass::Unknown,
+    }
 }
 
 struct PostgresLink {
@@ -236,11 +256,62 @@ connection_over_sqlx! { PostgresLink, PgArguments,
         copy.send(&*chunk).await?;
         let rows = copy.finish().await?;
         if rows != batch.rows() as u64 {
-            // A trigger or a rule of the user's took rows away, or added some.
+            // The user has a trigger or a rule that drops or adds rows.
             let sent = batch.rows();
-            let told = format!("{sent} rows were sent, and the table took {rows}");
-            return Err(sqlx::Error::InvalidArgument(told));
+            let difference = format!("{sent} rows were sent, but the table stored {rows}");
+            return Err(sqlx::Error::InvalidArgument(difference));
         }
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_listed_classes_are_blamed_on_the_data() {
+        use SqlErrorClass::{
+            Conflict, DataRefused, Fatal, Forbidden, NoDatabase, Transient, Unknown,
+        };
+        for (sqlstate, expected) in [
+            ("23505", Conflict),
+            ("23502", DataRefused),
+            ("23514", DataRefused),
+            ("22021", DataRefused),
+            ("22P02", DataRefused),
+            ("22P05", DataRefused),
+            ("44000", DataRefused),
+            ("54000", DataRefused),
+            ("54001", DataRefused),
+            ("P0001", DataRefused),
+            ("3D000", NoDatabase),
+            ("42501", Forbidden),
+            ("08006", Transient),
+            ("40001", Transient),
+            ("40P01", Transient),
+            ("53200", Transient),
+            ("53300", Transient),
+            ("55P03", Transient),
+            ("57014", Transient),
+            ("57P01", Transient),
+            ("57P03", Transient),
+            ("58030", Transient),
+            ("0A000", Fatal(None)),
+            ("42703", Fatal(None)),
+            ("42P01", Fatal(None)),
+            ("XX000", Fatal(None)),
+            // A transaction that was idle for too long, and a pooler that lost the prepared
+            // statement: neither is the fault of a row.
+            ("25P03", Unknown),
+            ("26000", Unknown),
+            ("99999", Unknown),
+            ("", Unknown),
+        ] {
+            assert_eq!(class_of(sqlstate), expected, "{sqlstate}");
+        }
+        for sqlstate in ["53100", "28000", "28P01", "25006"] {
+            assert!(matches!(class_of(sqlstate), Fatal(Some(_))), "{sqlstate}");
+        }
     }
 }

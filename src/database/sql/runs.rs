@@ -1,16 +1,14 @@
-//! The ledger's story for people: runs, and what failed or was rejected.
+//! Runs, and the queries of `status`: totals, failed objects, rejected records.
 
 use super::SqlStore;
 use super::connection::{Cell, CellType, Value};
-use super::schema::{Dialect, RUNS};
-use super::write::int;
+use super::schema::{RUNS, placeholders};
 use crate::database::status::{FailedObject, RejectedRecord, RunLine, RunTotals};
+use crate::database::url::Engine;
 use crate::database::{DatabaseError, ErrorClass};
 
 impl SqlStore {
-    /// Writes down that a run has begun; returns its number.
-    ///
-    /// `sources` is a JSON array.
+    /// Records that a run has begun; returns its id. `sources` is a JSON array.
     pub(super) async fn insert_run(&self, sources: &str) -> Result<i64, DatabaseError> {
         let started = jiff::Timestamp::now();
         let mut id = started.as_microsecond();
@@ -25,8 +23,8 @@ impl SqlStore {
                 Value::Text(Some("running")),
             ];
             let values: Vec<Value<'_>> =
-                values.into_iter().chain(std::iter::repeat_n(int(0), 9)).collect();
-            let mut pooled = self.connection("write down the run").await?;
+                values.into_iter().chain(std::iter::repeat_n(Value::count(0), 9)).collect();
+            let mut pooled = self.connection("record the run").await?;
             let outcome = pooled.connection.execute(&self.insert_sql(&RUNS, 1), &values).await;
             match self.put_back(pooled, outcome) {
                 Ok(_) => return Ok(id),
@@ -37,34 +35,33 @@ impl SqlStore {
         }
     }
 
-    /// Writes down how a run ended.
+    /// Records how a run ended.
     pub(super) async fn update_run(
         &self,
         run_id: i64,
         outcome: &str,
         totals: &RunTotals,
     ) -> Result<(), DatabaseError> {
-        let update = self.driver.dialect().placeholders(
-            "UPDATE import_runs SET finished_at = ?, outcome = ?, listed = ?, loaded = ?, \
-             already_loaded = ?, skipped = ?, failed = ?, record_count = ?, row_count = ?, \
-             reject_count = ?, altered_count = ? WHERE id = ?",
-        );
+        let update = "UPDATE import_runs SET finished_at = ?, outcome = ?, listed = ?, \
+             loaded = ?, already_loaded = ?, skipped = ?, failed = ?, record_count = ?, \
+             row_count = ?, reject_count = ?, altered_count = ? WHERE id = ?";
+        let update = placeholders(self.driver.engine(), update);
         let finished_at = jiff::Timestamp::now().to_string();
         let values = [
             Value::Text(Some(&finished_at)),
             Value::Text(Some(outcome)),
-            int(totals.listed),
-            int(totals.loaded),
-            int(totals.already_loaded),
-            int(totals.skipped),
-            int(totals.failed),
-            int(totals.records),
-            int(totals.rows),
-            int(totals.rejects),
-            int(totals.replaced_chars),
+            Value::count(totals.listed),
+            Value::count(totals.loaded),
+            Value::count(totals.already_loaded),
+            Value::count(totals.skipped),
+            Value::count(totals.failed),
+            Value::count(totals.records),
+            Value::count(totals.rows),
+            Value::count(totals.rejects),
+            Value::count(totals.replaced_chars),
             Value::Int(run_id),
         ];
-        let mut pooled = self.connection("write down the end of the run").await?;
+        let mut pooled = self.connection("record the end of the run").await?;
         let outcome = pooled.connection.execute(&update, &values).await;
         self.put_back(pooled, outcome).map(drop)
     }
@@ -76,10 +73,10 @@ impl SqlStore {
              CAST(COALESCE(SUM(reject_count), 0) AS BIGINT), \
              CAST(COALESCE(SUM(altered_count), 0) AS BIGINT) \
              FROM import_objects GROUP BY outcome";
-        // MySQL spells the type another way.
-        let query = match self.driver.dialect() {
-            Dialect::Mysql => query.replace("AS BIGINT", "AS SIGNED"),
-            Dialect::Postgres | Dialect::Sqlite => query.to_owned(),
+        // MySQL has another name for the type.
+        let query = match self.driver.engine() {
+            Engine::Mysql => query.replace("AS BIGINT", "AS SIGNED"),
+            Engine::Postgres | Engine::Sqlite => query.to_owned(),
         };
         let types = [
             CellType::Text,
@@ -145,7 +142,7 @@ impl SqlStore {
         Ok(rows.into_iter().map(read).collect())
     }
 
-    /// Returns objects that failed, the latest first.
+    /// Returns failed objects, the latest first.
     pub(super) async fn select_failed_objects(
         &self,
         lines_max: u32,
@@ -168,7 +165,7 @@ impl SqlStore {
         Ok(rows.into_iter().map(read).collect())
     }
 
-    /// Returns rejected records, by object and place.
+    /// Returns rejected records, ordered by object and position.
     pub(super) async fn select_rejected_records(
         &self,
         lines_max: u32,

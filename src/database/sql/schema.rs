@@ -1,50 +1,103 @@
-//! The tables as data: columns, indexes, and how many rows go into a statement.
+//! The tables as data: columns, indexes, and the INSERT statements.
 //!
-//! `migrations/` creates the tables; what is said of them here must agree.
+//! The files in `migrations/` create the tables; a test compares them with this file.
 
-use crate::database::Index;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+use crate::database::url::Engine;
+use crate::database::{Index, SchemaChange};
 use crate::trail::fields::{COLUMN_COUNT, COLUMNS, FIELDS, Field, MysqlType};
 use crate::trail::record::CellLimit;
 
-/// Which SQL the server speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dialect {
-    Sqlite,
-    Postgres,
-    /// MySQL and MariaDB.
-    Mysql,
+/// The columns of `logs` that migrations after the first one add. A `logs` table without our
+/// migrations table, such as the tutorial's, is expected to lack them: the migrations add them.
+const ADDED_COLUMNS: [&str; 0] = [];
+
+/// The schema of one version of the program.
+#[derive(Debug)]
+pub(super) struct Schema {
+    /// In the order in which they run.
+    pub(super) migrations: Vec<Migration>,
+    /// The columns of `logs` that migrations after the first one add.
+    added_columns: Vec<&'static str>,
 }
 
-impl Dialect {
-    /// The most rows of a multi-row INSERT; a power of two.
-    ///
-    /// MySQL and MariaDB are fastest at about 100, and slower with fewer and with more
-    /// (BENCHMARKS.md, "Settings"); PostgreSQL likes many.
-    pub(super) const fn statement_rows_max(self) -> usize {
-        match self {
-            Self::Postgres => 1024,
-            Self::Mysql | Self::Sqlite => 128,
+impl Schema {
+    /// Returns this version's schema, followed by changes that only tests make.
+    pub(super) fn new(files: &Migrator, changes: &[SchemaChange]) -> Self {
+        let migration = |change: &SchemaChange| {
+            let (name, sql) = ("later version".into(), change.sql.into());
+            Migration::new(change.version, name, MigrationType::Simple, sql, false)
+        };
+        let added = changes.iter().flat_map(|change| change.added_columns).copied();
+        Self {
+            migrations: files.iter().cloned().chain(changes.iter().map(migration)).collect(),
+            added_columns: ADDED_COLUMNS.into_iter().chain(added).collect(),
         }
     }
 
-    /// Returns the SQL with this dialect's placeholders for each `?`.
-    pub(super) fn placeholders(self, sql: &str) -> String {
-        if self != Self::Postgres {
-            return sql.to_owned();
-        }
-        let mut numbered = String::with_capacity(sql.len() + 64);
-        for (n, part) in sql.split('?').enumerate() {
-            if n > 0 {
-                numbered.push('$');
-                numbered.push_str(&n.to_string());
-            }
-            numbered.push_str(part);
-        }
-        numbered
+    /// Returns the columns that `logs` has before any migration if the user created it.
+    pub(super) fn columns_before(&self) -> Vec<&'static str> {
+        COLUMNS.into_iter().filter(|name| !self.added_columns.contains(name)).collect()
+    }
+
+    /// Returns the columns that `logs` has after all migrations.
+    pub(super) fn columns_after(&self) -> Vec<&'static str> {
+        let mut columns = self.columns_before();
+        columns.extend(&self.added_columns);
+        columns
+    }
+
+    /// Returns whether one of the applied migrations belongs to a later version of the program.
+    pub(super) fn is_older_than(&self, applied: &[i64]) -> bool {
+        let newest = self.migrations.iter().map(|migration| migration.version).max();
+        applied.iter().max() > newest.as_ref()
     }
 }
 
-/// A table that takes multi-row INSERTs.
+/// How an existing `logs` table differs from ours, and the statements that would alter it, if any
+/// would.
+#[derive(Debug)]
+pub(super) struct SchemaMismatch {
+    pub(super) difference: String,
+    pub(super) statements: Vec<String>,
+}
+
+impl SchemaMismatch {
+    /// Returns a mismatch that no statement of ours repairs.
+    pub(super) fn beyond_repair(difference: String) -> Self {
+        Self { difference, statements: Vec::new() }
+    }
+}
+
+/// Returns how many rows a multi-row INSERT has at most; a power of two.
+///
+/// MySQL and MariaDB are fastest at about 100 rows, and slower with fewer or more (BENCHMARKS.md,
+/// "Settings"). PostgreSQL is faster with many.
+pub(super) const fn statement_rows_max(engine: Engine) -> usize {
+    match engine {
+        Engine::Postgres => 1024,
+        Engine::Mysql | Engine::Sqlite => 128,
+    }
+}
+
+/// Returns the SQL with the engine's placeholder in place of each `?`.
+pub(super) fn placeholders(engine: Engine, sql: &str) -> String {
+    if engine != Engine::Postgres {
+        return sql.to_owned();
+    }
+    let mut numbered = String::with_capacity(sql.len() + 64);
+    for (n, part) in sql.split('?').enumerate() {
+        if n > 0 {
+            numbered.push('$');
+            numbered.push_str(&n.to_string());
+        }
+        numbered.push_str(part);
+    }
+    numbered
+}
+
+/// A table, as multi-row INSERTs need it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Table {
     pub(super) name: &'static str,
@@ -52,12 +105,12 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Returns the INSERT of so many rows.
-    pub(super) fn insert_sql(&self, dialect: Dialect, rows: usize) -> String {
+    /// Returns the INSERT statement for this number of rows.
+    pub(super) fn insert_sql(&self, engine: Engine, rows: usize) -> String {
         let row = format!("({})", vec!["?"; self.columns.len()].join(","));
         let columns = self.columns.join(", ");
         let rows = vec![row; rows].join(",");
-        dialect.placeholders(&format!("INSERT INTO {} ({columns}) VALUES {rows}", self.name))
+        placeholders(engine, &format!("INSERT INTO {} ({columns}) VALUES {rows}", self.name))
     }
 }
 
@@ -110,7 +163,7 @@ pub(super) const RUNS: Table = Table {
     ],
 };
 
-/// The indexes of the post-load step: the tutorial's five, and one on the time.
+/// The indexes of the post-load step: the tutorial's five, and one on `eventTime`.
 pub(super) const INDEXES: [Index; INDEX_COUNT] = {
     let mut indexes = [Index { name: "", column: "" }; INDEX_COUNT];
     let (mut n, mut count) = (0, 0);
@@ -133,10 +186,10 @@ const INDEX_COUNT: usize = {
     count
 };
 
-/// The most bytes of one index key in InnoDB (MySQL manual, "InnoDB Limits").
+/// How many bytes an index key of InnoDB may have (MySQL manual, "InnoDB Limits").
 const INNODB_KEY_BYTES_MAX: u16 = 3_072;
 
-/// How many characters MySQL indexes of a column that is too wide for a full index.
+/// How many characters of a column MySQL indexes if the column is too wide for a full index.
 const PREFIX_CHARS: u16 = 255;
 
 /// Returns whether MySQL can index only the first characters of the field's column.
@@ -145,7 +198,7 @@ pub(super) fn needs_prefix_index(field: &Field) -> bool {
     chars > INNODB_KEY_BYTES_MAX / 4
 }
 
-/// Returns what MySQL indexes of a column: the column, or its first characters.
+/// Returns the key part of MySQL's index on a column: the whole column, or its first characters.
 pub(super) fn mysql_key(index: &Index) -> String {
     match FIELDS.iter().find(|field| field.name == index.column) {
         Some(field) if needs_prefix_index(field) => format!("{}({PREFIX_CHARS})", index.column),
@@ -153,7 +206,7 @@ pub(super) fn mysql_key(index: &Index) -> String {
     }
 }
 
-/// Returns a statement for each index, for databases that build one at a time.
+/// Returns one statement for each index, for engines that build one index at a time.
 pub(super) fn create_index_statements(missing: &[Index]) -> Vec<(Vec<Index>, String)> {
     let build = |index: &Index| {
         let create =
@@ -163,33 +216,34 @@ pub(super) fn create_index_statements(missing: &[Index]) -> Vec<(Vec<Index>, Str
     missing.iter().map(build).collect()
 }
 
-/// The longest value that PostgreSQL's B-tree takes is a third of a page (documentation, "B-Tree
-/// Indexes"): 2,704 bytes with its header.
+/// A value in PostgreSQL's B-tree may fill a third of a page (documentation, "B-Tree Indexes"):
+/// 2,704 bytes with its header.
 const POSTGRES_INDEXED_BYTES_MAX: usize = 2_600;
 
-/// Returns the room in each column of `logs`.
-pub(super) fn limits(dialect: Dialect) -> [CellLimit; COLUMN_COUNT] {
-    FIELDS.map(|field| match dialect {
-        Dialect::Postgres if field.index.is_some() => CellLimit::Bytes(POSTGRES_INDEXED_BYTES_MAX),
-        Dialect::Postgres | Dialect::Sqlite => CellLimit::Any,
-        Dialect::Mysql => match field.types.mysql {
+/// Returns how much each column of `logs` can hold.
+pub(super) fn limits(engine: Engine) -> [CellLimit; COLUMN_COUNT] {
+    FIELDS.map(|field| match engine {
+        Engine::Postgres if field.index.is_some() => CellLimit::Bytes(POSTGRES_INDEXED_BYTES_MAX),
+        Engine::Postgres | Engine::Sqlite => CellLimit::Any,
+        Engine::Mysql => match field.types.mysql {
             MysqlType::Varchar(chars) => CellLimit::Chars(chars.into()),
             MysqlType::MediumText => CellLimit::Bytes((1 << 24) - 1),
-            // More than an object can hold.
+            // It holds more than an object can have.
             MysqlType::LongText => CellLimit::Any,
         },
     })
 }
 
-/// Names how the columns of an existing `logs` table differ from ours; `None` if there is no
-/// table, or it has our columns, in whatever order.
+/// Compares the names of columns. Returns `None` if there is no table, or if it has the expected
+/// columns in any order.
 pub(super) fn other_columns(
     found: &[impl AsRef<str>],
-    expected: &[impl AsRef<str>; COLUMN_COUNT],
-) -> Option<String> {
+    expected: &[impl AsRef<str>],
+) -> Option<SchemaMismatch> {
     if found.is_empty() {
         return None;
     }
+    // Column names are not case-sensitive; PostgreSQL lists them in lower case.
     let lacks = |list: &[&str], name: &str| !list.iter().any(|it| it.eq_ignore_ascii_case(name));
     let found: Vec<&str> = found.iter().map(AsRef::as_ref).collect();
     let expected: Vec<&str> = expected.iter().map(AsRef::as_ref).collect();
@@ -205,7 +259,9 @@ pub(super) fn other_columns(
     if parts.is_empty() {
         return None;
     }
-    Some(format!("there is a `logs` table with other columns: it {}", parts.join(" and ")))
+    let difference =
+        format!("there is a `logs` table with other columns: it {}", parts.join(" and "));
+    Some(SchemaMismatch::beyond_repair(difference))
 }
 
 #[cfg(test)]
@@ -216,27 +272,27 @@ mod tests {
     fn an_insert_has_a_placeholder_for_every_value() {
         let table = Table { name: "t", columns: &["a", "b"] };
         let sqlite = "INSERT INTO t (a, b) VALUES (?,?),(?,?)";
-        assert_eq!(table.insert_sql(Dialect::Sqlite, 2), sqlite);
+        assert_eq!(table.insert_sql(Engine::Sqlite, 2), sqlite);
         let postgres = "INSERT INTO t (a, b) VALUES ($1,$2),($3,$4)";
-        assert_eq!(table.insert_sql(Dialect::Postgres, 2), postgres);
+        assert_eq!(table.insert_sql(Engine::Postgres, 2), postgres);
     }
 
     #[test]
-    fn no_statement_binds_more_than_its_database_takes() {
-        // PostgreSQL and MySQL count binds in 16 bits (their protocols, Bind and
-        // COM_STMT_PREPARE); SQLite's default is SQLITE_MAX_VARIABLE_NUMBER.
-        for (dialect, binds_max) in
-            [(Dialect::Sqlite, 32_766), (Dialect::Postgres, 65_535), (Dialect::Mysql, 65_535)]
+    fn no_statement_binds_more_values_than_its_database_accepts() {
+        // PostgreSQL and MySQL count bound values in 16 bits (their protocols, Bind and
+        // COM_STMT_PREPARE). SQLite's limit is the default of SQLITE_MAX_VARIABLE_NUMBER.
+        for (engine, binds_max) in
+            [(Engine::Sqlite, 32_766), (Engine::Postgres, 65_535), (Engine::Mysql, 65_535)]
         {
             for table in [LOGS, OBJECTS, REJECTS, RUNS] {
-                let binds = dialect.statement_rows_max() * table.columns.len();
-                assert!(binds <= binds_max, "{dialect:?} {}", table.name);
+                let binds = statement_rows_max(engine) * table.columns.len();
+                assert!(binds <= binds_max, "{engine:?} {}", table.name);
             }
         }
     }
 
     #[test]
-    fn the_migrations_agree_with_the_code() {
+    fn the_first_migration_agrees_with_the_code() {
         let mysql = include_str!("../../../migrations/mysql/0001_tables.sql");
         let postgres = include_str!("../../../migrations/postgres/0001_tables.sql");
         let sqlite = include_str!("../../../migrations/sqlite/0001_tables.sql");
@@ -266,6 +322,41 @@ mod tests {
                     .collect();
                 assert_eq!(columns, table.columns);
             }
+        }
+    }
+    fn schema(changes: &[SchemaChange]) -> Schema {
+        Schema::new(&sqlx::migrate!("migrations/sqlite"), changes)
+    }
+
+    #[test]
+    fn a_table_of_the_users_need_not_have_the_columns_that_migrations_add() {
+        let change = SchemaChange { version: 9, sql: "", added_columns: &["objectId"] };
+        let schema = schema(&[change]);
+        assert_eq!(schema.columns_before(), COLUMNS);
+        assert_eq!(schema.columns_after()[..COLUMN_COUNT], COLUMNS);
+        assert_eq!(schema.columns_after()[COLUMN_COUNT..], ["objectId"]);
+        assert_eq!(schema.migrations.last().map(|migration| migration.version), Some(9));
+    }
+
+    #[test]
+    fn a_schema_of_a_later_version_is_recognised() {
+        let newest = schema(&[]).migrations.last().unwrap().version;
+        for (applied, expected) in
+            [(&[][..], false), (&[1], false), (&[1, newest], false), (&[1, newest + 1], true)]
+        {
+            assert_eq!(schema(&[]).is_older_than(applied), expected, "{applied:?}");
+        }
+    }
+
+    #[test]
+    fn migrations_are_numbered_from_one_without_gaps() {
+        for files in [
+            sqlx::migrate!("migrations/sqlite"),
+            sqlx::migrate!("migrations/postgres"),
+            sqlx::migrate!("migrations/mysql"),
+        ] {
+            let versions: Vec<i64> = files.iter().map(|migration| migration.version).collect();
+            assert_eq!(versions, (1..).take(versions.len()).collect::<Vec<i64>>());
         }
     }
 }

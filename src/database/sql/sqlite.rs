@@ -1,28 +1,31 @@
-//! What only SQLite needs.
+//! The driver for SQLite.
 //!
-//! One connection writes and reads, because SQLite has one writer and our triage would only wait
-//! for it. A file that we create gets pages of 16 KiB. A rollback journal is kept truncated, not
-//! deleted: new pages are not journalled at all, so a bulk load writes every page once, where
-//! write-ahead logging writes it twice. `synchronous` stays FULL: what is committed is on disk.
+//! One connection writes and reads: SQLite has one writer, and triage on a second connection would
+//! only wait for it. A file that the program creates gets pages of 16 KiB. The rollback journal is
+//! truncated instead of deleted; it holds no new pages, so a bulk load writes every page once,
+//! where write-ahead logging writes it twice. `synchronous` stays FULL: committed data is on disk.
 
 use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sqlx::error::DatabaseError;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection as _};
 
 use super::connection::{CellType, Connection, connection_over_sqlx};
-use super::driver::{Driver, Meaning, Misfit};
-use super::schema::{Dialect, create_index_statements, other_columns};
+use super::driver::Driver;
+use super::error::SqlErrorClass;
+use super::schema::{SchemaMismatch, create_index_statements, other_columns};
 use crate::database::Index;
-use crate::trail::fields::COLUMNS;
+use crate::database::url::Engine;
+use crate::trail::fields::FIELDS;
 
 /// How long to wait for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Pages of a file that we create. Larger pages make fewer, larger writes.
+/// The page size of a file that the program creates. Larger pages make fewer and larger writes.
 const PAGE_BYTES: u32 = 16_384;
 
 /// The page cache, in KiB, as SQLite's `cache_size` counts it when negative.
@@ -47,8 +50,8 @@ impl SqliteDriver {
 
 #[async_trait]
 impl Driver for SqliteDriver {
-    fn dialect(&self) -> Dialect {
-        Dialect::Sqlite
+    fn engine(&self) -> Engine {
+        Engine::Sqlite
     }
 
     fn connections_max(&self) -> usize {
@@ -63,34 +66,29 @@ impl Driver for SqliteDriver {
         let inner = SqliteConnection::connect_with(&self.options).await?;
         let mut connection = SqliteLink { inner };
         let mode = connection.query("PRAGMA journal_mode", &[], &[CellType::Text]).await?;
-        // A database that its owner put into another mode keeps it.
+        // A database that its owner set to another mode keeps that mode.
         if mode.into_iter().flatten().any(|cell| cell.into_text() == "delete") {
             connection.run("PRAGMA journal_mode = TRUNCATE").await?;
         }
         Ok(Box::new(connection))
     }
 
-    fn meaning(&self, error: &dyn sqlx::error::DatabaseError) -> Meaning {
-        // Extended result codes; the low byte is the primary one (sqlite.org/rescode.html).
-        let code: u32 = error.code().and_then(|code| code.parse().ok()).unwrap_or(1);
-        match (code & 0xff, code) {
-            (5 | 6, _) => Meaning::Transient,
-            (19, 1555 | 2067) => Meaning::Conflict,
-            (18..=20 | 25, _) => Meaning::Refused,
-            (14, _) => Meaning::NoDatabase,
-            (13, _) => Meaning::Fatal(Some("make room on the disk, then run it again".into())),
-            (3 | 8 | 23, _) => {
-                Meaning::Fatal(Some("the file and its folder must be writable".into()))
-            }
-            (26, _) => Meaning::Fatal(Some("name another file: this is no SQLite database".into())),
-            _ => Meaning::Fatal(None),
-        }
+    fn classify(&self, error: &dyn DatabaseError) -> SqlErrorClass {
+        error.code().and_then(|code| code.parse().ok()).map_or(SqlErrorClass::Unknown, class_of)
+    }
+
+    fn code_text(&self, error: &dyn DatabaseError) -> String {
+        format!("error {}", error.code().unwrap_or_default())
+    }
+
+    fn privileges_hint(&self) -> String {
+        WRITABLE.to_owned()
     }
 
     async fn create_database(&self) -> Result<(), sqlx::Error> {
         let options = self.options.clone().create_if_missing(true).page_size(PAGE_BYTES);
         let mut created = SqliteConnection::connect_with(&options).await?;
-        // The page size is settled by the first write.
+        // The first write fixes the page size.
         sqlx::Executor::execute(&mut created, "PRAGMA user_version = 0").await?;
         created.close().await
     }
@@ -99,7 +97,7 @@ impl Driver for SqliteDriver {
         let file = self.options.get_filename();
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
-        format!("the folder `{}` must be there and writable", folder.display())
+        format!("the folder `{}` must exist and be writable", folder.display())
     }
 
     fn migrations(&self) -> Migrator {
@@ -110,23 +108,28 @@ impl Driver for SqliteDriver {
         connection.run("BEGIN IMMEDIATE").await
     }
 
-    async fn misfit(&self, connection: &mut dyn Connection) -> Result<Option<Misfit>, sqlx::Error> {
+    async fn find_mismatch(
+        &self,
+        connection: &mut dyn Connection,
+        columns: &[&str],
+    ) -> Result<Option<SchemaMismatch>, sqlx::Error> {
         let query = "SELECT name, type FROM pragma_table_info('logs')";
         let rows = connection.query(query, &[], &[CellType::Text; 2]).await?;
         let (mut found, mut altering) = (Vec::new(), None);
         for row in rows {
             let [name, column_type] = <[_; 2]>::try_from(row).expect("two columns");
             let (name, column_type) = (name.into_text(), column_type.into_text());
-            if !keeps_text(&column_type) {
+            let is_field = FIELDS.iter().any(|field| field.name.eq_ignore_ascii_case(&name));
+            if is_field && !keeps_text(&column_type) {
                 altering.get_or_insert(format!(
-                    "the `logs` table's column `{name}` is {column_type}, which turns text into \
+                    "column `{name}` of the `logs` table is {column_type}, which turns text into \
                      numbers"
                 ));
             }
             found.push(name);
         }
-        let what = other_columns(&found, &COLUMNS).or(altering);
-        Ok(what.map(|what| Misfit { what, statements: Vec::new() }))
+        let mismatch = other_columns(&found, columns);
+        Ok(mismatch.or_else(|| altering.map(SchemaMismatch::beyond_repair)))
     }
 
     fn indexed_columns_sql(&self) -> &'static str {
@@ -138,12 +141,39 @@ impl Driver for SqliteDriver {
         create_index_statements(missing)
     }
 
-    fn has_ledger_sql(&self) -> &'static str {
-        "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'import_objects'"
+    fn has_table_sql(&self) -> &'static str {
+        "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
     }
 }
 
-/// Returns whether a column declared so stores text as it is, whatever its width.
+const WRITABLE: &str = "the file and its folder must be writable";
+
+/// Returns the class of an extended result code; its low byte is the primary result code
+/// (sqlite.org/rescode.html).
+fn class_of(code: u32) -> SqlErrorClass {
+    match (code & 0xff, code) {
+        // BUSY, LOCKED.
+        (5 | 6, _) => SqlErrorClass::Transient,
+        // CONSTRAINT_PRIMARYKEY, CONSTRAINT_UNIQUE.
+        (19, 1555 | 2067) => SqlErrorClass::Conflict,
+        // TOOBIG, CONSTRAINT, MISMATCH, RANGE.
+        (18..=20 | 25, _) => SqlErrorClass::DataRefused,
+        // CANTOPEN.
+        (14, _) => SqlErrorClass::NoDatabase,
+        // FULL.
+        (13, _) => SqlErrorClass::Fatal(Some("free space on the disk, then run it again")),
+        // PERM, READONLY, AUTH.
+        (3 | 8 | 23, _) => SqlErrorClass::Fatal(Some(WRITABLE)),
+        // NOTADB.
+        (26, _) => SqlErrorClass::Fatal(Some("name another file: this is not a SQLite database")),
+        // ERROR (SQL that is wrong), INTERNAL, NOMEM, IOERR, CORRUPT, SCHEMA, MISUSE. sqlx shows
+        // their codes.
+        (1 | 2 | 7 | 10 | 11 | 17 | 21, _) => SqlErrorClass::Fatal(None),
+        _ => SqlErrorClass::Unknown,
+    }
+}
+
+/// Returns whether a column of this declared type stores text unchanged.
 ///
 /// SQLite documentation, "Datatypes", section 3.1, "Determination Of Column Affinity".
 fn keeps_text(column_type: &str) -> bool {
@@ -160,7 +190,59 @@ struct SqliteLink {
 
 connection_over_sqlx! { SqliteLink, SqliteArguments<'_>,
     fn statement_bytes_max(&self) -> usize {
-        // Far below SQLITE_MAX_LENGTH; it only bounds what is copied at a time.
+        // Far below SQLITE_MAX_LENGTH. It bounds how much is copied at a time.
         8 << 20
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_listed_codes_are_blamed_on_the_data() {
+        use SqlErrorClass::{Conflict, DataRefused, Fatal, NoDatabase, Transient, Unknown};
+        for (code, expected) in [
+            (5, Transient),
+            (6, Transient),
+            (517, Transient),
+            (1555, Conflict),
+            (2067, Conflict),
+            (18, DataRefused),
+            (19, DataRefused),
+            (275, DataRefused),
+            (1811, DataRefused),
+            (20, DataRefused),
+            (25, DataRefused),
+            (14, NoDatabase),
+            (1, Fatal(None)),
+            (11, Fatal(None)),
+            (10, Fatal(None)),
+            (778, Fatal(None)),
+            (8, Fatal(Some(WRITABLE))),
+            (9, Unknown),
+            (22, Unknown),
+            (27, Unknown),
+        ] {
+            assert_eq!(class_of(code), expected, "{code}");
+        }
+        assert!(matches!(class_of(13), Fatal(Some(hint)) if hint.contains("disk")));
+        assert!(matches!(class_of(26), Fatal(Some(_))));
+    }
+
+    #[test]
+    fn a_column_type_of_another_affinity_than_text_is_recognised() {
+        for (column_type, expected) in [
+            ("TEXT", true),
+            ("varchar(80)", true),
+            ("BLOB", true),
+            ("", true),
+            ("INTEGER", false),
+            ("CHARINT", false),
+            ("REAL", false),
+            ("DATETIME", false),
+        ] {
+            assert_eq!(keeps_text(column_type), expected, "{column_type}");
+        }
     }
 }

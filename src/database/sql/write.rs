@@ -1,27 +1,24 @@
-//! The one transaction, for all databases, and the ledger's lines.
+//! The one transaction, the same for all databases, and the ledger's lines.
 //!
-//! Replaced ledger lines go, new ledger lines come, then rejects, then rows. The ledger comes first
-//! because its primary key decides between two imports of the same object: the loser learns it
-//! before it has sent its rows.
+//! It deletes replaced ledger lines, then inserts the new lines, the rejects and the rows. The
+//! ledger comes first because its primary key decides between two imports of the same object: the
+//! loser gets the conflict before it has sent its rows.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::SqlStore;
 use super::connection::{CellType, Cells, Connection, Value};
-use super::driver::{Meaning, timed_out};
-use super::schema::{Dialect, LOGS, OBJECTS, REJECTS, Table};
-use super::{SqlStore, unwrapped};
+use super::error::{SqlErrorClass, cause_of, timed_out};
+use super::schema::{LOGS, OBJECTS, REJECTS, Table, placeholders, statement_rows_max};
 use crate::database::batch::{Batch, ParsedObject};
 use crate::database::ledger::{Line, ObjectOutcome};
-use crate::database::{DatabaseError, Sink};
+use crate::database::url::Engine;
+use crate::database::{DatabaseError, Sink, WRITE_TIMEOUT};
 use crate::trail::object::ObjectId;
 use crate::trail::record::CellRules;
-
-/// How long one batch may take, waiting for another import's locks included.
-const WRITE_TIMEOUT: Duration = Duration::from_mins(15);
 
 #[async_trait]
 impl Sink for SqlStore {
@@ -31,16 +28,16 @@ impl Sink for SqlStore {
 
     async fn seen(&self, ids: &[ObjectId]) -> Result<HashMap<ObjectId, Line>, DatabaseError> {
         let Some(last) = ids.last() else { return Ok(HashMap::new()) };
-        // The list is filled up to a power of two, so that few shapes are prepared.
+        // The list is padded to a power of two, so that few statements are prepared.
         let width = ids.len().next_power_of_two();
         let query = format!(
             "SELECT id, outcome, kind, reason, version, digest, run_id, batch_id FROM import_objects \
              WHERE id IN ({})",
             vec!["?"; width].join(",")
         );
-        let query = self.driver.dialect().placeholders(&query);
-        let filled = ids.iter().chain(std::iter::repeat_n(last, width - ids.len()));
-        let values: Vec<Value<'_>> = filled.map(|id| Value::Bytes(&id.0)).collect();
+        let query = placeholders(self.driver.engine(), &query);
+        let padded = ids.iter().chain(std::iter::repeat_n(last, width - ids.len()));
+        let values: Vec<Value<'_>> = padded.map(|id| Value::Bytes(&id.0)).collect();
         let types = [
             CellType::Bytes,
             CellType::Text,
@@ -61,9 +58,10 @@ impl Sink for SqlStore {
         let outcome = tokio::time::timeout(WRITE_TIMEOUT, writing)
             .await
             .unwrap_or_else(|_| Err(timed_out("no answer", WRITE_TIMEOUT)));
-        // Two imports of one folder conflict at every batch: they need not log in again each time.
+        // Two imports of the same folder conflict in every batch. Rolling back keeps the connection,
+        // so that they need not log in again each time.
         let is_conflict =
-            outcome.as_ref().is_err_and(|error| self.meaning(error) == Meaning::Conflict);
+            outcome.as_ref().is_err_and(|error| self.classify(error) == SqlErrorClass::Conflict);
         if is_conflict && pooled.connection.run("ROLLBACK").await.is_ok() {
             self.give_back(pooled.connection);
             return Err(DatabaseError::conflict());
@@ -80,12 +78,13 @@ impl SqlStore {
         run_id: i64,
         batch: &Batch,
     ) -> Result<(), sqlx::Error> {
-        let dialect = self.driver.dialect();
-        let begin = if dialect == Dialect::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
+        let engine = self.driver.engine();
+        let begin = if engine == Engine::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
         connection.run(begin).await?;
-        let delete =
-            dialect.placeholders("DELETE FROM import_objects WHERE id = ? AND outcome <> 'loaded'");
-        // In the order of their keys, so that two imports never wait for each other in a circle.
+        let delete = "DELETE FROM import_objects WHERE id = ? AND outcome <> 'loaded'";
+        let delete = placeholders(engine, delete);
+        // Ordered by key, so that the inserts of two imports cannot deadlock. With replaced lines
+        // they can; the server then rolls one of them back, and it is retried.
         let mut objects: Vec<&ParsedObject> = batch.objects.iter().collect();
         objects.sort_by_key(|object| object.id);
         for object in objects.iter().filter(|object| object.replaces_line) {
@@ -102,10 +101,10 @@ impl SqlStore {
         self.insert(connection, &REJECTS, &mut rejects).await?;
         if batch.rows() > 0 {
             self.write_rows(connection, batch).await.map_err(|error| {
-                if self.meaning(&error) == Meaning::Conflict {
-                    // `logs` has no unique index of ours: no other import is in the way, but the
-                    // user has one, and the data breaks it.
-                    return sqlx::Error::Encode(unwrapped(error));
+                if self.classify(&error) == SqlErrorClass::Conflict {
+                    // We create no unique index on `logs`. The user did, and the data violates it:
+                    // this is not a conflict with another import.
+                    return sqlx::Error::Encode(cause_of(error));
                 }
                 error
             })?;
@@ -126,8 +125,8 @@ impl SqlStore {
         self.insert(connection, &LOGS, &mut rows).await
     }
 
-    /// Inserts rows by as few prepared shapes as possible: full statements, then one for each
-    /// power of two in what is left.
+    /// Inserts rows with few different statements: full ones, then one for each power of two in the
+    /// number of remaining rows.
     async fn insert<'v, const N: usize>(
         &self,
         connection: &mut dyn Connection,
@@ -135,7 +134,7 @@ impl SqlStore {
         rows: &mut (dyn Iterator<Item = [Value<'v>; N]> + Send),
     ) -> Result<(), sqlx::Error> {
         assert_eq!(N, table.columns.len(), "a value for each column of {}", table.name);
-        let rows_max = self.driver.dialect().statement_rows_max();
+        let rows_max = statement_rows_max(self.driver.engine());
         let bytes_max = connection.statement_bytes_max();
         let mut values: Vec<Value<'v>> = Vec::with_capacity(rows_max * N);
         let mut bytes = 0;
@@ -143,7 +142,7 @@ impl SqlStore {
             let row_bytes: usize = row.iter().map(Value::wire_bytes).sum();
             if row_bytes > connection.row_bytes_max() {
                 return Err(sqlx::Error::InvalidArgument(format!(
-                    "a row of {row_bytes} bytes exceeds what the server takes at once, {} bytes",
+                    "a row of {row_bytes} bytes exceeds the server's limit of {} bytes",
                     connection.row_bytes_max()
                 )));
             }
@@ -177,7 +176,7 @@ impl SqlStore {
 
     pub(super) fn insert_sql(&self, table: &Table, rows: usize) -> Arc<str> {
         let mut inserts = self.inserts.lock().unwrap_or_else(PoisonError::into_inner);
-        let make = || table.insert_sql(self.driver.dialect(), rows).into();
+        let make = || table.insert_sql(self.driver.engine(), rows).into();
         Arc::clone(inserts.entry((table.name, rows)).or_insert_with(make))
     }
 }
@@ -189,15 +188,15 @@ fn reject_lines<'v>(
     object.log().rejects.iter().zip(&texts.reject_reasons).map(|(reject, reason)| {
         [
             Value::Bytes(&object.id.0),
-            int(reject.index),
-            int(reject.offset_bytes),
+            Value::count(reject.index),
+            Value::count(reject.offset_bytes),
             Value::Text(Some(reason)),
             Value::Text(Some(&reject.text)),
         ]
     })
 }
 
-/// The texts of a ledger line that the object does not hold itself.
+/// The texts of a ledger line that are made from the object.
 struct LineTexts {
     uri: String,
     outcome: &'static str,
@@ -235,14 +234,14 @@ fn ledger_line<'v>(
         Value::Bytes(&object.id.0),
         Value::Text(Some(&texts.uri)),
         Value::Text(Some(&object.object.version)),
-        int(object.object.size_bytes),
+        Value::count(object.object.size_bytes),
         Value::Text(Some(&object.sha256)),
         Value::Text(Some(texts.outcome)),
         Value::Text(texts.kind),
-        int(log.records()),
-        int(log.rows.len() as u64),
-        int(log.rejects.len() as u64),
-        int(log.replaced_chars),
+        Value::count(log.records()),
+        Value::count(log.rows.len() as u64),
+        Value::count(log.rejects.len() as u64),
+        Value::count(log.replaced_chars),
         Value::Text(texts.reason.as_deref()),
         Value::Int(run_id),
         Value::Int(batch_id),
@@ -250,13 +249,9 @@ fn ledger_line<'v>(
     ]
 }
 
-/// Makes text fit for PostgreSQL, which takes no U+0000, where it is only for people to read.
+/// Replaces U+0000, which PostgreSQL cannot store, in text that only people read.
 fn visible_nul(text: &str) -> String {
     text.replace('\0', "␀")
-}
-
-pub(super) fn int(count: u64) -> Value<'static> {
-    Value::Int(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
 fn read_line(cells: Cells) -> Option<(ObjectId, Line)> {

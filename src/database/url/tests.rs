@@ -1,6 +1,6 @@
 use super::*;
 
-/// A password with every character that means something in a URL.
+/// A password with every character that has a meaning in a URL.
 const PASSWORD: &str = "p@ss:w/o?r#d%41&=+ ü[]\\\"'`{}|^~";
 
 fn parse(text: &str) -> Result<DatabaseUrl, UrlError> {
@@ -11,7 +11,7 @@ fn parts() -> ServerParts {
     ServerParts { hostname: "db.example.com".into(), database: "logs".into(), ..Default::default() }
 }
 
-/// Undoes what [`DatabaseUrl::from_parts`] did, in the way sqlx does.
+/// Splits a URL of [`DatabaseUrl::from_parts`] into its parts, in the same way as sqlx.
 fn read_back(url: &DatabaseUrl) -> (String, String, String) {
     let url = Url::parse(url.expose()).unwrap();
     let decoded = |part: &str| decode(part).unwrap();
@@ -172,7 +172,7 @@ fn a_parameter_with_a_value_it_cannot_have_is_refused_with_all_it_can() {
 }
 
 #[test]
-fn a_password_that_is_not_encoded_is_refused_and_no_part_of_it_is_told() {
+fn a_password_that_is_not_encoded_is_refused_and_no_part_of_it_is_shown() {
     for text in [
         "postgres://loader:hunter2/x@db/logs",
         "postgres://loader:12/hunter2@db/logs",
@@ -192,8 +192,8 @@ fn a_password_that_is_not_encoded_is_refused_and_no_part_of_it_is_told() {
         "mysql://loader:hunter2@/logs",
     ] {
         let error = parse(text).unwrap_err();
-        let told = format!("{error} {error:?} {}", error.hint());
-        assert!(!told.contains("hunter2"), "{text}: {told}");
+        let shown = format!("{error} {error:?} {}", error.hint());
+        assert!(!shown.contains("hunter2"), "{text}: {shown}");
     }
 }
 
@@ -224,7 +224,7 @@ fn every_character_of_a_part_survives_the_way_through_the_url() {
         for shown in [format!("{url}"), format!("{url:?}")] {
             assert!(!shown.contains(PASSWORD) && !shown.contains(&encoded), "{shown}");
         }
-        assert_eq!(parse(url.expose()), Ok(url), "a URL that we made is one that we take");
+        assert_eq!(parse(url.expose()), Ok(url), "a URL made from parts is accepted");
     }
 }
 

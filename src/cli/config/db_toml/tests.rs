@@ -224,11 +224,11 @@ fn each_fault_is_reported_with_its_line_and_a_hint() {
         ),
         (
             "engine = \"mysql\"\nhostname = \"db:1\"",
-            "cannot use `hostname` in db.toml, line 2\n  caused by: `db:1` is no host name\n\nhint: give the name or address alone; the port is `port`, the user `username`",
+            "cannot use `hostname` in db.toml, line 2\n  caused by: `db:1` is not a host name\n\nhint: `hostname` holds only the host's name or address; the port belongs in `port`, the user name in `username`",
         ),
         (
             "engine = \"sqlite\"\ndatabase = \":memory:\"",
-            "cannot use `database` in db.toml, line 2\n  caused by: a database in memory would be gone at the end of the run\n\nhint: name a file, such as `sqlite://cloudtrail.db`",
+            "cannot use `database` in db.toml, line 2\n  caused by: a database in memory would be lost at the end of the run\n\nhint: name a file, such as `sqlite://cloudtrail.db`",
         ),
     ] {
         assert_eq!(rendered(text), format!("error: {expected}"), "{text}");
