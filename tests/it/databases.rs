@@ -154,8 +154,12 @@ impl Drop for OwnDatabase {
         if self.engine == Engine::Sqlite {
             return;
         }
-        let force = if self.engine == Engine::Postgres { " WITH (FORCE)" } else { "" };
-        self.engine.clean_up(&format!("DROP DATABASE IF EXISTS {}{force}", self.name));
+        let name = &self.name;
+        self.engine.clean_up(&match self.engine {
+            Engine::Postgres => format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
+            // Bounded, in case a failed test has left a transaction open.
+            _ => format!("SET lock_wait_timeout = 30; DROP DATABASE IF EXISTS {name}"),
+        });
     }
 }
 
