@@ -91,6 +91,20 @@ fn the_summary_for_programs_is_one_json_object() {
 }
 
 #[test]
+fn a_dry_run_reports_what_it_cannot_read() {
+    let place = small_tree();
+    let name = format!("{FOLDER}/broken.json");
+    place.write(&name, &log_json(&["x1", "x2"])[..100]);
+    let run = place.run(&["import", "--dry-run", "AWSLogs"]).expect(3);
+    let line = "broken.json: the JSON is cut off after 100 bytes";
+    assert!(run.stdout.contains(line), "{}", run.shown());
+    let json = place.run(&["import", "--dry-run", "--output=json", "AWSLogs"]).expect(3).json();
+    assert_eq!(json["unread"][0]["reason"], "the JSON is cut off after 100 bytes");
+    // Three logs and a note.
+    assert_eq!(json["estimate"]["sampled_objects"], 4);
+}
+
+#[test]
 fn a_dry_run_writes_nothing() {
     let place = small_tree();
     let before = names_in(&place.path(""));

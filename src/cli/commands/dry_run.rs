@@ -30,5 +30,9 @@ pub(super) async fn run(settings: &ImportSettings, form: Form) -> Result<Exit, R
         engine: settings.database.engine(),
     };
     output::print(&report, form)?;
-    Ok(if end == End::Stopped { Exit::Interrupted } else { Exit::Complete })
+    Ok(match end {
+        End::Stopped => Exit::Interrupted,
+        End::Complete if !found.unread.is_empty() => Exit::LeftOut,
+        End::Complete => Exit::Complete,
+    })
 }

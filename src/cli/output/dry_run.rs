@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::format::{bytes, count, counted, duration};
+use super::format::{bytes, count, counted, duration, visible};
 use super::summary::left_out;
 use super::table::Table;
 use super::{Report, to_json};
 use crate::cli::config::Prices;
 use crate::database::url::Engine;
-use crate::import::dry_run::{DryRun, Found, Group};
+use crate::import::dry_run::{DryRun, Found, Group, UnreadObject};
 use crate::import::progress::{Count, Tally};
 
 /// The speed assumed for the estimate of the time, which is printed with it.
@@ -113,6 +113,9 @@ impl Report for DryRunReport<'_> {
     fn text(&self) -> String {
         let mut lines = vec![self.table().to_string()];
         lines.extend(left_out(self.tally));
+        for UnreadObject { uri, reason } in &self.dry_run.unread {
+            lines.push(format!("cannot read {}: {}", visible(uri), visible(reason)));
+        }
         if let Some(estimate) = self.estimate() {
             lines.push(format!(
                 "estimate from {}: {}, {} in the database, {} at {} rows/s",
@@ -155,6 +158,7 @@ impl Report for DryRunReport<'_> {
             other_shards: self.tally.other_shards,
             filtered_out: self.tally.filtered_out,
             folders_without_logs: &self.tally.without_logs,
+            unread: &self.dry_run.unread,
             estimate: self.estimate(),
             requests: self.requests(),
             listing_seconds: self.dry_run.listing_took.as_secs_f64(),
@@ -171,6 +175,7 @@ struct ReportJson<'s> {
     other_shards: Count,
     filtered_out: u64,
     folders_without_logs: &'s BTreeMap<String, u64>,
+    unread: &'s [UnreadObject],
     estimate: Option<Estimate>,
     requests: Option<Requests>,
     listing_seconds: f64,
