@@ -5,6 +5,7 @@
 ///
 /// ```text
 /// promises! { on all: every_object_is_loaded … }
+/// promises! { async on everywhere: a_run_is_recorded … }
 /// promises! { on servers: a_slow_server_is_waited_for … }
 /// promises! { async on [mysql mariadb]: a_row_just_below_the_packet_passes … }
 /// ```
@@ -17,6 +18,12 @@ macro_rules! promises {
     };
     (@promise $kind:tt $promise:ident all) => {
         $crate::promises::promises! { @promise $kind $promise [sqlite postgres mysql mariadb] }
+    };
+    // The databases and the store in memory, for promises that need no SQL.
+    (@promise $kind:tt $promise:ident everywhere) => {
+        $crate::promises::promises! {
+            @promise $kind $promise [memory sqlite postgres mysql mariadb]
+        }
     };
     (@promise $kind:tt $promise:ident servers) => {
         $crate::promises::promises! { @promise $kind $promise [postgres mysql mariadb] }
@@ -37,6 +44,9 @@ macro_rules! promises {
         async fn $database() {
             super::$promise($crate::promises::promises! { @engine $database }).await;
         }
+    };
+    (@engine memory) => {
+        $crate::sinks::backend::Memory
     };
     (@engine sqlite) => {
         $crate::databases::Engine::Sqlite
