@@ -140,7 +140,7 @@ pub fn open_as_later_version(
 pub struct SchemaChange {
     /// The number of the migration.
     pub version: i64,
-    /// Its statements. They can be repeated, as those of every migration.
+    /// Its statements. For MySQL they must be repeatable, as in every migration.
     pub sql: &'static str,
     /// The columns it adds, spelt as the database lists them.
     pub added_columns: &'static [&'static str],

@@ -214,6 +214,7 @@ pub async fn query(engine: Engine, url: &str, sql: &str) -> Result<Table, sqlx::
 ///
 /// ```text
 /// promises! { on all: every_object_is_loaded … }
+/// promises! { async on everywhere: a_run_is_recorded … }
 /// promises! { on servers: a_slow_server_is_waited_for … }
 /// promises! { async on [mysql mariadb]: a_row_just_below_the_packet_passes … }
 /// ```
@@ -226,6 +227,12 @@ macro_rules! promises {
     };
     (@promise $kind:tt $promise:ident all) => {
         $crate::databases::promises! { @promise $kind $promise [sqlite postgres mysql mariadb] }
+    };
+    // The databases and the store in memory, for promises that need no SQL.
+    (@promise $kind:tt $promise:ident everywhere) => {
+        $crate::databases::promises! {
+            @promise $kind $promise [memory sqlite postgres mysql mariadb]
+        }
     };
     (@promise $kind:tt $promise:ident servers) => {
         $crate::databases::promises! { @promise $kind $promise [postgres mysql mariadb] }
@@ -246,6 +253,9 @@ macro_rules! promises {
         async fn $database() {
             super::$promise($crate::databases::promises! { @engine $database }).await;
         }
+    };
+    (@engine memory) => {
+        $crate::sinks::backend::Memory
     };
     (@engine sqlite) => {
         $crate::databases::Engine::Sqlite

@@ -1,11 +1,15 @@
-//! What every sink promises, on SQLite, PostgreSQL, MySQL and MariaDB; and what only one of them
-//! can get wrong.
+//! The contract of sinks and stores, on SQLite, PostgreSQL, MySQL and MariaDB; and what can fail on
+//! only one of them. Promises that need no SQL are also checked on the store in memory, which the
+//! tests of the import rely on.
 //!
-//! Each test has a database of its own on a real server, and looks at it past the program, with
-//! sqlx. A missing server is a failure.
+//! Each test has its own database on a real server, and inspects it with sqlx, not with the
+//! program. A missing server is a failure.
 
+mod backend;
 mod commits;
+mod faults;
 mod indexes;
+mod migrations;
 mod narrow_tables;
 mod objects;
 mod refusals;

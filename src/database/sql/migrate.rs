@@ -125,7 +125,7 @@ impl SqlStore {
     /// Does everything in one transaction. Returns why `logs` is refused, if it is.
     ///
     /// MySQL commits each DDL statement by itself: after a kill, a migration may have run in part.
-    /// It then runs again, so the statements of every migration can be repeated.
+    /// It then runs again, so all statements in `migrations/mysql` must be repeatable.
     async fn migrate_under_lock(
         &self,
         policy: UpgradePolicy,

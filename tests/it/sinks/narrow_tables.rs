@@ -1,4 +1,4 @@
-//! The tables that the tutorial made: recognised, refused or widened, and never half used.
+//! The tables that the tutorial creates: recognised, refused or widened, and never half used.
 
 use std::sync::Arc;
 
@@ -111,8 +111,8 @@ async fn a_narrow_table_is_refused_and_left_alone(engine: Engine) {
         let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
         let (what, hint) = (&error.message, error.hint.as_deref().unwrap());
         let (columns, first) = match engine {
-            Engine::Postgres => ("11 of", "character varying(10)"),
-            _ => ("16 of", "varchar(10) with latin1"),
+            Engine::Postgres => ("11 columns of", "character varying(10)"),
+            _ => ("16 columns of", "varchar(10) with the character set latin1"),
         };
         assert!(what.starts_with(columns) && what.contains(first), "{what}");
         assert!(what.to_lowercase().contains("`eventversion`"), "{what}");
@@ -127,7 +127,7 @@ async fn a_narrow_table_of_all_characters_is_refused_too(engine: Engine) {
     let sink = scratch.sink();
     let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
     let what = &error.message;
-    assert!(what.starts_with("15 of") && what.contains("varchar(10)"), "{what}");
+    assert!(what.starts_with("15 columns of") && what.contains("varchar(10)"), "{what}");
     sink.prepare(UpgradePolicy::Upgrade).await.unwrap();
     assert_everything_fits(&scratch, &*sink).await;
 }
@@ -148,7 +148,7 @@ async fn an_upgrade_keeps_the_rows_and_then_everything_fits(engine: Engine) {
     assert!(!sink.prepare(UpgradePolicy::Upgrade).await.unwrap());
     assert_everything_fits(&scratch, &*sink).await;
     assert!(!sink.prepare(UpgradePolicy::Refuse).await.unwrap());
-    // What the upgrade had to drop is built anew; what it kept counts.
+    // The indexes that the upgrade dropped are built again; those that it kept count.
     let built = Arc::clone(&sink).build_missing_indexes().await.unwrap();
     let mut built: Vec<&str> =
         built.iter().flat_map(|built| &built.indexes).map(|index| index.column).collect();
@@ -164,7 +164,7 @@ async fn a_table_without_transactions_is_refused_or_upgraded(engine: Engine) {
     let ours = Scratch::prepared(engine).await.0;
     let create = ours.query("SHOW CREATE TABLE logs").await;
     let create = create[0][1].as_deref().unwrap().replace("ENGINE=InnoDB", "ENGINE=MyISAM");
-    // MyISAM knows no DYNAMIC tables, and takes the word for its own.
+    // MyISAM has no DYNAMIC format of this kind, but accepts the word.
     let scratch = Scratch::created(engine);
     scratch.run(&create).await;
     let sink = scratch.sink();

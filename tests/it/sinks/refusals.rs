@@ -1,22 +1,25 @@
-//! What the database or the file system does not allow: said in words that help, without a
-//! secret.
+//! What the database or the file system does not allow: reported with a hint and without a secret.
 
 use std::sync::Arc;
 
 use cloudtrail2sql::cli::error::{RunError, render};
 use cloudtrail2sql::database::{DatabaseError, ErrorClass, Store, UpgradePolicy};
 use cloudtrail2sql::import::error::chain;
+use cloudtrail2sql::import::load::load;
 
+use super::commits::RETRY;
 use super::objects::{RUN, batch, numbered};
 use super::scratch::{Scratch, open};
 use crate::databases::{Engine, promises};
 
 promises! { async on servers:
+    an_account_that_may_only_load_uses_tables_of_another_account
+    an_unknown_error_is_fatal_and_shown_with_its_code
     a_wrong_password_is_fatal_and_not_shown
-    a_server_that_is_not_there_is_said_so
+    a_server_that_is_not_there_is_reported
     an_account_that_may_not_create_the_database_gets_the_sql
-    an_account_that_may_not_create_tables_is_told_so
-    an_account_that_is_shut_out_later_is_no_fault_of_the_data
+    an_account_that_may_not_create_tables_gets_a_hint
+    a_login_refused_later_is_not_blamed_on_the_data
 }
 
 /// A password with characters that URLs escape.
@@ -29,7 +32,7 @@ const TURNED_AWAY: usize = 1_000;
 /// SQLite's code of a file that another connection writes.
 const SQLITE_BUSY: &str = "5";
 
-/// An account of its own, dropped with its database.
+/// A test's own account, dropped with its database.
 struct Account {
     name: String,
     engine: Engine,
@@ -71,7 +74,7 @@ fn with_user(url: &str, user: &str, password: &str) -> String {
     format!("{scheme}://{user}:{password}@{place}")
 }
 
-/// Returns all that people and logs can see of an error, after checking that no secret is in it.
+/// Returns the error as the user sees it, after checking that it shows no secret.
 fn shown(error: DatabaseError, sink: &dyn Store) -> String {
     let all = format!("{error:?} {sink:?} {}", chain(&error));
     let told = render(&RunError::from(error));
@@ -90,13 +93,13 @@ async fn a_wrong_password_is_fatal_and_not_shown(engine: Engine) {
     let told = shown(error, &*sink);
     assert!(told.starts_with("error: cannot connect to the database\n  caused by: "), "{told}");
     assert!(told.contains(&account.name), "{told}");
-    assert!(told.ends_with("hint: check user name and password"), "{told}");
+    assert!(told.ends_with("hint: check the user name and the password"), "{told}");
     account.drop(&scratch);
 }
 
-async fn a_server_that_is_not_there_is_said_so(engine: Engine) {
+async fn a_server_that_is_not_there_is_reported(engine: Engine) {
     let scheme = if engine == Engine::Postgres { "postgres" } else { "mysql" };
-    // A port that nobody listens on: it was free a moment ago.
+    // A port without a server: it was free a moment ago.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     for place in [format!("127.0.0.1:{port}"), "no-such-host.invalid".to_owned()] {
         let sink = open(&format!("{scheme}://someone:{PASSWORD_IN_URL}@{place}/logs"));
@@ -120,7 +123,7 @@ async fn an_account_that_may_not_create_the_database_gets_the_sql(engine: Engine
     let hint = told.lines().last().unwrap().to_owned();
     let (_, sql) = hint.split_once("run: ").unwrap();
     let (expected, sql) = if engine.is_mysql() {
-        // Here the right on a database can be given before there is one.
+        // MySQL can grant privileges on a database before it exists.
         let sql = sql.replace("the account", &format!("{}@'%'", account.name));
         (format!("ON `{}`.* TO ", scratch.name), sql)
     } else {
@@ -137,7 +140,7 @@ async fn an_account_that_may_not_create_the_database_gets_the_sql(engine: Engine
     account.drop(&scratch);
 }
 
-async fn an_account_that_may_not_create_tables_is_told_so(engine: Engine) {
+async fn an_account_that_may_not_create_tables_gets_a_hint(engine: Engine) {
     let scratch = Scratch::created(engine);
     let account = Account::new(&scratch);
     if engine.is_mysql() {
@@ -155,7 +158,7 @@ async fn an_account_that_may_not_create_tables_is_told_so(engine: Engine) {
     account.drop(&scratch);
 }
 
-async fn an_account_that_is_shut_out_later_is_no_fault_of_the_data(engine: Engine) {
+async fn a_login_refused_later_is_not_blamed_on_the_data(engine: Engine) {
     let (scratch, _) = Scratch::prepared(engine).await;
     let account = Account::new(&scratch);
     let grant = if engine.is_mysql() {
@@ -173,7 +176,7 @@ async fn an_account_that_is_shut_out_later_is_no_fault_of_the_data(engine: Engin
         _ => format!("ALTER USER {}@'%' ACCOUNT LOCK", account.name),
     };
     engine.administer(&shut_out);
-    // Were it `Refused`, every object would be written down as failed.
+    // As refused data, every object would be recorded as failed.
     let error = sink.write(RUN, &batch(2, [numbered("b", 3)])).await.unwrap_err();
     assert!(error.class == ErrorClass::Fatal, "{error:?}");
     shown(error, &*sink);
@@ -181,8 +184,60 @@ async fn an_account_that_is_shut_out_later_is_no_fault_of_the_data(engine: Engin
     account.drop(&scratch);
 }
 
+async fn an_account_that_may_only_load_uses_tables_of_another_account(engine: Engine) {
+    let (scratch, _) = Scratch::prepared(engine).await;
+    let account = Account::new(&scratch);
+    let grant = if engine.is_mysql() {
+        format!(
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON {}.* TO {}@'%'",
+            scratch.name, account.name
+        )
+    } else {
+        let tables = "SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public";
+        format!("REVOKE CREATE ON SCHEMA public FROM PUBLIC; GRANT {tables} TO {}", account.name)
+    };
+    scratch.run(&grant).await;
+    let sink = open(&account.url(&scratch));
+    for policy in [UpgradePolicy::Refuse, UpgradePolicy::Upgrade] {
+        assert!(!sink.prepare(policy).await.unwrap());
+    }
+    let run = sink.begin_run("[]").await.unwrap();
+    sink.write(run, &batch(1, [numbered("a", 3)])).await.unwrap();
+    assert_eq!(scratch.counts().await, [3, 1, 0]);
+    sink.close().await;
+    account.drop(&scratch);
+}
+
+/// Review B15: an error that the driver's table does not list must not be recorded as the fault of
+/// an object.
+async fn an_unknown_error_is_fatal_and_shown_with_its_code(engine: Engine) {
+    let (scratch, sink) = Scratch::prepared(engine).await;
+    let (trigger, expected) = if engine.is_mysql() {
+        let trigger = "CREATE TRIGGER unknown BEFORE INSERT ON logs FOR EACH ROW \
+             SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 1615, MESSAGE_TEXT = 'prepare it again'";
+        (trigger, "error 1615: prepare it again")
+    } else {
+        let trigger = "CREATE FUNCTION unknown() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             RAISE EXCEPTION 'idle for too long' USING ERRCODE = '25P03'; END $$; \
+             CREATE TRIGGER unknown BEFORE INSERT ON logs \
+             FOR EACH ROW EXECUTE FUNCTION unknown()";
+        (trigger, "SQLSTATE 25P03: idle for too long")
+    };
+    scratch.run(trigger).await;
+    let mut settled = Vec::new();
+    let objects = batch(1, [numbered("a", 3), numbered("b", 1)]);
+    let error = load(&*sink, RUN, objects, RETRY, &mut settled).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Fatal, "{error:?}");
+    let report = shown(error, &*sink);
+    assert!(report.starts_with("error: cannot write a batch\n  caused by: "), "{report}");
+    assert!(report.contains(expected), "{report}");
+    assert!(report.contains("hint: look up the error's code"), "{report}");
+    assert!(settled.is_empty());
+    assert_eq!(scratch.counts().await, [0; 3]);
+}
+
 #[tokio::test]
-async fn a_file_that_is_no_sqlite_database_is_left_alone() {
+async fn a_file_that_is_not_a_sqlite_database_is_left_unchanged() {
     let scratch = Scratch::new(Engine::Sqlite);
     let text = b"this is a diary, not a database, and it is quite long enough to be taken for one";
     std::fs::write(scratch.file(), text.repeat(100)).unwrap();
@@ -190,25 +245,25 @@ async fn a_file_that_is_no_sqlite_database_is_left_alone() {
     let error = sink.prepare(UpgradePolicy::Upgrade).await.unwrap_err();
     let told = shown(error, &*sink);
     assert!(told.contains("file is not a database"), "{told}");
-    assert!(told.ends_with("hint: name another file: this is no SQLite database"), "{told}");
+    assert!(told.ends_with("hint: name another file: this is not a SQLite database"), "{told}");
     assert_eq!(std::fs::read(scratch.file()).unwrap(), text.repeat(100));
 }
 
 #[tokio::test]
-async fn a_sqlite_file_in_no_folder_names_the_folder_to_make() {
+async fn a_sqlite_file_in_a_missing_folder_names_the_folder() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("not there").join("logs.db");
     let sink = open(&format!("sqlite://{}", path.display().to_string().replace(' ', "%20")));
     let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
     let told = shown(error, &*sink);
     assert!(told.starts_with("error: cannot create the database\n  caused by: "), "{told}");
-    let hint = format!("hint: the folder `{}` must be there", path.parent().unwrap().display());
+    let hint = format!("hint: the folder `{}` must exist", path.parent().unwrap().display());
     assert!(told.lines().last().unwrap().starts_with(&hint), "{told}");
     assert!(!path.exists());
 }
 
 #[tokio::test]
-async fn a_read_only_sqlite_file_is_said_to_be_so() {
+async fn a_read_only_sqlite_file_is_reported() {
     let (scratch, sink) = Scratch::prepared(Engine::Sqlite).await;
     sink.close().await;
     let sink = open(&format!("{}?mode=ro", scratch.url));

@@ -1,22 +1,22 @@
-//! The ledger's story for people.
+//! The record of runs, and the queries of `status`.
 
 use cloudtrail2sql::database::batch::NoRows;
 use cloudtrail2sql::database::status::RunTotals;
 use cloudtrail2sql::trail::record::Kind;
 
+use super::backend::{Backend, BackendKind};
 use super::objects::{RUN, batch, failed, numbered, numbered_log, object, reject};
-use super::scratch::Scratch;
-use crate::databases::{Engine, promises};
+use crate::databases::promises;
 
-promises! { async on all:
-    a_run_is_written_down_from_its_beginning_to_its_end
-    runs_that_begin_at_once_have_numbers_of_their_own
-    what_failed_and_was_rejected_is_told
+promises! { async on everywhere:
+    a_run_is_recorded_from_its_beginning_to_its_end
+    runs_that_begin_at_once_have_different_ids
+    failed_objects_and_rejected_records_are_listed
     the_ledger_adds_up
 }
 
-async fn a_run_is_written_down_from_its_beginning_to_its_end(engine: Engine) {
-    let (_scratch, sink) = Scratch::prepared(engine).await;
+async fn a_run_is_recorded_from_its_beginning_to_its_end(on: impl Into<BackendKind>) {
+    let (_backend, sink) = Backend::prepared(on).await;
     assert!(sink.runs(10).await.unwrap().is_empty());
     let sources = r#"["s3://trail/é😀/"]"#;
     let killed = sink.begin_run("[]").await.unwrap();
@@ -47,18 +47,22 @@ async fn a_run_is_written_down_from_its_beginning_to_its_end(engine: Engine) {
     assert_eq!(sink.runs(10).await.unwrap()[1].outcome, "running");
 }
 
-async fn runs_that_begin_at_once_have_numbers_of_their_own(engine: Engine) {
-    let (scratch, one) = Scratch::prepared(engine).await;
-    let two = scratch.sink();
+async fn runs_that_begin_at_once_have_different_ids(on: impl Into<BackendKind>) {
+    let (backend, one) = Backend::prepared(on).await;
+    let two = backend.sink();
     for _ in 0..10 {
         let (one, two) = tokio::join!(one.begin_run("[]"), two.begin_run("[]"));
         assert_ne!(one.unwrap(), two.unwrap());
     }
-    assert_eq!(scratch.count("import_runs").await, 20);
+    let ids = one.runs(100).await.unwrap().into_iter().map(|run| run.id);
+    assert_eq!(ids.collect::<std::collections::BTreeSet<_>>().len(), 20);
+    if let Backend::Sql(scratch) = backend {
+        assert_eq!(scratch.count("import_runs").await, 20);
+    }
 }
 
-async fn what_failed_and_was_rejected_is_told(engine: Engine) {
-    let (_scratch, sink) = Scratch::prepared(engine).await;
+async fn failed_objects_and_rejected_records_are_listed(on: impl Into<BackendKind>) {
+    let (_backend, sink) = Backend::prepared(on).await;
     let reason = format!("a long reason: {}", "é😀".repeat(50_000));
     let mut log = numbered_log("b", 1);
     let text = format!("\"{}\"", "x".repeat(200_000));
@@ -84,8 +88,8 @@ async fn what_failed_and_was_rejected_is_told(engine: Engine) {
     assert_eq!(sink.rejected_records(1).await.unwrap().len(), 1);
 }
 
-async fn the_ledger_adds_up(engine: Engine) {
-    let (_scratch, sink) = Scratch::prepared(engine).await;
+async fn the_ledger_adds_up(on: impl Into<BackendKind>) {
+    let (_backend, sink) = Backend::prepared(on).await;
     assert_eq!(sink.ledger_totals().await.unwrap(), RunTotals::default());
     let mut log = numbered_log("a", 41);
     (log.rejects, log.replaced_chars) = (vec![reject(0, "1"), reject(9, "2")], 5);

@@ -1,4 +1,4 @@
-//! A database of one test's own, for tests that wait for futures, and sinks for it.
+//! A test's own database, for tests that wait for futures, and sinks for it.
 
 use std::sync::Arc;
 
@@ -6,12 +6,12 @@ use std::ops::Deref;
 
 use cloudtrail2sql::cli::config::{DatabaseSettings, Environment};
 use cloudtrail2sql::database::{
-    self, DatabaseError, LoadMethod, OpenOptions, Store, UpgradePolicy,
+    self, DatabaseError, LoadMethod, OpenOptions, SchemaChange, Store, UpgradePolicy,
 };
 
 use crate::databases::{Engine, OwnDatabase, Table, query};
 
-/// An [`OwnDatabase`] that is looked at without blocking.
+/// An [`OwnDatabase`] that is inspected without blocking.
 pub struct Scratch(OwnDatabase);
 
 impl Deref for Scratch {
@@ -99,11 +99,21 @@ pub fn open(url: &str) -> Arc<dyn Store> {
     open_by(url, None).unwrap()
 }
 
+/// Returns a sink of a later version of the program, whose schema has one more change.
+pub fn open_as_later_version(url: &str, change: SchemaChange) -> Arc<dyn Store> {
+    let settings = settings(url);
+    let load_method = LoadMethod::fastest(settings.engine());
+    database::open_as_later_version(&settings.url, OpenOptions { load_method }, change).unwrap()
+}
+
 fn open_by(url: &str, load_method: Option<LoadMethod>) -> Result<Arc<dyn Store>, DatabaseError> {
-    let environment = Environment::new([], "");
-    let settings = DatabaseSettings::resolve(Some(url), None, &environment).unwrap();
+    let settings = settings(url);
     let load_method = load_method.unwrap_or(LoadMethod::fastest(settings.engine()));
     database::open(&settings.url, OpenOptions { load_method })
+}
+
+fn settings(url: &str) -> DatabaseSettings {
+    DatabaseSettings::resolve(Some(url), None, &Environment::new([], "")).unwrap()
 }
 
 /// Returns one row of a [`Table`].
