@@ -1,6 +1,6 @@
 //! Where rows go and answers come from: one database with the program's tables.
 //!
-//! A [`Sink`] accepts batches. A [`Store`] is a sink and everything around it: the tables, the
+//! A `Sink` accepts batches. A `Store` is a sink and everything around it: the tables, the
 //! record of runs, the indexes built after the load, the queries of `status`. The rest of the
 //! program sees only these two traits. This room knows no sources and no JSON.
 

@@ -90,7 +90,7 @@ mod tests {
         for (error, expected) in [
             (io(io::ErrorKind::ConnectionRefused), Transient),
             (io(io::ErrorKind::UnexpectedEof), Transient),
-            (timed_out("no answer", Duration::from_secs(900)), Transient),
+            (timed_out("no answer", Duration::from_mins(15)), Transient),
             (sqlx::Error::Protocol("unexpected packet".into()), Transient),
             (sqlx::Error::WorkerCrashed, Transient),
             (sqlx::Error::InvalidArgument("a row of 20 MB".into()), DataRefused),
