@@ -58,7 +58,7 @@ fn bad_files_cost_only_themselves(engine: Engine) {
     assert_eq!(run.json()["loaded"]["objects"], failed.len(), "{}", run.shown());
     let repaired = database.number("SELECT COUNT(*) FROM logs WHERE eventID LIKE 'repaired %'");
     assert_eq!(repaired, failed.len() as u64);
-    assert!(place.run(&["status", "--failed"]).stdout.contains("no object has failed"));
+    assert!(place.run(&["status", "--failed"]).stdout.contains("no failed objects"));
 }
 
 /// Checks the sums against the cases, and the equations between them.

@@ -194,12 +194,12 @@ fn a_listing_that_is_denied_names_the_permission_and_loads_nothing_twice() {
 }
 
 #[test]
-fn a_choice_that_is_none_is_refused_before_anything_is_done() {
+fn an_invalid_selection_is_refused_before_anything_is_done() {
     let place = Place::new();
     for (args, told) in [
         (["--from", "yesterday"], "`--from yesterday` is not a date"),
-        (["--account-id", "1234"], "an account has 12 digits"),
-        (["--shard", "4/3"], "it is written `K/N`"),
+        (["--account-id", "1234"], "`--account-id 1234` is not an account number"),
+        (["--shard", "4/3"], "`--shard 4/3` is not"),
         (["--listers", "0"], "`--listers 0` is out of range"),
     ] {
         let run = place.run(&["import", args[0], args[1], "."]).expect(2);

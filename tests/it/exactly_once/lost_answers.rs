@@ -51,7 +51,7 @@ fn connections_cut_anywhere_neither_lose_nor_double_rows(engine: Engine) {
     let (mut failed, mut survived, mut ended_by_cut) = (0, 0, 0);
     loop {
         let run = tree.place.run(&import(&url));
-        survived += run.stderr.matches("; trying again").count();
+        survived += run.stderr.matches("; retrying").count();
         if run.code() == 3 {
             break;
         }

@@ -1,4 +1,4 @@
-//! The post-load step: what is missing is built, once.
+//! The post-load step: missing indexes are built, once.
 
 use std::sync::Arc;
 
@@ -76,7 +76,7 @@ async fn what_is_missing_is_built_and_then_nothing(engine: Engine) {
 
 async fn an_index_of_the_users_own_on_the_same_column_counts(engine: Engine) {
     let (scratch, sink) = prepared(engine).await;
-    // The last two do not serve a search for one of our columns.
+    // The last two cannot be used to search one of our columns.
     let indexes = match engine {
         Engine::Sqlite | Engine::Postgres => [
             "INDEX mine ON logs (eventName, eventID)",
@@ -110,7 +110,7 @@ async fn two_builds_at_once_both_succeed(engine: Engine) {
         assert!((1..=12).contains(&built), "{built}");
         assert!(missing(&*one).await.is_empty());
         assert_eq!(indexes(&scratch).await, 6);
-        // Connections of a build that lost work on.
+        // The connections of the build that lost still work.
         one.write(RUN, &batch(2, [numbered("b", 1)])).await.unwrap();
         two.write(RUN, &batch(3, [numbered("c", 1)])).await.unwrap();
     }

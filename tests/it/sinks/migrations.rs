@@ -267,7 +267,7 @@ async fn a_later_migration_that_was_cut_off_is_repeated(engine: Engine) {
     let scratch = first_schema(engine).await;
     later_version(&scratch).prepare(UpgradePolicy::Refuse).await.unwrap();
     let before = columns(&scratch).await;
-    // As a process leaves it that was killed between the statement and its line.
+    // The state after a process was killed between the statement and its line.
     scratch.run("DELETE FROM import_migrations WHERE version = 1000").await;
     later_version(&scratch).prepare(UpgradePolicy::Refuse).await.unwrap();
     assert_eq!(columns(&scratch).await, before);

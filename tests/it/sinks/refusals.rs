@@ -77,11 +77,11 @@ fn with_user(url: &str, user: &str, password: &str) -> String {
 /// Returns the error as the user sees it, after checking that it shows no secret.
 fn shown(error: DatabaseError, sink: &dyn Store) -> String {
     let all = format!("{error:?} {sink:?} {}", chain(&error));
-    let told = render(&RunError::from(error));
+    let report = render(&RunError::from(error));
     for secret in [PASSWORD, PASSWORD_IN_URL, "Pa55"] {
-        assert!(!all.contains(secret) && !told.contains(secret), "{all}\n{told}");
+        assert!(!all.contains(secret) && !report.contains(secret), "{all}\n{report}");
     }
-    told
+    report
 }
 
 async fn a_wrong_password_is_fatal_and_not_shown(engine: Engine) {
@@ -90,10 +90,10 @@ async fn a_wrong_password_is_fatal_and_not_shown(engine: Engine) {
     let sink = open(&with_user(&scratch.url, &account.name, "not-the-Pa55word"));
     let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
     assert!(error.class == ErrorClass::Fatal, "{error:?}");
-    let told = shown(error, &*sink);
-    assert!(told.starts_with("error: cannot connect to the database\n  caused by: "), "{told}");
-    assert!(told.contains(&account.name), "{told}");
-    assert!(told.ends_with("hint: check the user name and the password"), "{told}");
+    let report = shown(error, &*sink);
+    assert!(report.starts_with("error: cannot connect to the database\n  caused by: "), "{report}");
+    assert!(report.contains(&account.name), "{report}");
+    assert!(report.ends_with("hint: check the user name and the password"), "{report}");
     account.drop(&scratch);
 }
 
@@ -104,12 +104,12 @@ async fn a_server_that_is_not_there_is_reported(engine: Engine) {
     for place in [format!("127.0.0.1:{port}"), "no-such-host.invalid".to_owned()] {
         let sink = open(&format!("{scheme}://someone:{PASSWORD_IN_URL}@{place}/logs"));
         let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
-        let told = shown(error, &*sink);
-        assert!(told.starts_with("error: cannot connect to the database"), "{told}");
+        let report = shown(error, &*sink);
+        assert!(report.starts_with("error: cannot connect to the database"), "{report}");
         let expected = if place.starts_with("127") { "refused" } else { "lookup" };
-        assert!(told.contains(expected), "{told}");
-        let hint = told.lines().last().unwrap();
-        assert!(hint.starts_with("hint: ") && hint.contains("host"), "{told}");
+        assert!(report.contains(expected), "{report}");
+        let hint = report.lines().last().unwrap();
+        assert!(hint.starts_with("hint: ") && hint.contains("host"), "{report}");
     }
 }
 
@@ -119,8 +119,8 @@ async fn an_account_that_may_not_create_the_database_gets_the_sql(engine: Engine
     let sink = open(&account.url(&scratch));
     let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
     assert!(error.class == ErrorClass::Fatal, "{error:?}");
-    let told = shown(error, &*sink);
-    let hint = told.lines().last().unwrap().to_owned();
+    let report = shown(error, &*sink);
+    let hint = report.lines().last().unwrap().to_owned();
     let (_, sql) = hint.split_once("run: ").unwrap();
     let (expected, sql) = if engine.is_mysql() {
         // MySQL can grant privileges on a database before it exists.
@@ -129,7 +129,7 @@ async fn an_account_that_may_not_create_the_database_gets_the_sql(engine: Engine
     } else {
         (format!("CREATE DATABASE \"{}\"", scratch.name), sql.to_owned())
     };
-    assert!(sql.contains(&expected), "{told}");
+    assert!(sql.contains(&expected), "{report}");
     engine.administer(&sql);
     sink.prepare(UpgradePolicy::Refuse).await.unwrap();
     sink.write(RUN, &batch(1, [numbered("a", 3)])).await.unwrap();
@@ -151,10 +151,10 @@ async fn an_account_that_may_not_create_tables_gets_a_hint(engine: Engine) {
     }
     let sink = open(&account.url(&scratch));
     let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
-    let told = shown(error, &*sink);
-    assert!(told.starts_with("error: cannot create the tables\n  caused by: "), "{told}");
-    assert!(told.to_lowercase().contains("denied"), "{told}");
-    assert!(told.contains("the account needs the right to create tables"), "{told}");
+    let report = shown(error, &*sink);
+    assert!(report.starts_with("error: cannot create the tables\n  caused by: "), "{report}");
+    assert!(report.to_lowercase().contains("denied"), "{report}");
+    assert!(report.contains("the account needs the right to create tables"), "{report}");
     account.drop(&scratch);
 }
 
@@ -239,13 +239,13 @@ async fn an_unknown_error_is_fatal_and_shown_with_its_code(engine: Engine) {
 #[tokio::test]
 async fn a_file_that_is_not_a_sqlite_database_is_left_unchanged() {
     let scratch = Scratch::new(Engine::Sqlite);
-    let text = b"this is a diary, not a database, and it is quite long enough to be taken for one";
+    let text = b"this is a diary, not a database, and it is long enough to be mistaken for one";
     std::fs::write(scratch.file(), text.repeat(100)).unwrap();
     let sink = scratch.sink();
     let error = sink.prepare(UpgradePolicy::Upgrade).await.unwrap_err();
-    let told = shown(error, &*sink);
-    assert!(told.contains("file is not a database"), "{told}");
-    assert!(told.ends_with("hint: name another file: this is not a SQLite database"), "{told}");
+    let report = shown(error, &*sink);
+    assert!(report.contains("file is not a database"), "{report}");
+    assert!(report.ends_with("hint: name another file: this is not a SQLite database"), "{report}");
     assert_eq!(std::fs::read(scratch.file()).unwrap(), text.repeat(100));
 }
 
@@ -255,10 +255,10 @@ async fn a_sqlite_file_in_a_missing_folder_names_the_folder() {
     let path = folder.path().join("not there").join("logs.db");
     let sink = open(&format!("sqlite://{}", path.display().to_string().replace(' ', "%20")));
     let error = sink.prepare(UpgradePolicy::Refuse).await.unwrap_err();
-    let told = shown(error, &*sink);
-    assert!(told.starts_with("error: cannot create the database\n  caused by: "), "{told}");
+    let report = shown(error, &*sink);
+    assert!(report.starts_with("error: cannot create the database\n  caused by: "), "{report}");
     let hint = format!("hint: the folder `{}` must exist", path.parent().unwrap().display());
-    assert!(told.lines().last().unwrap().starts_with(&hint), "{told}");
+    assert!(report.lines().last().unwrap().starts_with(&hint), "{report}");
     assert!(!path.exists());
 }
 
@@ -270,9 +270,9 @@ async fn a_read_only_sqlite_file_is_reported() {
     assert!(sink.has_ledger().await.unwrap(), "reading is not writing");
     let error = sink.write(RUN, &batch(1, [numbered("a", 1)])).await.unwrap_err();
     assert!(error.class == ErrorClass::Fatal, "{error:?}");
-    let told = shown(error, &*sink);
-    assert!(told.contains("readonly"), "{told}");
-    assert!(told.ends_with("hint: the file and its folder must be writable"), "{told}");
+    let report = shown(error, &*sink);
+    assert!(report.contains("readonly"), "{report}");
+    assert!(report.ends_with("hint: the file and its folder must be writable"), "{report}");
 }
 
 #[tokio::test]

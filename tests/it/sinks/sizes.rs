@@ -52,7 +52,7 @@ async fn no_object_is_lost_whatever_the_number(engine: Engine) {
         let sink = scratch.sink_by(way);
         let mut expected = [0; 3];
         for (n, objects) in (1..).zip([1, 41, 127, 129, 1_025]) {
-            // No rows in each tenth, as in life.
+            // Every tenth object has no rows, as real logs do.
             let rows = |name: usize| if name % 10 == 9 { 0 } else { 3 };
             expected[0] += (0..objects).map(rows).sum::<usize>();
             expected[1] += objects;
@@ -81,8 +81,8 @@ async fn many_large_rows_go_in_several_statements(engine: Engine) {
     for &way in ways(engine) {
         let (scratch, _) = Scratch::prepared(engine).await;
         let sink = scratch.sink_by(way);
-        // 64 of them, 19 MB, are more than a statement's limit on each of the databases, and than
-        // the packet of a MariaDB server as it is delivered.
+        // 64 of them, 19 MB, exceed the size of a statement on each database, and the default packet
+        // of MariaDB.
         let row = cells(&[("requestParameters", &text)]);
         sink.write(RUN, &batch(1, [log_of("a", vec![row; 65])])).await.unwrap();
         let whole = "(SELECT 1 AS one FROM logs WHERE length(requestParameters) = 300000) AS whole";
@@ -109,7 +109,7 @@ async fn a_row_that_no_packet_holds_is_refused_and_the_connection_kept(engine: E
         sink.write(RUN, &batch(n, [numbered(&n.to_string(), 3)])).await.unwrap();
     }
     assert_eq!(scratch.counts().await, [9, 3, 0]);
-    // The server may take a moment to notice that a connection has gone.
+    // The server may need a moment to notice that a connection was closed.
     let is_alone = async || scratch.connections().await.len() <= 1;
     wait::until_async("no connection is left behind", is_alone).await;
 }

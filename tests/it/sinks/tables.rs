@@ -126,7 +126,7 @@ async fn columns_in_another_order_are_filled_by_name(engine: Engine) {
 async fn a_migration_that_was_cut_off_is_done_again(engine: Engine) {
     let (scratch, sink) = Scratch::prepared(engine).await;
     let before = schema(&scratch).await;
-    // As a process leaves it that was killed among the statements.
+    // The state after a process was killed between two statements.
     scratch.run("DELETE FROM import_migrations").await;
     scratch.run("DROP TABLE import_rejects, import_runs").await;
     sink.prepare(UpgradePolicy::Refuse).await.unwrap();

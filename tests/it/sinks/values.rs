@@ -21,7 +21,7 @@ promises! { async on [mysql mariadb]:
     what_is_too_long_is_refused_and_never_cut
 }
 
-/// Texts that some database, driver or protocol may bend.
+/// Texts that some database, driver or protocol may change.
 const TEXTS: [&str; 27] = [
     "",
     " ",
@@ -113,7 +113,7 @@ async fn nul_is_stored_or_replaced_and_counted(engine: Engine) {
 }
 
 /// Returns text that fills a column to the last byte, and does not compress below an index's
-/// limit; as much as one packet of any server takes, where the column has no limit of note.
+/// limit; if the column has no limit below that, as much as fits into one packet of any server.
 fn filling(limit: CellLimit, seed: u64) -> String {
     let mut random = fastrand::Rng::with_seed(seed);
     match limit {
@@ -131,7 +131,7 @@ async fn every_column_holds_its_limit_and_can_be_indexed(engine: Engine) {
     let texts: [String; COLUMN_COUNT] =
         std::array::from_fn(|column| filling(limits[column], 41 + column as u64));
     let row: Cells<'_> = texts.each_ref().map(|text| Some(&**text));
-    // Short rows too, so that the longest is not the only one of its page.
+    // Short rows, too, so that the long row is not alone on its page.
     let short = cells(&[("eventName", "short"), ("eventID", "1")]);
     sink.write(RUN, &batch(1, [log_of("a", [short, row, short])])).await.unwrap();
     Arc::clone(&sink).build_missing_indexes().await.unwrap();
@@ -189,13 +189,13 @@ async fn what_is_too_long_is_refused_and_never_cut(engine: Engine) {
     }
     let (scratch, sink) = Scratch::prepared(engine).await;
     sink.close().await;
-    // A server that cuts what is too long, unless a connection forbids it.
+    // The server now truncates too long values, unless a connection forbids it.
     let sql_mode = scratch.query("SELECT CAST(@@GLOBAL.sql_mode AS CHAR)").await;
     let sql_mode = sql_mode[0][0].as_deref().unwrap();
     scratch.run("SET GLOBAL sql_mode = ''").await;
     let mut written = Vec::new();
     for (n, column) in COLUMNS.iter().enumerate() {
-        // Past the rules, as a defect of ours would send it.
+        // The limits are not checked here, as if the parser had a defect.
         let CellLimit::Chars(chars) = sink.rules().limits[n] else { continue };
         written.push((column, write(&*sink, column, column, &"é".repeat(chars + 1)).await));
     }
