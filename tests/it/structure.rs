@@ -174,6 +174,32 @@ fn a_module_of_a_room_imports_only_those_declared_above_it() {
 }
 
 #[test]
+fn a_module_of_the_s3_source_imports_only_those_declared_above_it() {
+    let sources = sources();
+    let own = sources.iter().find(|it| it.path == "source/s3.rs").unwrap();
+    let modules = modules_of(own);
+    let position = |name: &str| modules.iter().position(|module| module == name);
+    let import = Regex::new(r"\b(?:crate::source::s3|super)::(\w+)").unwrap();
+    let (mut upwards, mut imports) = (Vec::new(), 0);
+    for (own, module) in modules.iter().enumerate() {
+        let path = format!("source/s3/{module}.rs");
+        let source = sources.iter().find(|it| it.path == path).unwrap();
+        assert_none(&source.matches(r"\bsuper::\{"), "this test reads one import a line");
+        for (n, code) in source.code() {
+            for found in import.captures_iter(code) {
+                imports += 1;
+                // Other names are those of `s3.rs`, which imports from all of its modules.
+                if position(&found[1]).is_none_or(|other| other >= own) {
+                    upwards.push(format!("src/{path}:{n}: {}", &found[0]));
+                }
+            }
+        }
+    }
+    assert!(imports > 15, "only {imports} imports were found");
+    assert_none(&upwards, "reading order is import order within the S3 source");
+}
+
+#[test]
 fn a_module_with_files_of_its_own_is_named_after_its_folder() {
     for source in sources() {
         assert!(!source.path.ends_with("mod.rs"), "src/{}: use NAME.rs", source.path);

@@ -43,7 +43,7 @@ impl Bucket {
     {
         let uri = object.location.uri();
         let Some(answer) = Answer::of(&error) else {
-            // One object that S3 cannot send does not end the run; a server that never answers does.
+            // The run ends only if S3 answers nothing else either.
             return if self.is_reachable().await {
                 SourceError::Fetch { uri, cause: innermost(&error) }
             } else {

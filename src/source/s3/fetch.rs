@@ -110,7 +110,7 @@ async fn collect(
     wanted_bytes: u64,
 ) -> Result<Fetched, AttemptError> {
     let changed = || AttemptError::Final(SourceError::Changed { uri: object.location.uri() });
-    // Not every server heeds `If-Match`.
+    // Not every server honours `If-Match`.
     let version = version(answer.e_tag());
     let is_version = version.is_empty() || object.version.is_empty() || version == object.version;
     let size_bytes = answer.content_length().map(i64::unsigned_abs);
