@@ -1,11 +1,11 @@
-//! An S3 server in this process, with faults to order.
+//! An S3 server in this process, which answers with faults on request.
 //!
 //! It speaks the real protocol on 127.0.0.1 and checks signatures (by `s3s`), so that tests go
 //! through all of the SDK. It runs on a thread and a runtime of its own: a test may block, pause
 //! its clock, or start the program as a process.
 //!
 //! ```text
-//! connection ─▶ record the call ─▶ held? ─▶ latency ─▶ region ─▶ fault? too fast? ─▶ s3s ─▶ Shelf
+//! connection ─▶ record the call ─▶ held? ─▶ latency ─▶ region ─▶ fault? too fast? ─▶ s3s ─▶ store
 //! ```
 
 #[path = "s3_server/fault.rs"]
@@ -14,8 +14,8 @@ mod fault;
 mod hold;
 #[path = "s3_server/limit.rs"]
 mod limit;
-#[path = "s3_server/shelf.rs"]
-mod shelf;
+#[path = "s3_server/object_store.rs"]
+mod object_store;
 
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
@@ -37,7 +37,7 @@ pub use self::fault::Fault;
 use self::hold::Held;
 pub use self::hold::Hold;
 use self::limit::Limit;
-use self::shelf::Shelf;
+use self::object_store::ObjectStore;
 
 pub const ACCESS_KEY: &str = "AKIDTEST";
 pub const SECRET_KEY: &str = "not-a-secret";
@@ -46,7 +46,7 @@ pub const REGION: &str = "us-east-1";
 /// For [`S3Server::fail_next`]: every call from now on.
 pub const ALWAYS: usize = usize::MAX;
 
-/// What a request asks for.
+/// The operation of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Op {
     HeadBucket,
@@ -77,7 +77,7 @@ impl Call {
             (&Method::GET, true) if query.contains("list-type=2") => Op::ListObjectsV2,
             _ => Op::Other,
         };
-        let key = shelf::decoded(key);
+        let key = object_store::decoded(key);
         Self { op, key, query, headers: headers.clone() }
     }
 
@@ -99,7 +99,7 @@ impl Call {
     }
 }
 
-/// A fault to give out.
+/// A fault that a test has ordered.
 #[derive(Debug)]
 struct Order {
     op: Op,
@@ -123,7 +123,7 @@ struct State {
 #[derive(Debug)]
 pub struct S3Server {
     address: SocketAddr,
-    shelf: Shelf,
+    store: ObjectStore,
     state: Arc<Mutex<State>>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -141,9 +141,9 @@ impl S3Server {
     }
 
     fn serve(is_signed: bool) -> Self {
-        let shelf = Shelf::default();
+        let store = ObjectStore::default();
         let state = Arc::new(Mutex::new(State::default()));
-        let mut builder = S3ServiceBuilder::new(shelf.clone());
+        let mut builder = S3ServiceBuilder::new(store.clone());
         if is_signed {
             builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
         }
@@ -165,7 +165,7 @@ impl S3Server {
                 });
             }
         });
-        Self { address, shelf, state, stop: Some(stop), thread: Some(thread) }
+        Self { address, store, state, stop: Some(stop), thread: Some(thread) }
     }
 
     pub fn endpoint_url(&self) -> String {
@@ -174,7 +174,7 @@ impl S3Server {
 
     /// Makes a bucket with nothing in it.
     pub fn make_bucket(&self, bucket: &str) {
-        self.shelf.make_bucket(bucket);
+        self.store.make_bucket(bucket);
     }
 
     /// Stores an object, and makes the bucket if there is none.
@@ -182,7 +182,7 @@ impl S3Server {
         self.put_with_metadata(bucket, key, bytes, []);
     }
 
-    /// Stores an object with metadata of the user's.
+    /// Stores an object with user-defined metadata.
     pub fn put_with_metadata<const N: usize>(
         &self,
         bucket: &str,
@@ -191,11 +191,11 @@ impl S3Server {
         metadata: [(&str, &str); N],
     ) {
         let metadata = metadata.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        self.shelf.put(bucket, key, bytes.into(), metadata.into());
+        self.store.put(bucket, key, bytes.into(), metadata.into());
     }
 
     pub fn remove(&self, bucket: &str, key: &str) {
-        self.shelf.remove(bucket, key);
+        self.store.remove(bucket, key);
     }
 
     /// Answers the next `times` calls of `op` with `fault`. Orders are served first come, first
@@ -226,7 +226,7 @@ impl S3Server {
         self.state().orders.clear();
     }
 
-    /// Answers `SlowDown` to the calls of `op` that exceed so many a second.
+    /// Answers `SlowDown` to the calls of `op` that exceed `per_second`.
     pub fn limit(&self, op: Op, per_second: u32) {
         self.state().limit = Some((op, Limit::new(per_second)));
     }
@@ -236,7 +236,7 @@ impl S3Server {
         self.state().refused
     }
 
-    /// Waits that long before each answer.
+    /// Delays each answer.
     pub fn set_latency(&self, latency: Duration) {
         self.state().latency = latency;
     }
@@ -246,9 +246,9 @@ impl S3Server {
         self.state().region = Some(region.to_owned());
     }
 
-    /// Sends objects whatever version was asked for, as some servers do.
+    /// Ignores `If-Match`, as some servers do.
     pub fn ignore_if_match(&self) {
-        self.shelf.ignore_if_match();
+        self.store.ignore_if_match();
     }
 
     /// Returns how many calls of `op` came in, failed ones included.

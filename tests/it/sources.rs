@@ -1,4 +1,4 @@
-//! What every source promises, on each of them; and what only one of them can get wrong.
+//! The contract of sources, run on each of them, and tests of single sources.
 
 mod environment;
 mod folder;
@@ -21,9 +21,9 @@ trait Fixture: Sync {
     async fn new() -> Self;
     async fn put(&self, name: &str, bytes: &[u8]);
     async fn remove(&self, name: &str);
-    /// Names that are hard to get right here.
+    /// Names that are difficult for this source.
     fn odd_names() -> Vec<String>;
-    /// Opens the object or folder of that name; all there is, if empty.
+    /// Opens the object or folder `name`, or everything if it is empty.
     async fn open(&self, name: &str) -> Result<Box<dyn Source>, SourceError>;
     /// Returns the name under which an object was put.
     fn name_of(&self, object: &ObjectRef) -> String;
@@ -31,11 +31,11 @@ trait Fixture: Sync {
 
 /// Lists all of `source`, one step after another.
 async fn list(source: &dyn Source) -> Vec<ObjectRef> {
-    list_chosen(source, Selection::default(), false).await.objects
+    list_selected(source, Selection::default(), false).await.objects
 }
 
 /// Lists the selected objects of `source`, and sums up what its steps found.
-async fn list_chosen(source: &dyn Source, selection: Selection, wants_more: bool) -> Found {
+async fn list_selected(source: &dyn Source, selection: Selection, wants_more: bool) -> Found {
     let mut steps = vec![source.listing(&Arc::new(selection))];
     let mut all = Found::default();
     while let Some(step) = steps.pop() {
@@ -150,7 +150,7 @@ async fn only_what_is_below_the_folder_is_listed<F: Fixture>() {
     assert!(objects.iter().all(|object| !object.is_named));
 }
 
-async fn what_is_not_there_cannot_be_opened<F: Fixture>() {
+async fn a_missing_source_cannot_be_opened<F: Fixture>() {
     let fixture = F::new().await;
     fixture.put("logs/a", b"x").await;
     let error = fixture.open("lgos").await.unwrap_err();
@@ -249,7 +249,7 @@ macro_rules! contract {
             odd_names_are_listed_and_read
             a_folder_with_nothing_in_it_is_an_empty_listing
             only_what_is_below_the_folder_is_listed
-            what_is_not_there_cannot_be_opened
+            a_missing_source_cannot_be_opened
             an_object_gone_since_listed_costs_only_itself
             an_object_changed_since_listed_is_not_read
             the_first_bytes_of_an_object_are_read

@@ -1,4 +1,4 @@
-//! Answers that are not what was asked for.
+//! Faulty answers.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,7 +10,7 @@ use hyper::body::Frame;
 use s3s::{Body, HttpResponse};
 use tokio::time::Sleep;
 
-/// What may go wrong.
+/// A fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// 503 `SlowDown`.
@@ -88,7 +88,7 @@ struct CutBody {
 
 enum End {
     Open,
-    /// Time for what was sent before to leave: an error at once would take the head with it.
+    /// Waits until what was sent before has left: an immediate error would discard the head.
     Closing(Pin<Box<Sleep>>),
     Stall,
 }

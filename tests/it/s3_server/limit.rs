@@ -1,8 +1,8 @@
-//! How many calls a second are answered.
+//! A limit on the calls per second.
 
 use std::time::Instant;
 
-/// Calls saved up while fewer come, as a part of those of a second.
+/// How many calls may be saved up, as a fraction of the calls of a second.
 const SAVED: f64 = 0.1;
 
 /// A token bucket.

@@ -1,5 +1,5 @@
-//! What an S3 source takes from the environment. Each test runs itself again as a process, since
-//! a test must not change the variables of its neighbours.
+//! What an S3 source reads from the environment. Each test runs itself again as a process, because
+//! a test must not change the variables of the others.
 
 use std::env;
 use std::io::{BufRead, BufReader};
@@ -73,7 +73,7 @@ async fn keys_region_and_endpoint_come_from_the_environment() {
                 ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
                 ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
                 ("AWS_REGION", "eu-west-3"),
-                // A host name, not an address: the bucket must not become a part of it.
+                // A host name, not an address: the bucket must not become part of it.
                 (endpoint, &server.endpoint_url().replace("127.0.0.1", "localhost")),
             ],
         );
@@ -103,7 +103,7 @@ async fn keys_region_and_endpoint_come_from_the_profile() {
         &[
             ("AWS_CONFIG_FILE", config.to_str().unwrap()),
             ("AWS_SHARED_CREDENTIALS_FILE", keys.to_str().unwrap()),
-            // A profile that is named comes before the keys of the environment.
+            // An explicit profile overrides the keys of the environment.
             ("AWS_ACCESS_KEY_ID", "x"),
             ("AWS_SECRET_ACCESS_KEY", "y"),
         ],
@@ -112,7 +112,7 @@ async fn keys_region_and_endpoint_come_from_the_profile() {
 }
 
 #[tokio::test]
-async fn no_credentials_are_noticed_before_the_first_request() {
+async fn missing_credentials_are_reported_before_the_first_request() {
     if is_child() {
         for (profile, hint) in [(None, "aws configure"), (Some("audit"), "--profile audit")] {
             let options = S3Options { profile: profile.map(str::to_owned), ..options() };
@@ -123,7 +123,7 @@ async fn no_credentials_are_noticed_before_the_first_request() {
         }
         return;
     }
-    run_with("no_credentials_are_noticed_before_the_first_request", &[]);
+    run_with("missing_credentials_are_reported_before_the_first_request", &[]);
 }
 
 #[tokio::test]

@@ -112,7 +112,7 @@ async fn links_are_followed_and_a_loop_of_them_ends() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn what_links_in_the_folder_lead_to_is_listed_once() {
+async fn the_targets_of_links_in_the_folder_are_listed_once() {
     use std::os::unix::fs::symlink;
     let folder = Folder::new().await;
     folder.put("m/real/a", b"x").await;
@@ -129,7 +129,7 @@ async fn what_links_in_the_folder_lead_to_is_listed_once() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_pipe_is_left_out_and_waited_for_by_nobody() {
+async fn a_pipe_is_left_out_without_waiting_for_a_writer() {
     let folder = Folder::new().await;
     folder.put("a", b"x").await;
     pipe(&folder.path("pipe"));

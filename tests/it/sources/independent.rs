@@ -1,7 +1,7 @@
-//! S3 by a server that others wrote, which `tests/run` starts: what the real SDK and a real
-//! bucket agree on does not hang on our own server's idea of S3.
+//! S3 by moto, a server that others wrote and `tests/run` starts. Our own server could share a
+//! wrong idea of S3 with the source.
 //!
-//! Each test has a bucket of its own. The server keeps nothing beyond its end.
+//! Each test has a bucket of its own. The server keeps everything in memory.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -26,21 +26,21 @@ use flate2::write::GzEncoder;
 use tokio::task::JoinSet;
 
 use super::plan::{ACCOUNTS, REGIONS, days, names, organization};
-use super::{Fixture, contract, list, list_chosen, only};
+use super::{Fixture, contract, list, list_selected, only};
 use crate::databases::server_url;
 
 contract!(crate::sources::independent::Bucket);
 
-/// Keys that the server takes for good, as it takes any.
+/// Any keys: the server accepts all.
 const KEYS: (&str, &str) = ("AKIATEST", "secret");
 
 /// Where the server creates a bucket that names no other region.
 const REGION: &str = "us-east-1";
 
-/// Puts at once where a test puts thousands.
+/// How many puts run at once when a test puts thousands.
 const PUTS_MAX: usize = 8;
 
-/// A bucket of one test's own.
+/// The bucket of one test.
 struct Bucket {
     name: String,
     client: Client,
@@ -165,7 +165,7 @@ async fn ranges_and_pages_together_are_every_key_once() {
     bucket.put_all(put.clone(), b"").await;
     let source = bucket.source("flat/", options()).await.unwrap();
     for wants_more in [false, true] {
-        let found = list_chosen(&source, Selection::default(), wants_more).await;
+        let found = list_selected(&source, Selection::default(), wants_more).await;
         assert_eq!(names(&found.objects, &bucket.uri()), put, "{wants_more}");
     }
 }
@@ -251,7 +251,7 @@ async fn without_keys_public_objects_are_read_and_others_denied() {
 }
 
 #[tokio::test]
-async fn a_bucket_or_key_that_is_not_there_is_told() {
+async fn a_missing_bucket_or_key_is_reported() {
     let bucket = Bucket::new().await;
     let error = bucket.open("no/such key").await.unwrap_err();
     assert!(matches!(error, SourceError::NotFound { .. }), "{error:?}");
@@ -283,7 +283,7 @@ async fn a_trail_is_planned_by_its_folders() {
     bucket.put_all(organization(), b"{}").await;
     let source = bucket.source("", options()).await.unwrap();
 
-    let found = list_chosen(&source, Selection::default(), false).await;
+    let found = list_selected(&source, Selection::default(), false).await;
     let left_out = found.without_logs.into_iter().collect::<Vec<_>>();
     assert_eq!(left_out, [("CloudTrail-Digest".to_owned(), 3), ("Config".to_owned(), 3)]);
     let mut expected: BTreeSet<String> = organization().into_iter().collect();
@@ -300,7 +300,7 @@ async fn a_trail_is_planned_by_its_folders() {
         regions: [REGIONS[0].to_owned()].into(),
         ..days(Some((1, 31)), Some((2, 1)))
     };
-    let found = list_chosen(&source, selection, false).await;
+    let found = list_selected(&source, selection, false).await;
     // Two families, two days, three files.
     assert_eq!(found.objects.len(), 2 * 2 * 3);
     assert!(found.filtered_out > 0);

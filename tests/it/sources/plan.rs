@@ -1,4 +1,4 @@
-//! What is listed, and what is not, of a trail's tree: on S3 and on its local copy.
+//! Which parts of a trail's tree are listed, on S3 and in its local copy.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use cloudtrail2sql::trail::layout::Selection;
 use cloudtrail2sql::trail::object::ObjectRef;
 use jiff::civil::date;
 
-use super::{list_chosen, s3};
+use super::{list_selected, s3};
 use crate::s3_server::{Op, S3Server};
 
 const BUCKET: &str = "trail";
@@ -59,13 +59,14 @@ impl Trees {
         Self { server, folder }
     }
 
-    /// Lists what is chosen below a prefix of both; returns the keys and what S3's listing found.
+    /// Lists the selected objects below a prefix of both. Returns the keys, and what S3's listing
+    /// found.
     async fn list(&self, prefix: &str, selection: &Selection) -> (BTreeSet<String>, Found) {
         let remote = s3::open(&self.server, prefix).await.unwrap();
-        let remote = list_chosen(&remote, selection.clone(), false).await;
+        let remote = list_selected(&remote, selection.clone(), false).await;
         let folder = self.folder.path().canonicalize().unwrap();
         let local = FolderSource::open(&folder.join(prefix)).unwrap();
-        let local = list_chosen(&local, selection.clone(), false).await;
+        let local = list_selected(&local, selection.clone(), false).await;
         let keys = names(&remote.objects, &format!("s3://{BUCKET}/"));
         let files = names(&local.objects, &format!("{}/", folder.display()));
         let (folders, files): (Vec<_>, Vec<_>) =
@@ -105,7 +106,7 @@ async fn digests_and_other_services_are_not_listed_and_counted() {
 }
 
 #[tokio::test]
-async fn a_digest_prefix_that_was_named_is_listed() {
+async fn a_digest_prefix_is_listed_if_it_is_named() {
     let trees = Trees::new();
     let prefix = format!("logs/AWSLogs/o-abc/{}/CloudTrail-Digest/", ACCOUNTS[0]);
     let (keys, _) = trees.list(&prefix, &Selection::default()).await;
@@ -113,9 +114,9 @@ async fn a_digest_prefix_that_was_named_is_listed() {
 }
 
 #[tokio::test]
-async fn days_are_chosen_by_their_folders() {
+async fn days_are_selected_by_their_folders() {
     let trees = Trees::new();
-    for (from, to, days_chosen) in [
+    for (from, to, days_selected) in [
         (None, None, 4),
         (Some((1, 31)), None, 3),
         (None, Some((1, 31)), 2),
@@ -128,22 +129,26 @@ async fn days_are_chosen_by_their_folders() {
         for prefix in ["", "logs/AWSLogs/", "logs/AWSLogs/o-abc/"] {
             let (keys, _) = trees.list(prefix, &selection).await;
             let exports = usize::from(prefix.is_empty() && selection.is_all());
-            assert_eq!(keys.len(), 3 * 2 * 2 * days_chosen * 3 + exports, "{selection:?} {prefix}");
+            assert_eq!(
+                keys.len(),
+                3 * 2 * 2 * days_selected * 3 + exports,
+                "{selection:?} {prefix}"
+            );
         }
-        // A prefix among the days is narrowed down, too.
+        // The selection also applies below a prefix among the day folders.
         let month =
             format!("logs/AWSLogs/o-abc/{}/CloudTrail/{}/2026/01/", ACCOUNTS[0], REGIONS[0]);
         let (keys, _) = trees.list(&month, &selection).await;
-        let chosen = ["30", "31"].into_iter().filter(|day| {
+        let selected = ["30", "31"].into_iter().filter(|day| {
             let folder = format!("{month}{day}/x.json");
             selection.has(&folder)
         });
-        assert_eq!(keys.len(), 3 * chosen.count(), "{selection:?}");
+        assert_eq!(keys.len(), 3 * selected.count(), "{selection:?}");
     }
 }
 
 #[tokio::test]
-async fn accounts_and_regions_are_chosen_before_they_are_listed() {
+async fn accounts_and_regions_are_selected_before_they_are_listed() {
     let trees = Trees::new();
     let selection = Selection {
         accounts: [ACCOUNTS[1].to_owned()].into(),
@@ -176,7 +181,7 @@ async fn a_range_that_is_split_is_listed_once_and_whole() {
         put.insert(key);
     }
     let source = s3::open(&server, "flat/").await.unwrap();
-    let found = list_chosen(&source, Selection::default(), true).await;
+    let found = list_selected(&source, Selection::default(), true).await;
     assert_eq!(names(&found.objects, "s3://trail/"), put);
     assert!(found.requests > 6, "nothing was split");
     assert!(found.requests < 100, "{} requests", found.requests);
@@ -189,7 +194,7 @@ async fn another_layout_with_many_folders_is_listed_plainly() {
         server.put(BUCKET, &format!("by-minute/{n:04}/a.json"), "{}");
     }
     let source = s3::open(&server, "by-minute/").await.unwrap();
-    let found = list_chosen(&source, Selection::default(), false).await;
+    let found = list_selected(&source, Selection::default(), false).await;
     assert_eq!(found.objects.len(), 541);
     assert_eq!(found.requests, 2);
 }

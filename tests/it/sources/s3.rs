@@ -60,8 +60,8 @@ fn options(server: &S3Server) -> S3Options {
     }
 }
 
-/// Options of one who gives up on a silent server soon.
-fn hasty(server: &S3Server) -> S3Options {
+/// Options with short timeouts.
+fn impatient(server: &S3Server) -> S3Options {
     let wait = Duration::from_millis(250);
     let options = options(server);
     let timeouts = Timeouts { first_byte: wait, stall: wait, ..options.timeouts };
@@ -112,7 +112,7 @@ async fn a_listing_takes_one_request_for_a_thousand_keys() {
 }
 
 #[tokio::test]
-async fn a_name_is_an_object_or_a_folder_or_the_beginning_of_names() {
+async fn a_name_is_an_object_or_a_folder_or_a_prefix() {
     let server = S3Server::start();
     for key in ["both", "both/a", "folder/b", "folder-c", "begin-d", "begin-e"] {
         server.put(BUCKET, key, key);
@@ -211,7 +211,7 @@ async fn a_denied_object_costs_only_itself_and_names_the_permission() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_one_object_is_told_apart() {
+async fn the_faults_of_one_object_are_distinguished() {
     type Is = fn(&SourceError) -> bool;
     let (server, source, object) = one_object("a").await;
     let cases: [(Fault, Is); 4] = [
@@ -220,17 +220,17 @@ async fn what_is_wrong_with_one_object_is_told_apart() {
         (Fault::KmsDisabled, |error| matches!(error, SourceError::Denied { .. })),
         (Fault::Internal, |error| matches!(error, SourceError::Fetch { .. })),
     ];
-    for (fault, is_told) in cases {
+    for (fault, is_expected) in cases {
         server.fail_next(Op::GetObject, fault, ALWAYS);
         let error = source.fetch(&object).await.unwrap_err();
-        assert!(is_told(&error), "{fault:?}: {error:?}");
+        assert!(is_expected(&error), "{fault:?}: {error:?}");
         assert!(!error.is_fatal(), "{fault:?}");
         server.heal();
     }
 }
 
 #[tokio::test]
-async fn a_bucket_that_is_not_there_ends_the_run() {
+async fn a_missing_bucket_ends_the_run() {
     let server = S3Server::start();
     for key in ["", "AWSLogs/", "key"] {
         let error = open(&server, key).await.unwrap_err();
@@ -243,7 +243,7 @@ async fn a_bucket_that_is_not_there_ends_the_run() {
 }
 
 #[tokio::test]
-async fn credentials_that_are_no_longer_good_end_the_run() {
+async fn expired_or_unknown_credentials_end_the_run() {
     let (server, source, object) = one_object("a").await;
     server.fail_next(Op::GetObject, Fault::Expired, ALWAYS);
     server.fail_next(Op::ListObjectsV2, Fault::Expired, ALWAYS);
@@ -271,7 +271,7 @@ async fn wrong_keys_end_the_run() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_busy_twice_is_asked_again() {
+async fn a_request_that_is_refused_twice_is_retried() {
     let (server, source, object) = one_object("a").await;
     for fault in [Fault::SlowDown, Fault::Internal, Fault::Drop, Fault::KmsThrottling] {
         server.fail_next(Op::GetObject, fault, 2);
@@ -290,7 +290,7 @@ async fn many_fetches_in_one_storm_are_all_retried() {
     (0..61).for_each(|n| server.put(BUCKET, &format!("{n}"), n.to_string()));
     let source = std::sync::Arc::new(open(&server, "").await.unwrap());
     let objects = list(&*source).await;
-    // More retries than the SDK's shared budget would pay for.
+    // More retries than the SDK's shared budget allows.
     server.fail_next(Op::GetObject, Fault::SlowDown, 241);
     let mut fetches = tokio::task::JoinSet::new();
     for object in objects {
@@ -299,12 +299,12 @@ async fn many_fetches_in_one_storm_are_all_retried() {
     }
     let results = fetches.join_all().await;
     let failed = results.iter().filter(|result| result.is_err()).count();
-    // 241 faults on 61 objects are 4 each; that one draws 8 of them is all but impossible.
+    // 241 faults on 61 objects are 4 each; that one object gets 8 of them is next to impossible.
     assert_eq!(failed, 0);
 }
 
 #[tokio::test]
-async fn fetches_wait_side_by_side() {
+async fn fetches_run_at_once() {
     let server = S3Server::start();
     (0..41).for_each(|n| server.put(BUCKET, &n.to_string(), "x"));
     let source = std::sync::Arc::new(open(&server, "").await.unwrap());
@@ -363,9 +363,9 @@ async fn a_body_cut_short_is_read_again() {
 }
 
 #[tokio::test]
-async fn a_server_that_falls_silent_is_asked_again() {
+async fn a_request_without_an_answer_is_retried() {
     let (server, _, object) = one_object("a").await;
-    let connector = connect(hasty(&server)).await;
+    let connector = connect(impatient(&server)).await;
     let source = connector.open(BUCKET, "").await.unwrap();
     for fault in [Fault::Hang, Fault::Stall(1_000)] {
         let calls_before = server.calls(Op::GetObject);
@@ -388,7 +388,7 @@ async fn a_body_always_cut_short_costs_only_its_object() {
 }
 
 #[tokio::test]
-async fn an_object_never_answered_for_costs_only_itself() {
+async fn an_object_without_an_answer_costs_only_itself() {
     let (server, source, object) = one_object("a").await;
     server.fail_next(Op::GetObject, Fault::Drop, ALWAYS);
     let error = source.fetch(&object).await.unwrap_err();
@@ -411,7 +411,7 @@ async fn a_server_that_is_gone_ends_the_run() {
 }
 
 #[tokio::test]
-async fn requests_are_not_signed_if_told_so() {
+async fn no_sign_request_leaves_requests_unsigned() {
     let server = S3Server::start_public();
     server.put(BUCKET, "a", "x");
     let options = S3Options { no_sign_request: true, ..options(&server) };
@@ -427,7 +427,7 @@ async fn requests_are_not_signed_if_told_so() {
 }
 
 #[tokio::test]
-async fn requests_offer_to_pay_if_told_so() {
+async fn request_payer_offers_to_pay() {
     for request_payer in [false, true] {
         let server = S3Server::start();
         server.put(BUCKET, "a", "x");

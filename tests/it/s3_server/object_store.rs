@@ -1,4 +1,4 @@
-//! Buckets in memory, read by the protocol.
+//! Buckets in memory, which the server reads.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
@@ -15,12 +15,12 @@ use s3s::dto::{
 use s3s::{Body, S3, S3Request, S3Response, S3Result, s3_error};
 use sha2::{Digest, Sha256};
 
-// S3: ListObjectsV2 returns at most 1,000 keys, whatever is asked for.
+// S3: ListObjectsV2 returns at most 1,000 keys, even if more are requested.
 const PAGE_KEYS_MAX: i32 = 1_000;
 
 type Bucket = BTreeMap<String, Stored>;
 
-/// An object. Its `ETag` is made when it is put: without optimisation that takes a while.
+/// An object. Its `ETag` is computed when it is put, because that is slow in a debug build.
 #[derive(Debug, Clone)]
 struct Stored {
     bytes: Bytes,
@@ -45,12 +45,12 @@ impl Stored {
 
 /// All buckets.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Shelf {
+pub(super) struct ObjectStore {
     buckets: Arc<Mutex<BTreeMap<String, Bucket>>>,
     ignores_if_match: Arc<AtomicBool>,
 }
 
-impl Shelf {
+impl ObjectStore {
     pub(super) fn make_bucket(&self, bucket: &str) {
         self.buckets.lock().unwrap().entry(bucket.to_owned()).or_default();
     }
@@ -95,7 +95,7 @@ impl Shelf {
 }
 
 #[async_trait::async_trait]
-impl S3 for Shelf {
+impl S3 for ObjectStore {
     async fn head_bucket(
         &self,
         request: S3Request<HeadBucketInput>,
