@@ -1,7 +1,7 @@
 //! The retry policy, used by every loop that repeats a request.
 //!
 //! It decides *how long* to wait and *when to give up*. Whether an error is worth a retry is
-//! decided by whoever knows the error: a driver, or the S3 client.
+//! decided where the error is known: in a driver, or in the S3 client.
 
 use std::time::Duration;
 

@@ -45,7 +45,7 @@ pub(crate) struct Place<'a> {
     pub(crate) file_secs: i64,
 }
 
-/// What goes on in a file: calls come in runs, by one caller on the same few resources.
+/// The activity in a file: calls come in runs, by one caller on the same few resources.
 ///
 /// Without it log files would compress five times, not eight.
 #[derive(Debug)]

@@ -138,7 +138,7 @@ fn push_ip4(first: &str, bits: u64, dot: char, out: &mut String) {
 }
 
 fn push_public_ip(bits: u64, out: &mut String) {
-    // RFC 5737 (documentation) and RFC 2544 (benchmarks): nobody's addresses.
+    // RFC 5737 (documentation) and RFC 2544 (benchmarks): reserved addresses.
     let [a, b, c, ..] = bits.to_be_bytes();
     match a % 5 {
         0 => out.push_str("203.0.113."),

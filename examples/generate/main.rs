@@ -10,8 +10,8 @@
 //! errors have the shapes of real ones; accounts, people, addresses and
 //! resources are invented.
 //!
-//! It does not try to tell a story: no sessions that begin and end, no resource
-//! that is created before it is used.
+//! The records do not follow from each other: no session begins and ends, and no
+//! resource is created before it is used.
 //!
 //! The committed sample, `tests/sample`, was made by
 //! ```text

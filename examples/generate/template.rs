@@ -80,7 +80,7 @@ impl Template {
 fn value(name: &str) -> Piece {
     let (name, offset) = name.split_once(':').unwrap_or((name, "0"));
     let kind = Kind::find(name).unwrap_or_else(|| panic!("no value is called `{name}`"));
-    // What follows a dot only tells apart names that are drawn together.
+    // The part after a dot only distinguishes names that are drawn together.
     let root = name.split_once('.').map_or(name, |(root, _)| root);
     let offset = offset.parse().unwrap_or_else(|_| panic!("`{offset}` is not a number"));
     Piece::Value { kind, salt: hash(root), offset }

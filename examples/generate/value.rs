@@ -64,7 +64,7 @@ use Form::{
 };
 use Kind::{Fresh, Mine, Once, Pooled};
 
-/// Every name a template may use. A part after a dot only tells names apart:
+/// Every name a template may use. A part after a dot only makes names differ:
 /// `linked` and `linked.role` are drawn with the same number.
 #[rustfmt::skip]
 const KINDS: &[(&str, Kind)] = &[
@@ -170,7 +170,7 @@ pub(crate) struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    /// Appends the value `kind`, told apart from others of its kind by `salt`.
+    /// Appends the value `kind`, made different from others of its kind by `salt`.
     pub(crate) fn write(&mut self, kind: Kind, salt: u64, offset: u64, out: &mut String) {
         match kind {
             Kind::Pooled(form, pool) => {

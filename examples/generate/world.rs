@@ -23,7 +23,7 @@ pub(crate) const REGIONS: &[&str] = &[
     "eu-south-1",
 ];
 
-/// Account ids that AWS's own documentation uses, which are nobody's.
+/// Account ids that AWS's own documentation uses. They belong to no customer.
 const DOCUMENTED: &[&str] = &[
     "111122223333",
     "444455556666",

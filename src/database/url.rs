@@ -81,7 +81,7 @@ pub enum Engine {
     Sqlite,
     /// A PostgreSQL server.
     Postgres,
-    /// A MySQL or MariaDB server. They share a protocol; only a connection can tell them apart.
+    /// A MySQL or MariaDB server. They share a protocol; only a connection can distinguish them.
     Mysql,
 }
 

@@ -42,8 +42,8 @@ pub struct MemoryBudget {
 struct Inner {
     semaphore: Arc<Semaphore>,
     units: u32,
-    /// Units of all permits together. The semaphore cannot tell: it sets units aside for tasks that
-    /// wait.
+    /// Units of all permits together. The semaphore does not know: it sets units aside for tasks
+    /// that wait.
     held: AtomicUsize,
     /// How many tasks wait for a permit.
     waiting: AtomicUsize,

@@ -43,9 +43,8 @@ const WORST_RATIO: u64 = 3 + 2 * (3 + 5);
 /// Turns triaged objects into parsed ones; shared by the fetchers.
 ///
 /// Memory is reserved in a fixed order, from two budgets: first for the stored bytes, then for the
-/// decoded text and its rows. Who waits for the second holds only the first, and nobody who holds
-/// the second waits for the first, so nothing is dropped while it is held and no two wait for each
-/// other.
+/// decoded text and its rows. A task that waits for the second budget holds only the first, and no
+/// task that holds the second waits for the first. So no deadlock is possible.
 #[derive(Debug)]
 pub(super) struct Preparer {
     pub(super) rules: CellRules,

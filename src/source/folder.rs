@@ -18,7 +18,7 @@ use tracing::{debug, warn};
 use walkdir::{DirEntry, WalkDir};
 
 use super::{Fetched, Found, Source, SourceError, Step};
-use crate::trail::layout::{Choice, Place, Selection};
+use crate::trail::layout::{Place, Selection, Visit};
 use crate::trail::object::{Location, ObjectRef};
 
 /// The number of objects of a page. S3 has the same, so that later stages see one size.
@@ -167,10 +167,10 @@ impl FolderStep {
         let Some((above, name)) = path.rsplit_once('/').filter(|_| entry.depth() > 0) else {
             return;
         };
-        match Place::of(above).choose(name, &self.selection) {
-            Choice::Descend(_) => return,
-            Choice::NoLogs => *found.without_logs.entry(name.to_owned()).or_default() += 1,
-            Choice::NotChosen => found.filtered_out += 1,
+        match Place::of(above).visit(name, &self.selection) {
+            Visit::Enter(_) => return,
+            Visit::NoLogs => *found.without_logs.entry(name.to_owned()).or_default() += 1,
+            Visit::FilteredOut => found.filtered_out += 1,
         }
         self.walk.skip_current_dir();
     }

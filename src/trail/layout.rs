@@ -70,13 +70,13 @@ pub enum Level {
 
 /// What to do with a child of a folder or prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Choice {
+pub enum Visit {
     /// Look inside, at this level.
-    Descend(Level),
+    Enter(Level),
     /// Do not look inside: it holds no logs.
     NoLogs,
-    /// Do not look inside: it was not chosen.
-    NotChosen,
+    /// Do not look inside: the selection excludes it.
+    FilteredOut,
 }
 
 /// A folder or prefix, interpreted by the layout.
@@ -154,15 +154,15 @@ impl<'p> Place<'p> {
     }
 
     /// Returns what to do with a child folder of this name.
-    pub fn choose(self, name: &'p str, selection: &Selection) -> Choice {
+    pub fn visit(self, name: &'p str, selection: &Selection) -> Visit {
         let child = self.child(name);
         if child.level == Level::Family && !LOG_FAMILIES.contains(&name) {
-            return Choice::NoLogs;
+            return Visit::NoLogs;
         }
         if selection.may_hold(&child.names) {
-            Choice::Descend(child.level)
+            Visit::Enter(child.level)
         } else {
-            Choice::NotChosen
+            Visit::FilteredOut
         }
     }
 }
@@ -174,7 +174,7 @@ impl Names<'_> {
     }
 }
 
-/// What a run chooses among the objects of a trail. Empty, it chooses all.
+/// Which objects of a trail a run imports. The default is all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
     /// The first day folder.
@@ -188,12 +188,12 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Returns whether everything is chosen.
+    /// Returns whether everything is selected.
     pub fn is_all(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Returns whether an object is chosen; one that is laid out otherwise only if all are.
+    /// Returns whether an object is selected. One with another layout is selected only if all are.
     ///
     /// ```
     /// use cloudtrail2sql::trail::layout::Selection;
@@ -217,7 +217,7 @@ impl Selection {
         })
     }
 
-    /// Returns whether a folder on the way may hold a chosen object.
+    /// Returns whether a folder above the objects may hold a selected object.
     fn may_hold(&self, names: &Names<'_>) -> bool {
         let date: Vec<&str> = names.date.iter().copied().map_while(|part| part).collect();
         let date = date.join("/");
@@ -232,8 +232,8 @@ impl Selection {
     }
 }
 
-fn has(chosen: &BTreeSet<String>, name: &str) -> bool {
-    chosen.is_empty() || chosen.contains(name)
+fn has(selected: &BTreeSet<String>, name: &str) -> bool {
+    selected.is_empty() || selected.contains(name)
 }
 
 /// Returns a day's folders: `YYYY/MM/DD`.
@@ -304,28 +304,28 @@ mod tests {
         let all = Selection::default();
         let account = "AWSLogs/111122223333";
         for (path, name, expected, expected_of_all) in [
-            ("", "AWSLogs", Choice::Descend(Level::Logs), None),
-            ("", "p", Choice::Descend(Level::Above), None),
-            ("AWSLogs", "111122223333", Choice::Descend(Level::Account), None),
-            ("AWSLogs", "444455556666", Choice::NotChosen, Some(Choice::Descend(Level::Account))),
-            (account, "CloudTrail", Choice::Descend(Level::Family), None),
-            (account, "CloudTrail-Insight", Choice::Descend(Level::Family), None),
-            (account, "CloudTrail-Digest", Choice::NoLogs, None),
-            (account, "Config", Choice::NoLogs, None),
-            (TRAIL, "2026", Choice::Descend(Level::Year), None),
-            (TRAIL, "2025", Choice::NotChosen, Some(Choice::Descend(Level::Year))),
-            (TRAIL, "2027", Choice::NotChosen, Some(Choice::Descend(Level::Year))),
+            ("", "AWSLogs", Visit::Enter(Level::Logs), None),
+            ("", "p", Visit::Enter(Level::Above), None),
+            ("AWSLogs", "111122223333", Visit::Enter(Level::Account), None),
+            ("AWSLogs", "444455556666", Visit::FilteredOut, Some(Visit::Enter(Level::Account))),
+            (account, "CloudTrail", Visit::Enter(Level::Family), None),
+            (account, "CloudTrail-Insight", Visit::Enter(Level::Family), None),
+            (account, "CloudTrail-Digest", Visit::NoLogs, None),
+            (account, "Config", Visit::NoLogs, None),
+            (TRAIL, "2026", Visit::Enter(Level::Year), None),
+            (TRAIL, "2025", Visit::FilteredOut, Some(Visit::Enter(Level::Year))),
+            (TRAIL, "2027", Visit::FilteredOut, Some(Visit::Enter(Level::Year))),
         ] {
-            assert_eq!(Place::of(path).choose(name, &selection), expected, "{path} {name}");
+            assert_eq!(Place::of(path).visit(name, &selection), expected, "{path} {name}");
             let expected = expected_of_all.unwrap_or(expected);
-            assert_eq!(Place::of(path).choose(name, &all), expected, "all of {path} {name}");
+            assert_eq!(Place::of(path).visit(name, &all), expected, "all of {path} {name}");
         }
         let month = format!("{TRAIL}/2026/01");
-        assert_eq!(Place::of(&month).choose("14", &selection), Choice::NotChosen);
-        assert_eq!(Place::of(&month).choose("15", &selection), Choice::Descend(Level::Day));
+        assert_eq!(Place::of(&month).visit("14", &selection), Visit::FilteredOut);
+        assert_eq!(Place::of(&month).visit("15", &selection), Visit::Enter(Level::Day));
         let month = format!("{TRAIL}/2026/02");
-        assert_eq!(Place::of(&month).choose("03", &selection), Choice::Descend(Level::Day));
-        assert_eq!(Place::of(&month).choose("04", &selection), Choice::NotChosen);
+        assert_eq!(Place::of(&month).visit("03", &selection), Visit::Enter(Level::Day));
+        assert_eq!(Place::of(&month).visit("04", &selection), Visit::FilteredOut);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Bad input: every kind of it in one folder, together with good files, on every database.
 //!
-//! What is bad costs itself and nothing else: its name and the reason are told, the ledger keeps
-//! them, the counts add up, and the program ends with exit code 3. Repaired, it loads.
+//! Bad input costs only itself: its name and the reason are reported and kept in the ledger, the
+//! counts add up, and the exit code is 3. Once it is repaired, it loads.
 
 mod bounds;
 mod cases;
@@ -38,7 +38,7 @@ fn bad_files_cost_only_themselves(engine: Engine) {
     let run = place.run(&["--output=json", "import", "--batch-rows=20", "logs"]).expect(3);
     assert_sums(&run, &cases);
     assert_ledger(&run, &database, &cases);
-    assert_told(&run, &cases);
+    assert_reported(&run, &cases);
     assert_status(&place, &cases);
     let good = database.number("SELECT COUNT(*) FROM logs WHERE eventID LIKE 'good %'");
     assert_eq!(good, GOOD_FILES as u64, "good files were lost: {}", run.shown());
@@ -82,13 +82,13 @@ fn assert_sums(run: &Run, cases: &[Case]) {
     let summary = run.json();
     let objects = |fate: &str| summary[fate]["objects"].as_u64().unwrap();
     let kinds = summary["skipped"].as_array().unwrap();
-    let skipped_told: u64 = kinds.iter().map(|kind| kind["objects"].as_u64().unwrap()).sum();
-    let told = [objects("loaded"), objects("failed"), skipped_told, objects("listed")];
+    let skipped_printed: u64 = kinds.iter().map(|kind| kind["objects"].as_u64().unwrap()).sum();
+    let printed = [objects("loaded"), objects("failed"), skipped_printed, objects("listed")];
     let all = good + loaded + failed + skipped;
-    assert_eq!(told, [good + loaded, failed, skipped, all], "{}", run.shown());
-    let told =
+    assert_eq!(printed, [good + loaded, failed, skipped, all], "{}", run.shown());
+    let printed =
         ["records", "rows", "rejected", "replaced_chars"].map(|sum| summary[sum].as_u64().unwrap());
-    assert_eq!(told, [good + records, good + rows, rejected, altered], "{}", run.shown());
+    assert_eq!(printed, [good + records, good + rows, rejected, altered], "{}", run.shown());
     assert_eq!(summary["balanced"], true);
     assert_eq!(summary["outcome"], "partial");
 }
@@ -134,34 +134,40 @@ fn assert_ledger(run: &Run, database: &OwnDatabase, cases: &[Case]) {
 }
 
 /// Checks that standard error names each object that lost something, with the reason.
-fn assert_told(run: &Run, cases: &[Case]) {
+fn assert_reported(run: &Run, cases: &[Case]) {
     let lines: Vec<&str> = run.stderr.lines().collect();
     for case in cases {
         let path = format!("/logs/{}", case.name);
-        let told: BTreeMap<&str, &str> = lines
+        let printed: BTreeMap<&str, &str> = lines
             .windows(2)
             .filter(|pair| pair[0].ends_with(&path))
             .map(|pair| (pair[0], pair[1].strip_prefix("  caused by: ").unwrap()))
             .collect();
-        let is_told = |what: &str, cause: &str| {
-            told.iter().any(|(line, why)| line.contains(what) && why.contains(cause))
+        let is_reported = |what: &str, cause: &str| {
+            printed.iter().any(|(line, why)| line.contains(what) && why.contains(cause))
         };
-        let (losses, is_all_told) = match &case.outcome {
-            Outcome::Failed(reason) => (1, is_told("error: cannot load ", reason)),
+        let (losses, is_all_reported) = match &case.outcome {
+            Outcome::Failed(reason) => (1, is_reported("error: cannot load ", reason)),
             Outcome::Skipped(_) => (0, true),
             Outcome::Loaded { rejected, altered, .. } => {
-                let is_reject_told =
-                    rejected.first().is_none_or(|reason| is_told("error: rejected ", reason));
-                let is_alteration_told = *altered == 0 || is_told("error: replaced ", "U+0000");
+                let is_reject_reported =
+                    rejected.first().is_none_or(|reason| is_reported("error: rejected ", reason));
+                let is_alteration_reported =
+                    *altered == 0 || is_reported("error: replaced ", "U+0000");
                 let losses = usize::from(!rejected.is_empty()) + usize::from(*altered > 0);
-                (losses, is_reject_told && is_alteration_told)
+                (losses, is_reject_reported && is_alteration_reported)
             }
         };
-        assert!(is_all_told && told.len() == losses, "{}: {told:?}\n{}", case.name, run.stderr);
+        assert!(
+            is_all_reported && printed.len() == losses,
+            "{}: {printed:?}\n{}",
+            case.name,
+            run.stderr
+        );
     }
 }
 
-/// Checks that `status` tells the same afterwards.
+/// Checks that `status` reports the same afterwards.
 fn assert_status(place: &Place, cases: &[Case]) {
     let status = |part: &str| {
         let run = place.run(&["--output=json", "status", "--limit=1000", part]).expect(0);

@@ -298,7 +298,7 @@ pub fn assert_no_password(run: &Run) {
     }
 }
 
-/// Returns standard output that nobody reads.
+/// Returns standard output without a reader.
 pub fn closed_pipe() -> Stdio {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);

@@ -26,7 +26,7 @@ use crate::databases::{Engine, OwnDatabase};
 pub enum CommitFault {
     /// The server never sees it; the connection is cut.
     NeverSent,
-    /// The server gets it, and the connection is cut at once: nobody knows whether it committed.
+    /// The server gets it, and the connection is cut at once: it may have committed or not.
     CutAtOnce,
     /// The server commits; its answer is swallowed, and the connection cut.
     AnswerLost,
@@ -111,8 +111,8 @@ impl Proxy {
         self.order(|orders| orders.cut_after_bytes = Some(bytes_of));
     }
 
-    /// Passes so many commits, and holds the others: whoever sent one waits until the proxy is
-    /// healed, or the server goes down.
+    /// Passes so many commits and holds the others: their senders wait until the proxy is healed,
+    /// or the server goes down.
     pub fn hold_commits_after(&self, commits_max: u64) {
         self.order(|orders| orders.commits_max = Some(commits_max));
     }

@@ -178,8 +178,8 @@ fn a_server_that_takes_few_requests_is_asked_for_few() {
     // 4 to 12 were seen; 357 to 391 if nothing but refused requests wait.
     let refused = server.refused();
     assert!((1..OBJECTS / 4).contains(&refused), "{refused} of {OBJECTS}");
-    let told = run.stderr.matches("S3 asks to slow down").count();
-    assert!((1..5).contains(&told), "{}", run.shown());
+    let warnings = run.stderr.matches("S3 asks to slow down").count();
+    assert!((1..5).contains(&warnings), "{}", run.shown());
 }
 
 #[test]
@@ -196,14 +196,14 @@ fn a_listing_that_is_denied_names_the_permission_and_loads_nothing_twice() {
 #[test]
 fn an_invalid_selection_is_refused_before_anything_is_done() {
     let place = Place::new();
-    for (args, told) in [
+    for (args, message) in [
         (["--from", "yesterday"], "`--from yesterday` is not a date"),
         (["--account-id", "1234"], "`--account-id 1234` is not an account number"),
         (["--shard", "4/3"], "`--shard 4/3` is not"),
         (["--listers", "0"], "`--listers 0` is out of range"),
     ] {
         let run = place.run(&["import", args[0], args[1], "."]).expect(2);
-        assert!(run.stderr.contains(told), "{}", run.shown());
+        assert!(run.stderr.contains(message), "{}", run.shown());
     }
     let run = place.run(&["import", "--from", "2026-02-01", "--to", "2026-01-01", "."]).expect(2);
     assert!(run.stderr.contains("is after `--to 2026-01-01`"), "{}", run.shown());

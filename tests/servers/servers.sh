@@ -64,7 +64,7 @@ start_servers() {
   done
 }
 
-# pick_port NAME: sets PORTS[NAME] to a port nobody listens on, below the range
+# pick_port NAME: sets PORTS[NAME] to a free port, below the range
 # that the kernel gives to outgoing connections.
 pick_port() {
   local port

@@ -227,13 +227,13 @@ async fn a_refused_line_of_a_failed_object_ends_the_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_database_that_stays_away_is_asked_a_bounded_time_and_its_last_error_told() {
+async fn a_database_that_stays_away_is_asked_a_bounded_time_and_its_last_error_reported() {
     let sink = MemoryStore::with_write_faults([Fault::Break]);
     sink.state().seen_faults.extend([Fault::Break; 100]);
     let started = Instant::now();
     let error = load_error(&sink, batch()).await;
     assert!(error.class == ErrorClass::Transient, "{error:?}");
-    // One write, and five questions, the last of which is told.
+    // One write, and five questions, the last of which is answered.
     assert!(chain(&error).ends_with("no answer to call 5"), "{}", chain(&error));
     assert_eq!(sink.calls(), (1, 5));
     // At most 100, 200, 400, 800 and 1,000 ms, and at least half of that.

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use super::bucket::Bucket;
 use super::page::ListRequest;
 use crate::source::{Found, SourceError, Step};
-use crate::trail::layout::{Choice, Level, Place, Selection, folder_of};
+use crate::trail::layout::{Level, Place, Selection, Visit, folder_of};
 use crate::trail::object::{Location, ObjectRef};
 
 /// How many levels above `AWSLogs/` are searched for it. Deeper levels are listed plainly.
@@ -98,19 +98,19 @@ impl S3Step {
             return Ok(found);
         }
         for (folder, name) in page.prefixes.iter().zip(&names) {
-            match place.choose(name, &self.selection) {
-                Choice::Descend(Level::Above) if is_crowded => {
+            match place.visit(name, &self.selection) {
+                Visit::Enter(Level::Above) if is_crowded => {
                     let prefix = folder.clone();
                     let keys = Request::Keys(Range { prefix, ..Range::default() });
                     found.steps.push(self.next(keys));
                 }
-                Choice::Descend(level) => {
+                Visit::Enter(level) => {
                     let request =
                         Request::at(folder.clone(), level, levels_above + 1, &self.selection);
                     found.steps.push(self.next(request));
                 }
-                Choice::NoLogs => *found.without_logs.entry((*name).to_owned()).or_default() += 1,
-                Choice::NotChosen => found.filtered_out += 1,
+                Visit::NoLogs => *found.without_logs.entry((*name).to_owned()).or_default() += 1,
+                Visit::FilteredOut => found.filtered_out += 1,
             }
         }
         if let Some(token) = page.next {

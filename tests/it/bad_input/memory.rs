@@ -12,13 +12,13 @@ const MIB: usize = 1 << 20;
 /// How large the bomb is, unpacked.
 const BOMB_MIB: usize = 300;
 
-/// What the program has beside its buffers: code, stacks, connections.
+/// What the program needs besides its buffers: code, stacks, connections.
 pub(super) const OVERHEAD_BYTES: u64 = 64 << 20;
 
 /// Returns 300 MiB of spaces in 300 KiB of gzip.
 ///
-/// Made of one deflated MiB, repeated, because all of it would take a test without optimisation
-/// long. The checksum is wrong, but nobody gets there.
+/// One deflated MiB, repeated: to deflate all of it takes long without optimisation. The checksum
+/// is wrong, but it is never reached.
 pub(super) fn bomb() -> Vec<u8> {
     let spaces = vec![b' '; MIB];
     let mut deflate = Compress::new(Compression::best(), false);

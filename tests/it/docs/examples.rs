@@ -191,7 +191,7 @@ async fn honest(page: &Page, runs: &mut Runs) -> String {
                     is_right = without_times(&found) == without_times(output);
                     output.clone()
                 }
-                None => panic!("{}: nobody knows where this comes from:\n{found}", page.path),
+                None => panic!("{}: no command prints this:\n{found}", page.path),
             };
             // Times stay as they are while the rest is right.
             honest.push_str(if is_right { &found } else { &answer });

@@ -80,7 +80,7 @@ pub(super) fn meet(
         place.start(&[args, &[&*fetchers][..]].concat())
     };
     let mut running: Vec<Running> = args.iter().enumerate().map(start).collect();
-    // An import asks for an object after its ledger said that nobody has loaded it.
+    // An import fetches an object after the ledger said that no import has loaded it.
     wait::until("each import asks for every object", || hold.calls().len() == args.len() * objects);
     for (n, key) in own.iter().enumerate() {
         assert_eq!(hold.release(|call| call.is_of(&name(n)) && call.key == *key), 1);

@@ -56,6 +56,6 @@ fn assert_whole_objects(database: &OwnDatabase) {
         "SELECT (SELECT COUNT(*) FROM logs), row_count FROM import_objects WHERE row_count > 0",
     );
     let number = |cell: &Option<String>| cell.as_deref().unwrap().parse::<u64>().unwrap();
-    let told: u64 = halves.iter().map(|line| number(&line[1])).sum();
-    assert_eq!(number(&halves[0][0]), told, "half an object is in");
+    let printed: u64 = halves.iter().map(|line| number(&line[1])).sum();
+    assert_eq!(number(&halves[0][0]), printed, "half an object is committed");
 }

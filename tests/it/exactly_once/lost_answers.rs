@@ -33,7 +33,7 @@ fn a_lost_answer_to_a_commit_neither_loses_nor_doubles_rows(engine: Engine) {
         let run = tree.place.run(&args).expect(3);
         assert!(proxy.commits() > 10 && proxy.faults_done() > 4, "{proxy:?}");
         tree.assert_imported(&database);
-        // The run knows whose rows they are: nobody else's.
+        // The run knows that the rows are its own.
         let summary = run.json();
         assert_eq!(summary["loaded"]["objects"], tree.logs, "{}", run.shown());
         assert_eq!(summary["already_loaded"]["objects"], 0, "{}", run.shown());

@@ -106,7 +106,7 @@ fn credentials_that_expire_end_the_run_and_the_same_command_goes_on() {
     assert_eq!(summary["failed"]["objects"], 0, "an object was blamed: {}", run.shown());
     assert!(run.stderr.contains("\nerror: the AWS credentials have expired\n"), "{}", run.shown());
     assert!(run.stderr.contains("\nhint: sign in again"), "{}", run.shown());
-    assert!(!run.stderr.contains(SECRET_KEY), "a secret is told");
+    assert!(!run.stderr.contains(SECRET_KEY), "a secret is printed");
     // What was in flight is in, and counted; what was left is, too.
     let objects = |fate: &str| summary[fate]["objects"].as_u64().unwrap();
     assert_eq!(objects("listed"), objects("loaded") + objects("pending"), "{}", run.shown());
@@ -147,7 +147,7 @@ fn three_imports_at_once_of_a_slow_bucket_load_each_object_once() {
 
 #[test]
 fn a_bucket_that_may_not_be_listed_or_is_not_there_ends_the_run() {
-    for (fault, told, hint) in [
+    for (fault, message, hint) in [
         (
             Fault::Denied,
             "error: cannot list `s3://trail/logs/`",
@@ -158,6 +158,6 @@ fn a_bucket_that_may_not_be_listed_or_is_not_there_ends_the_run() {
         let bucket = Bucket::with(1);
         bucket.server.fail_next(Op::ListObjectsV2, fault, crate::s3_server::ALWAYS);
         let run = bucket.import().expect(1);
-        assert!(run.stderr.contains(told) && run.stderr.contains(hint), "{}", run.shown());
+        assert!(run.stderr.contains(message) && run.stderr.contains(hint), "{}", run.shown());
     }
 }

@@ -165,7 +165,7 @@ async fn a_reject_without_its_ledger_line_conflicts(on: impl Into<BackendKind>) 
         log.rejects = vec![reject(2, "17")];
         object(name, Ok(log))
     };
-    // Without rows, because nobody deletes those.
+    // Without rows, because the write does not delete rows.
     let only_reject = object("a", Ok(Log { rejects: vec![reject(2, "17")], ..Log::default() }));
     sink.write(6, &batch(1, [only_reject])).await.unwrap();
     backend.delete_line("a").await;
