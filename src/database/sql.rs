@@ -26,17 +26,27 @@ use super::{
 };
 use crate::trail::record::CellRules;
 
-mod connection;
-mod driver;
 mod error;
-mod migrate;
-mod mysql;
-mod post_load;
-mod postgres;
-mod runs;
+
 mod schema;
-mod sqlite;
+
+mod connection;
+
+mod driver;
+
+mod migrate;
+
 mod write;
+
+mod runs;
+
+mod post_load;
+
+mod sqlite;
+
+mod postgres;
+
+mod mysql;
 
 /// How long a server may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);

@@ -20,12 +20,17 @@ use thiserror::Error;
 
 use super::rows::Rows;
 
-mod collect;
-mod exact;
-mod fast;
-mod members;
-mod scan;
 mod text;
+
+mod scan;
+
+mod members;
+
+mod collect;
+
+mod exact;
+
+mod fast;
 
 pub use text::{CellLimit, CellRules};
 

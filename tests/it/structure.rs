@@ -134,69 +134,64 @@ fn sources_and_databases_never_meet() {
     }
 }
 
-/// Returns the modules that a room's own file declares, in order.
-fn modules_of(room: &Source) -> Vec<String> {
-    let declared = Regex::new(r"(?m)^(?:pub |pub\(crate\) )?mod (\w+);").unwrap();
-    declared.captures_iter(&room.text).map(|it| it[1].to_owned()).collect()
+/// Returns the modules that a file declares, in order.
+fn modules_of(source: &Source) -> Vec<String> {
+    let declared = Regex::new(r"(?m)^(?:pub |pub\(\w+\) )?mod (\w+);").unwrap();
+    declared.captures_iter(&source.text).map(|it| it[1].to_owned()).collect()
+}
+
+/// Returns the module of `own`'s path and the module it names, both declared in the file of the
+/// innermost folder that holds the two; `None` if one holds the other.
+fn siblings<'a>(own: &'a [&str], target: &'a [&str]) -> Option<(String, &'a str, &'a str)> {
+    let shared = own.iter().zip(target).take_while(|(own, target)| own == target).count();
+    Some((own[..shared].join("/"), own.get(shared)?, target.get(shared)?))
 }
 
 #[test]
-fn a_module_of_a_room_imports_only_those_declared_above_it() {
+fn a_module_imports_only_siblings_declared_above_it() {
     let sources = sources();
-    let mut imports = 0;
-    for room in ["trail", "source", "database", "import", "cli"] {
-        let own = sources.iter().find(|it| it.path == format!("{room}.rs")).unwrap();
-        let modules = modules_of(own);
-        assert!(modules.len() > 2, "{room}: {modules:?}");
-        let position = |name: &str| modules.iter().position(|module| module == name);
-        let import = Regex::new(&format!(r"\b(?:crate::{room}|super)::(\w+)")).unwrap();
-        let mut upwards = Vec::new();
-        for source in sources.iter().filter(|it| it.path.starts_with(&format!("{room}/"))) {
-            let parts: Vec<&str> = source.path.trim_end_matches(".rs").split('/').collect();
-            let own = position(parts[1]).unwrap_or_else(|| panic!("{} is in no room", source.path));
-            // Deeper down, `super` is a module of the same file's own.
-            let is_direct = parts.len() == 2;
-            for (n, code) in source.code() {
-                for found in import.captures_iter(code) {
-                    if found[0].starts_with("super") && !is_direct {
-                        continue;
-                    }
-                    imports += 1;
-                    if position(&found[1]).is_some_and(|other| other > own) {
-                        upwards.push(format!("src/{}:{n}: {}", source.path, &found[0]));
-                    }
-                }
-            }
-        }
-        assert_none(&upwards, "reading order is import order within a room");
-    }
-    assert!(imports > 50, "only {imports} imports were found");
-}
-
-#[test]
-fn a_module_of_the_s3_source_imports_only_those_declared_above_it() {
-    let sources = sources();
-    let own = sources.iter().find(|it| it.path == "source/s3.rs").unwrap();
-    let modules = modules_of(own);
-    let position = |name: &str| modules.iter().position(|module| module == name);
-    let import = Regex::new(r"\b(?:crate::source::s3|super)::(\w+)").unwrap();
-    let (mut upwards, mut imports) = (Vec::new(), 0);
-    for (own, module) in modules.iter().enumerate() {
-        let path = format!("source/s3/{module}.rs");
-        let source = sources.iter().find(|it| it.path == path).unwrap();
-        assert_none(&source.matches(r"\bsuper::\{"), "this test reads one import a line");
-        for (n, code) in source.code() {
+    let import = Regex::new(r"\b(crate|super(?:::super)*)((?:::[a-z_0-9]+)+)").unwrap();
+    let modules = |path: &str| {
+        let file = sources.iter().find(|it| it.path == format!("{path}.rs"));
+        file.map(modules_of).unwrap_or_default()
+    };
+    let (mut upwards, mut imports, mut folders) = (Vec::new(), 0, BTreeSet::new());
+    for source in sources.iter().filter(|it| it.path.contains('/') && !is_test(&it.path)) {
+        let own: Vec<&str> = source.path.trim_end_matches(".rs").split('/').collect();
+        // The tests at the end of a file may use all that they test.
+        let tests = source.text.lines().position(|line| line == "mod tests {");
+        for (n, code) in source.code().take(tests.unwrap_or(usize::MAX)) {
             for found in import.captures_iter(code) {
+                let above = match &found[1] {
+                    "crate" => own.len(),
+                    supers => supers.split("::").count(),
+                };
+                let names = found[2].split("::").skip(1);
+                let target: Vec<&str> =
+                    own[..own.len() - above].iter().copied().chain(names).collect();
+                let Some((folder, from, to)) = siblings(&own, &target) else { continue };
+                let modules = modules(&folder);
+                let position = |name: &str| modules.iter().position(|module| module == name);
+                let Some((from, to)) = position(from).zip(position(to)) else { continue };
                 imports += 1;
-                // Other names are those of `s3.rs`, which imports from all of its modules.
-                if position(&found[1]).is_none_or(|other| other >= own) {
-                    upwards.push(format!("src/{path}:{n}: {}", &found[0]));
+                if to > from {
+                    upwards.push(format!("src/{}:{n}: {}", source.path, &found[0]));
                 }
+                folders.insert(folder);
             }
         }
     }
-    assert!(imports > 15, "only {imports} imports were found");
-    assert_none(&upwards, "reading order is import order within the S3 source");
+    assert_none(&upwards, "reading order is import order in every folder");
+    assert!(imports > 100 && folders.len() > 8, "only {imports} imports in {folders:?} were found");
+}
+
+#[test]
+fn the_modules_of_the_s3_source_do_not_import_the_file_that_imports_them_all() {
+    for source in sources().iter().filter(|it| it.path.starts_with("source/s3/")) {
+        if !is_test(&source.path) {
+            assert_none(&source.matches(r"^use super::(\{|[A-Z])"), "`s3.rs` imports its modules");
+        }
+    }
 }
 
 #[test]
