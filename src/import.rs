@@ -17,6 +17,8 @@ pub mod load;
 
 pub mod stop;
 
+mod breaker;
+
 mod triage;
 
 mod prepare;

@@ -203,6 +203,15 @@ pub enum SourceError {
         #[source]
         cause: Cause,
     },
+    /// Every object so far was denied.
+    #[error("{objects} objects were denied, and none could be read")]
+    AllDenied {
+        /// How many were requested.
+        objects: u64,
+        /// The error of the last one.
+        #[source]
+        cause: Box<SourceError>,
+    },
     /// The object was deleted after it was listed.
     #[error("`{uri}` no longer exists")]
     Missing {
@@ -273,7 +282,8 @@ impl SourceError {
             | Self::ListDenied { .. }
             | Self::List { .. }
             | Self::NotFound { .. }
-            | Self::Unreachable { .. } => true,
+            | Self::Unreachable { .. }
+            | Self::AllDenied { .. } => true,
             Self::Denied { .. }
             | Self::Missing { .. }
             | Self::Changed { .. }
@@ -325,6 +335,7 @@ impl SourceError {
                  and `kms:Decrypt` on the KMS key if one encrypts it",
                 grant.objects_arn
             ),
+            Self::AllDenied { cause, .. } => return cause.hint(),
             Self::Unreachable { .. } => "check the network, `--region` and `--endpoint-url`, \
                  then run the same command: loaded objects are kept"
                 .into(),

@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::breaker::Breaker;
 use super::error::ImportError;
 use super::memory::Memory;
 use super::prepare::Preparer;
@@ -133,6 +134,7 @@ pub async fn dry_run(
         progress: Arc::default(),
         signals: Arc::clone(&signals),
         losses: Arc::default(),
+        breaker: Breaker::default(),
         memory: Memory::new(plan.memory_bytes),
         cpu: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
         object_bytes_max: plan.object_bytes_max,

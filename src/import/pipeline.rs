@@ -23,6 +23,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::batcher::{BatchLimits, Batcher, GatheredBatch, Prepared};
+use super::breaker::Breaker;
 use super::dry_run::join_all;
 use super::error::ImportError;
 use super::load::load;
@@ -85,6 +86,7 @@ pub async fn run(
         progress: Arc::clone(&progress),
         signals: Arc::clone(&signals),
         losses: Arc::clone(&losses),
+        breaker: Breaker::default(),
         memory: Memory::new(plan.memory_bytes),
         cpu: Arc::new(Semaphore::new(cores)),
         object_bytes_max: plan.object_bytes_max,

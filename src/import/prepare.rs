@@ -6,6 +6,7 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 use super::batcher::Prepared;
+use super::breaker::{Breaker, DENIED_MAX};
 use super::error::chain;
 use super::losses::LossLog;
 use super::memory::{Memory, MemoryPermit};
@@ -51,6 +52,7 @@ pub(super) struct Preparer {
     pub(super) progress: Arc<Progress>,
     pub(super) signals: Arc<StopSignals>,
     pub(super) losses: Arc<LossLog>,
+    pub(super) breaker: Breaker,
     pub(super) memory: Memory,
     /// One permit per core: decoding and parsing more at once only costs memory.
     pub(super) cpu: Arc<Semaphore>,
@@ -81,10 +83,21 @@ impl Preparer {
             }
         };
         let (stored, _stored_permit) = match fetched {
-            Ok(fetched) => fetched,
+            Ok(fetched) => {
+                self.breaker.read();
+                fetched
+            }
             Err(FetchError::Source(error)) if error.is_fatal() => {
                 self.progress.pending(object.size_bytes);
                 self.signals.fail(error);
+                return None;
+            }
+            Err(FetchError::Source(denied @ SourceError::Denied { .. }))
+                if !replaces_line && self.breaker.denied() =>
+            {
+                self.progress.pending(object.size_bytes);
+                let cause = Box::new(denied);
+                self.signals.fail(SourceError::AllDenied { objects: DENIED_MAX, cause });
                 return None;
             }
             Err(error) => {

@@ -15,9 +15,16 @@ use crate::import::progress::Progress;
 pub(super) async fn run(settings: &ImportSettings, form: Form) -> Result<Exit, RunError> {
     stores::announce(&settings.database);
     let stop = signals::stop_on_signals()?;
-    let sources = sources::open(&settings.sources, &settings.s3).await?;
-    let store = stores::open(&settings.database, settings.load_method)?;
-    let has_ledger = store.has_ledger().await?;
+    let prepared = async {
+        let sources = sources::open(&settings.sources, &settings.s3).await?;
+        let store = stores::open(&settings.database, settings.load_method)?;
+        let has_ledger = store.has_ledger().await?;
+        Ok::<_, RunError>((sources, store, has_ledger))
+    };
+    let Some(prepared) = signals::unless_stopped(&stop, Box::pin(prepared)).await else {
+        return Ok(Exit::Interrupted);
+    };
+    let (sources, store, has_ledger) = prepared?;
     let ledger = has_ledger.then(|| Arc::clone(&store) as Arc<dyn Sink>);
     let progress = Arc::new(Progress::default());
     let (found, end) =

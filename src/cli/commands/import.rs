@@ -57,8 +57,14 @@ pub(super) async fn run(
 ) -> Result<Exit, RunError> {
     stores::announce(&settings.database);
     let stop = signals::stop_on_signals()?;
-    let sources = sources::open(&settings.sources, &settings.s3).await?;
-    let run = prepare(settings).await?;
+    let prepared = async {
+        let sources = sources::open(&settings.sources, &settings.s3).await?;
+        Ok::<_, RunError>((sources, prepare(settings).await?))
+    };
+    let Some(prepared) = signals::unless_stopped(&stop, Box::pin(prepared)).await else {
+        return Ok(Exit::Interrupted);
+    };
+    let (sources, run) = prepared?;
     let loaded = load(&run, settings, sources, stop.clone(), bars).await;
     let indexed = match loaded.end {
         Ok(End::Complete) if settings.builds_indexes => build_indexes(&run.store, stop).await,
@@ -124,21 +130,15 @@ async fn load(
 }
 
 /// Builds the missing indexes, until the user stops it.
-async fn build_indexes(store: &Arc<dyn Store>, mut stop: watch::Receiver<bool>) -> Indexed {
+async fn build_indexes(store: &Arc<dyn Store>, stop: watch::Receiver<bool>) -> Indexed {
     let started = Instant::now();
-    let built = tokio::select! {
-        built = Arc::clone(store).build_missing_indexes() => built.map(Some),
-        stopped = stop.wait_for(|is_set| *is_set) => match stopped {
-            Ok(_) => Ok(None),
-            // The sender is gone, so no stop can follow.
-            Err(_) => std::future::pending().await,
-        },
-    };
+    let building = Arc::clone(store).build_missing_indexes();
+    let built = signals::unless_stopped(&stop, building).await;
     let took = started.elapsed();
     match built {
-        Ok(Some(built)) => Indexed { end: Ok(End::Complete), built, took },
-        Ok(None) => Indexed { end: Ok(End::Stopped), built: Vec::new(), took },
-        Err(error) => Indexed { end: Err(error.into()), built: Vec::new(), took },
+        Some(Ok(built)) => Indexed { end: Ok(End::Complete), built, took },
+        None => Indexed { end: Ok(End::Stopped), built: Vec::new(), took },
+        Some(Err(error)) => Indexed { end: Err(error.into()), built: Vec::new(), took },
     }
 }
 

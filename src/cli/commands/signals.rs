@@ -1,5 +1,7 @@
 //! Ctrl-C and SIGTERM.
 
+use std::future::Future;
+
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{error, warn};
@@ -28,4 +30,24 @@ pub(super) fn stop_on_signals() -> Result<watch::Receiver<bool>, RunError> {
         std::process::exit(i32::from(Exit::Interrupted.code()));
     });
     Ok(stopped)
+}
+
+/// Returns what `work` returns, or `None` if the user stops the program first: then the work is
+/// dropped.
+pub(super) async fn unless_stopped<T>(
+    stop: &watch::Receiver<bool>,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let mut stop = stop.clone();
+    let stopped = async {
+        if stop.wait_for(|is_set| *is_set).await.is_err() {
+            // The sender is gone, so no stop can follow.
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        done = work => Some(done),
+        () = stopped => None,
+    }
 }

@@ -69,7 +69,7 @@ impl fmt::Display for Warning {
             Self::ConfigNotRead { path, origin } => {
                 write!(f, "{} is not read: the database URL comes {origin}", path.display())
             }
-            Self::Stopping => f.write_str("stopping: finishing the objects in flight"),
+            Self::Stopping => f.write_str("stopping: loading the objects that have been read"),
             Self::StoppedAtOnce => {
                 f.write_str("stopped at once: open transactions are rolled back")
             }

@@ -1,11 +1,12 @@
 //! Ctrl-C and SIGTERM in the middle of a load.
 
 use serde_json::Value;
+use sqlx::Connection;
 
 use crate::binary::{Place, Run, Running};
 use crate::databases::{Engine, OwnDatabase, promises};
 use crate::logs::log_gz;
-use crate::s3_server::{ACCESS_KEY, Fault, Hold, Op, S3Server, SECRET_KEY};
+use crate::s3_server::{ACCESS_KEY, Hold, Op, S3Server, SECRET_KEY};
 use crate::wait;
 
 const OBJECTS: usize = 41;
@@ -126,22 +127,68 @@ fn the_summary_of_a_stopped_run_says_how_to_continue() {
     assert_eq!(status[0]["outcome"], "interrupted");
 }
 
-#[test]
-fn a_second_signal_ends_the_program_at_once() {
+#[tokio::test]
+async fn a_second_signal_ends_the_program_at_once() {
     let (server, database) = (server(), OwnDatabase::new(Engine::Sqlite));
     let place = place_for(&database);
-    // One object never arrives, so that the objects in flight never finish.
-    server.fail_on(Op::GetObject, &key(20), Fault::Hang);
+    let hold = hold_from(&server, 20);
     let mut running = start(&place, &server);
-    assert!(running.reaches("debug: loaded s3://trail/17.json.gz"), "{}", running.end().shown());
+    assert!(running.reaches("debug: loaded s3://trail/19.json.gz"), "{}", running.end().shown());
+    // While another program locks the database, the batch in flight cannot be finished.
+    let mut other = sqlx::SqliteConnection::connect(&database.url).await.unwrap();
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    drop(hold);
+    assert!(running.reaches("debug: writing"), "{}", running.end().shown());
     running.signal("INT");
     assert!(running.reaches("warning: stopping: "), "{}", running.end().shown());
     running.signal("INT");
     let run = running.end().expect(130);
     assert!(run.stderr.contains("error: stopped at once: "), "{}", run.shown());
     assert_eq!(run.stdout, "");
-    server.heal();
+    other.close().await.unwrap();
     start(&place, &server).end().expect(0);
     let ids = database.number("SELECT COUNT(DISTINCT eventID) FROM logs");
     assert_eq!((ids, database.number("SELECT COUNT(*) FROM logs")), (82, 82));
+}
+
+/// Starts a program that waits for answers which never come, and interrupts it: it must end while
+/// they are still held back.
+#[track_caller]
+fn interrupt_while_held(args: &[&str], op: Op, calls_min: usize) -> Run {
+    let (server, database) = (server(), OwnDatabase::new(Engine::Sqlite));
+    let hold = server.hold(move |call| call.op == op);
+    let endpoint_url = server.endpoint_url();
+    let args = [&["--output=json", "import"], args, &["--endpoint-url", &endpoint_url]].concat();
+    let mut running = place_for(&database).start(&[&args[..], &["s3://trail/"]].concat());
+    wait::until("it waits for the answers", || hold.calls().len() >= calls_min);
+    running.signal("INT");
+    assert!(running.reaches("warning: stopping: "), "{}", running.end().shown());
+    let run = running.end().expect(130);
+    assert!(!run.stderr.contains("error"), "{}", run.shown());
+    run
+}
+
+#[test]
+fn an_interrupt_ends_a_fetch_that_hangs() {
+    let run = interrupt_while_held(&["--fetchers=41"], Op::GetObject, OBJECTS);
+    assert_balanced(&run);
+    assert_eq!(objects(&run.json(), "pending"), OBJECTS as u64);
+}
+
+#[test]
+fn an_interrupt_ends_a_dry_run_that_reads_its_sample() {
+    let run = interrupt_while_held(&["--dry-run", "--fetchers=2"], Op::GetObject, 2);
+    assert!(run.json()["estimate"].is_null(), "{}", run.shown());
+}
+
+#[test]
+fn an_interrupt_ends_a_listing_that_hangs() {
+    let run = interrupt_while_held(&[], Op::ListObjectsV2, 1);
+    assert_eq!(run.json()["listed"]["objects"], 0, "{}", run.shown());
+}
+
+#[test]
+fn an_interrupt_ends_the_search_for_a_bucket() {
+    let run = interrupt_while_held(&[], Op::HeadBucket, 1);
+    assert_eq!(run.stdout, "", "{}", run.shown());
 }

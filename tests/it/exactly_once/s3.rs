@@ -97,6 +97,40 @@ fn an_object_that_may_not_be_read_costs_only_itself() {
 }
 
 #[test]
+fn a_run_that_may_read_nothing_ends_after_a_hundred_denials() {
+    let bucket = Bucket::with(OBJECTS);
+    bucket.server.fail_next(Op::GetObject, Fault::Denied, usize::MAX);
+    let run = bucket.import().expect(1);
+    for part in [
+        "\nerror: 100 objects were denied, and none could be read\n",
+        "`AccessDenied` (status 403",
+        "\nhint: the role needs `s3:GetObject` on `arn:aws:s3:::trail/logs/*`",
+    ] {
+        assert!(run.stderr.contains(part), "{part} is not in {}", run.shown());
+    }
+    let failed = run.json()["failed"]["objects"].as_u64().unwrap();
+    assert!(failed < 100, "{}", run.shown());
+    // Those in flight with it were requested, too.
+    let denied = bucket.server.calls(Op::GetObject);
+    assert!((100..400).contains(&denied), "{denied} requests");
+    bucket.server.heal();
+    bucket.import().expect(0);
+    bucket.assert_imported();
+}
+
+#[test]
+fn objects_that_are_always_denied_do_not_stop_the_run_for_the_others() {
+    let bucket = Bucket::with(141);
+    (0..120).for_each(|n| bucket.server.fail_on(Op::GetObject, &key(n), Fault::Denied));
+    bucket.import();
+    let run = bucket.import();
+    // Objects that failed before do not count, so each run gets further.
+    let run = if run.code() == 3 { run } else { bucket.import().expect(3) };
+    assert_eq!(run.json()["failed"]["objects"], 120, "{}", run.shown());
+    assert_eq!(bucket.database.number("SELECT COUNT(*) FROM logs"), 21);
+}
+
+#[test]
 fn credentials_that_expire_end_the_run_and_the_same_command_goes_on() {
     let bucket = Bucket::with(OBJECTS);
     bucket.server.fail_on(Op::GetObject, &key(500), Fault::Expired);
