@@ -34,17 +34,27 @@ fn import(
     object_needs_bytes: u64,
     fill: impl FnOnce(&Place),
 ) -> (Run, OwnDatabase) {
-    let database = OwnDatabase::new(engine);
-    let place = Place::with_database(&database.url);
-    fill(&place);
-    let args = [&["--output=json", "import", "--no-index"], args, &["logs"]].concat();
-    let (run, peak_bytes) = place.start(&args).end_with_peak();
+    let (run, database, peak_bytes) = measure(engine, args, fill);
     // Only Linux reports it.
     if let Some(peak_bytes) = peak_bytes {
         let peak_max = memory_bytes + OVERHEAD_BYTES + object_needs_bytes;
         assert!(peak_bytes < peak_max, "{peak_bytes} of {peak_max} bytes\n{}", run.shown());
     }
     (run, database)
+}
+
+/// Imports what `fill` writes; also returns the peak memory of the program.
+fn measure(
+    engine: Engine,
+    args: &[&str],
+    fill: impl FnOnce(&Place),
+) -> (Run, OwnDatabase, Option<u64>) {
+    let database = OwnDatabase::new(engine);
+    let place = Place::with_database(&database.url);
+    fill(&place);
+    let args = [&["--output=json", "import", "--no-index"], args, &["logs"]].concat();
+    let (run, peak_bytes) = place.start(&args).end_with_peak();
+    (run, database, peak_bytes)
 }
 
 fn count(run: &Run, key: &str) -> u64 {
@@ -58,16 +68,20 @@ fn large_log(id: &str, bytes: u64) -> String {
 }
 
 fn many_fetchers_of_large_objects_stay_within_the_budget(engine: Engine) {
+    let write = |place: &Place, objects: u32| {
+        for n in 0..objects {
+            place.write(format!("logs/{n}.json"), large_log(&n.to_string(), 8 * MIB));
+        }
+    };
+    // What one of these objects needs: the text, its row, and the copies that the driver and the
+    // database make of it.
+    let (run, _, needs_bytes) = measure(engine, &["--memory=16MiB"], |place| write(place, 1));
+    run.expect(0);
     for fetchers in ["--fetchers=60", "--fetchers=128"] {
         let args = [fetchers, "--memory=16MiB"];
-        // The text, its row, the copies that the driver and the database make of it, and what the
-        // allocator keeps of them for each of its arenas.
-        let needs_bytes = 12 * 8 * MIB;
-        let (run, database) = import(engine, &args, 16 * MIB, needs_bytes, |place| {
-            for n in 0..41 {
-                place.write(format!("logs/{n}.json"), large_log(&n.to_string(), 8 * MIB));
-            }
-        });
+        let needs_bytes = needs_bytes.unwrap_or_default();
+        let (run, database) =
+            import(engine, &args, 16 * MIB, needs_bytes, |place| write(place, 41));
         run.expect(0);
         assert_eq!(database.number("SELECT COUNT(*) FROM logs"), 41);
     }
