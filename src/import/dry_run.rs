@@ -77,6 +77,20 @@ pub struct Found {
     pub known: Count,
 }
 
+impl Found {
+    /// Adds what was found elsewhere.
+    pub fn add(&mut self, other: &Self) {
+        for (sum, part) in [
+            (&mut self.new, other.new),
+            (&mut self.retried, other.retried),
+            (&mut self.known, other.known),
+        ] {
+            sum.objects += part.objects;
+            sum.bytes += part.bytes;
+        }
+    }
+}
+
 /// What some objects hold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sampled {
@@ -218,14 +232,7 @@ impl DryRun {
     pub fn total(&self) -> Found {
         let mut total = Found::default();
         for found in self.groups.values() {
-            for (sum, part) in [
-                (&mut total.new, found.new),
-                (&mut total.retried, found.retried),
-                (&mut total.known, found.known),
-            ] {
-                sum.objects += part.objects;
-                sum.bytes += part.bytes;
-            }
+            total.add(found);
         }
         total
     }

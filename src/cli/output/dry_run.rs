@@ -14,6 +14,9 @@ use crate::database::url::Engine;
 use crate::import::dry_run::{DryRun, Found, Group, UnreadObject};
 use crate::import::progress::{Count, Tally};
 
+/// The most lines of the table.
+const TABLE_LINES_MAX: usize = 100;
+
 /// The speed assumed for the estimate of the time, which is printed with it.
 ///
 /// BENCHMARKS.md: on two cores, MySQL loads 78,704 rows/s, MariaDB 116,164, SQLite 156,492 and
@@ -86,7 +89,8 @@ impl DryRunReport<'_> {
         let (usd_per_1000_list, usd_per_1000_get) = (self.prices.list, self.prices.get);
         (list > 0).then_some(Requests { list, get, usd_per_1000_list, usd_per_1000_get, usd })
     }
-    /// Returns what an import would find, by account, region and day.
+    /// Returns what an import would find: by account, region and day, or by fewer of them if that
+    /// takes too many lines.
     fn table(&self) -> Table<4> {
         let mut table = Table::new(["new", "retried", "to load", "known"]);
         let cells = |found: &Found| {
@@ -97,15 +101,32 @@ impl DryRunReport<'_> {
                 Some(count(found.known.objects)),
             ]
         };
-        for (group, found) in &self.dry_run.groups {
-            let name = match group {
-                Some(Group { account, region, day }) => format!("{account}  {region}  {day}"),
-                None => "other layouts".to_owned(),
-            };
-            table.row("", &name, cells(found));
+        let names: [fn(&Group) -> String; 3] = [
+            |Group { account, region, day }| format!("{account}  {region}  {day}"),
+            |Group { account, region, .. }| format!("{account}  {region}"),
+            |Group { account, .. }| account.clone(),
+        ];
+        let by_name = names.map(|name_of| self.groups_by(name_of));
+        let [.., by_account] = &by_name;
+        let fitting = by_name.iter().find(|groups| groups.len() <= TABLE_LINES_MAX);
+        for (name, found) in fitting.unwrap_or(by_account) {
+            table.row("", name, cells(found));
         }
         table.row("", "total", cells(&self.dry_run.total()));
         table
+    }
+
+    /// Returns the sums of the groups that have the same name, in their order.
+    fn groups_by(&self, name_of: fn(&Group) -> String) -> Vec<(String, Found)> {
+        let mut groups: Vec<(String, Found)> = Vec::new();
+        for (group, found) in &self.dry_run.groups {
+            let name = group.as_ref().map_or_else(|| "other layouts".to_owned(), name_of);
+            match groups.last_mut() {
+                Some((last, sum)) if *last == name => sum.add(found),
+                _ => groups.push((name, *found)),
+            }
+        }
+        groups
     }
 }
 
@@ -200,5 +221,49 @@ struct FoundJson {
 impl From<&Found> for FoundJson {
     fn from(found: &Found) -> Self {
         Self { new: found.new, retried: found.retried, known: found.known }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report_of(groups: impl IntoIterator<Item = Group>) -> String {
+        let one = Found { new: Count { objects: 1, bytes: 1 }, ..Found::default() };
+        let groups = groups.into_iter().map(|group| (Some(group), one)).collect();
+        let report = DryRunReport {
+            dry_run: &DryRun { groups, ..DryRun::default() },
+            tally: &Tally::default(),
+            prices: Prices { list: 0.0, get: 0.0 },
+            engine: Engine::Sqlite,
+        };
+        report.text()
+    }
+
+    fn groups(accounts: u32, regions: u32, days: u32) -> impl Iterator<Item = Group> {
+        (0..accounts * regions * days).map(move |n| Group {
+            account: format!("{:012}", n % accounts),
+            region: format!("region-{}", n / accounts % regions),
+            day: format!("day {:03}", n / accounts / regions),
+        })
+    }
+
+    #[test]
+    fn the_table_has_a_line_for_as_much_as_fits() {
+        for (accounts, regions, days, first, lines) in [
+            (2, 2, 25, "000000000000  region-0  day 000 ", 100),
+            (2, 2, 26, "000000000000  region-0 ", 4),
+            (7, 17, 2, "000000000000 ", 7),
+            // Accounts are never left out.
+            (101, 1, 1, "000000000000 ", 101),
+        ] {
+            let text = report_of(groups(accounts, regions, days));
+            let rows = text.lines().filter(|line| line.contains("00000000")).collect::<Vec<_>>();
+            assert_eq!(rows.len(), lines, "{text}");
+            assert!(rows[0].contains(first), "{}", rows[0]);
+            let total = count(u64::from(accounts * regions * days));
+            let sum = text.lines().find(|line| line.contains("total")).unwrap();
+            assert!(sum.contains(&format!(" {total} ")), "{sum}");
+        }
     }
 }
