@@ -227,17 +227,10 @@ pub fn parse(json: &[u8], rules: &CellRules, limits: ParseLimits) -> Result<Log,
     // Windows tools put a byte order mark before UTF-8 text.
     let marked = json.strip_prefix(BYTE_ORDER_MARK);
     let json = marked.unwrap_or(json);
-    let text_bytes = text::utf8_bytes(json);
-    let mut limits = limits;
-    if text_bytes > json.len() {
-        if i32::try_from(text_bytes).is_err() {
-            return Err(ParseError::TextTooLong);
-        }
-        let bytes_max = limits.bytes_max;
-        let rest = bytes_max.checked_sub(text_bytes).ok_or(ParseError::OutOfRoom { bytes_max })?;
-        limits = ParseLimits { bytes_max: rest, ..limits };
-    }
-    let (text, replaced_chars) = text::to_utf8(json);
+    let (text, replaced_chars) = text::to_utf8(json, limits.bytes_max)?;
+    // A copy of the text leaves less room for the rows.
+    let copied_bytes = if replaced_chars > 0 { text.len() } else { 0 };
+    let limits = ParseLimits { bytes_max: limits.bytes_max - copied_bytes, ..limits };
     match text.trim_ascii_start().as_bytes().first() {
         None => return Err(ParseError::Empty),
         Some(b'{' | b'[') => {}

@@ -1,8 +1,8 @@
 //! The text of JSON values: what a cell holds, and what has to be replaced.
 
 use std::borrow::Cow;
-use std::str::Utf8Chunk;
 
+use super::ParseError;
 use crate::trail::fields::COLUMN_COUNT;
 use crate::trail::rows::Cells;
 
@@ -74,26 +74,31 @@ impl CellRules {
     }
 }
 
-/// Returns how many bytes the text of [`to_utf8`] has: U+FFFD has three, an invalid byte one.
-pub(super) fn utf8_bytes(bytes: &[u8]) -> usize {
-    if std::str::from_utf8(bytes).is_ok() {
-        return bytes.len();
-    }
-    let text_bytes = |chunk: Utf8Chunk<'_>| {
-        let is_replaced = !chunk.invalid().is_empty();
-        chunk.valid().len() + usize::from(is_replaced) * '\u{fffd}'.len_utf8()
-    };
-    bytes.utf8_chunks().map(text_bytes).sum()
-}
-
 /// Returns the bytes as text, and how many ill-formed sequences U+FFFD replaces in it.
-pub(super) fn to_utf8(bytes: &[u8]) -> (Cow<'_, str>, u64) {
+///
+/// # Errors
+/// [`ParseError::OutOfRoom`] and [`ParseError::TextTooLong`], if the text must be a copy of the
+/// bytes and is too long.
+pub(super) fn to_utf8(bytes: &[u8], bytes_max: usize) -> Result<(Cow<'_, str>, u64), ParseError> {
     if let Ok(text) = std::str::from_utf8(bytes) {
-        return (Cow::Borrowed(text), 0);
+        return Ok((Cow::Borrowed(text), 0));
     }
-    let ill_formed = bytes.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty());
-    let replaced_chars = ill_formed.count() as u64;
-    (String::from_utf8_lossy(bytes), replaced_chars)
+    // U+FFFD has three bytes, an ill-formed sequence may have one.
+    let (mut text_bytes, mut replaced_chars) = (0, 0);
+    for chunk in bytes.utf8_chunks() {
+        text_bytes += chunk.valid().len();
+        if !chunk.invalid().is_empty() {
+            text_bytes += '\u{fffd}'.len_utf8();
+            replaced_chars += 1;
+        }
+    }
+    if i32::try_from(text_bytes).is_err() {
+        return Err(ParseError::TextTooLong);
+    }
+    if text_bytes > bytes_max {
+        return Err(ParseError::OutOfRoom { bytes_max });
+    }
+    Ok((String::from_utf8_lossy(bytes), replaced_chars))
 }
 
 /// Turns offsets in the text of [`to_utf8`], in ascending order, into offsets in the bytes it was
@@ -219,8 +224,9 @@ mod tests {
 
     #[test]
     fn every_ill_formed_sequence_is_counted() {
-        assert_eq!(to_utf8(b"ok"), (Cow::Borrowed("ok"), 0));
-        let (text, replaced_chars) = to_utf8(b"a\xffb\xc3\xc3\xa9");
+        assert_eq!(to_utf8(b"ok", 0).unwrap(), (Cow::Borrowed("ok"), 0));
+        let (text, replaced_chars) = to_utf8(b"a\xffb\xc3\xc3\xa9", 10).unwrap();
         assert_eq!((&*text, replaced_chars), ("a\u{fffd}b\u{fffd}é", 2));
+        assert!(matches!(to_utf8(b"a\xff", 3), Err(ParseError::OutOfRoom { bytes_max: 3 })));
     }
 }
