@@ -27,6 +27,11 @@ mod members;
 mod scan;
 mod text;
 
+#[cfg(any(test, feature = "fuzzing"))]
+mod agreement;
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use agreement::assert_passes_agree;
 pub use text::{CellLimit, CellRules};
 
 /// The records of one log file.

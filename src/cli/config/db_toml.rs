@@ -120,6 +120,15 @@ pub(super) fn database_url(
     Ok(url)
 }
 
+/// Returns the database that the text of a `db.toml` names, without looking at its `ca_file`.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn url_of_text(
+    text: &str,
+    environment: &Environment,
+) -> Result<DatabaseUrl, DbTomlError> {
+    DbToml::parse(text, Path::new("db.toml"))?.url(environment)
+}
+
 /// The entries of a `db.toml`: known keys with values of the right type.
 struct DbToml {
     path: PathBuf,
