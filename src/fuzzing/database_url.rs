@@ -47,7 +47,8 @@ fn generate(choices: &mut Choices<'_>) -> String {
     let user = choices.one_of(&["u", "", "user", "u@x", "u:w"]);
     let (before, after) = (choices.one_of(&ODD), choices.one_of(&ODD));
     let host = choices.one_of(&["h", "", "localhost", "[::1]", "10.0.0.1", "h:5432", "h:x", "h h"]);
-    let path = choices.one_of(&["/d", "", "/", "/d/e", "/d?", "/d?sslmode=require", "/d?x=y", "/.."]);
+    let path =
+        choices.one_of(&["/d", "", "/", "/d/e", "/d?", "/d?sslmode=require", "/d?x=y", "/.."]);
     format!("{scheme}{slashes}{user}:{before}{SECRET}{after}@{host}{path}")
 }
 

@@ -47,14 +47,27 @@ fn generate(choices: &mut Choices<'_>) -> String {
         "[database]",
     ];
     const ENGINES: [&str; 6] = ["postgres", "mysql", "sqlite", "mariadb", "postgre", "Postgres"];
-    const WORDS: [&str; 12] =
-        ["h", "", "verify-full", "require", "PASSWORD", "5432", "::1", "/run", "..", "a.db", "\u{e9}", "h:1"];
+    const WORDS: [&str; 12] = [
+        "h",
+        "",
+        "verify-full",
+        "require",
+        "PASSWORD",
+        "5432",
+        "::1",
+        "/run",
+        "..",
+        "a.db",
+        "\u{e9}",
+        "h:1",
+    ];
     let mut text = String::new();
     for _ in 0..=choices.up_to(6) {
         let key = choices.one_of(&KEYS);
         let value = match key {
             "engine" => choices.one_of(&ENGINES).to_owned(),
             "password" => SECRET.to_owned(),
+            "hostname" if choices.once_in(4) => format!("u:{SECRET}@h"),
             "url" => {
                 let scheme = choices.one_of(&["postgres", "mysql", "http"]);
                 let host = choices.one_of(&["h", "", "h/d", "h?sslmode=x", "h:x"]);

@@ -209,8 +209,16 @@ fn key(json: &mut Vec<u8>, name: &[u8], choices: &mut Choices<'_>) {
 }
 
 fn value(json: &mut Vec<u8>, choices: &mut Choices<'_>, depth: usize) {
-    const SCALARS: [&str; 8] =
-        ["null", "true", "false", "0", "-1.50e+3", "18446744073709551616", "\"Aggregated\"", "\"\""];
+    const SCALARS: [&str; 8] = [
+        "null",
+        "true",
+        "false",
+        "0",
+        "-1.50e+3",
+        "18446744073709551616",
+        "\"Aggregated\"",
+        "\"\"",
+    ];
     match choices.up_to(9) {
         0..5 => string(json, choices),
         5 | 6 => json.extend(choices.one_of(&SCALARS).bytes()),

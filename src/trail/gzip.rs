@@ -47,7 +47,11 @@ pub enum DecodeError {
         source: io::Error,
     },
     /// Something other than a gzip member follows the last member.
-    #[error("{garbage_bytes} bytes that are not gzip follow the gzip data at byte {offset}")]
+    #[error(
+        "{garbage_bytes} {} not gzip {} the gzip data at byte {offset}",
+        if *.garbage_bytes == 1 { "byte that is" } else { "bytes that are" },
+        if *.garbage_bytes == 1 { "follows" } else { "follow" }
+    )]
     TrailingGarbage {
         /// Where it starts in the stored bytes.
         offset: usize,
@@ -264,6 +268,9 @@ mod tests {
             panic!("{error}")
         };
         assert_eq!((offset, garbage_bytes), (stored.len() - 3, 3));
+        let stored = [gz(b"one"), b"x".to_vec()].concat();
+        let expected = format!("1 byte that is not gzip follows the gzip data at byte {offset}");
+        assert_eq!(decode(&stored, LIMIT).unwrap_err().to_string(), expected);
     }
 
     #[test]

@@ -19,8 +19,7 @@ pub(crate) fn assert_passes_agree(text: &str, rules: &CellRules, limits: ParseLi
         }
     };
     let exact = exact::read(text, rules, limits);
-    let exact =
-        exact.unwrap_or_else(|error| panic!("only the fast pass reads {text:?}: {error}"));
+    let exact = exact.unwrap_or_else(|error| panic!("only the fast pass reads {text:?}: {error}"));
     let shown = |parsed: Result<Log, ParseError>| match parsed {
         Ok(log) => {
             assert_eq!(log.rejects, [], "{text:?}");

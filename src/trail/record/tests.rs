@@ -259,6 +259,9 @@ fn what_cannot_be_read_says_why() {
     for (json, expected) in [
         ("", "the file is empty"),
         (" \n", "the file is empty"),
+        (" 42 ", "JSON, but a number instead of an object or an array"),
+        ("null", "JSON, but null instead of an object or an array"),
+        ("PK\u{3}\u{4}", "not JSON, but a zip archive (unpack it, and import the files inside)"),
         ("hello, world, hello", "neither gzip nor JSON: starts with `hello, world`"),
         (r#"{"Records":[{"eventID":"a"},{"eventI"#, "the JSON is cut off after 36 bytes"),
         (r#"{"Records":[{"eventID":"a"}"#, "the JSON is cut off after 27 bytes"),
