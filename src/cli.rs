@@ -1,5 +1,7 @@
 //! The command line: configuration, arguments, output, logging, and one file per command.
 
+mod escape;
+
 pub mod config;
 
 pub mod error;

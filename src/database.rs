@@ -10,6 +10,8 @@ pub mod batch;
 
 pub(crate) mod spelling;
 
+pub(crate) mod redact;
+
 pub mod url;
 
 pub mod status;

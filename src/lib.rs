@@ -53,3 +53,9 @@ pub mod import;
 
 /// Arguments, configuration, one file per command, and everything that is printed.
 pub mod cli;
+
+/// What the fuzz targets run and check, each a function of bytes. The tests run the same functions
+/// on the corpus of `fuzz/corpus/`.
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;

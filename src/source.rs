@@ -78,10 +78,43 @@ pub struct Found {
     pub steps: Vec<Box<dyn Step>>,
     /// The number of requests sent.
     pub requests: u64,
-    /// Folders that were not listed because they hold no logs: how many of each name.
-    pub without_logs: BTreeMap<String, u64>,
+    /// Folders that were not listed because they hold no logs.
+    pub without_logs: FolderCounts,
     /// Folders and objects that are not selected.
     pub filtered_out: u64,
+    /// Files that the program itself uses, such as its database.
+    pub own_files: u64,
+}
+
+/// The most names that [`FolderCounts`] keeps.
+pub const FOLDER_NAMES_MAX: usize = 1_000;
+
+/// How many folders there are of each name. Names come from outside, so only some are kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FolderCounts {
+    /// The first [`FOLDER_NAMES_MAX`] names, and how many folders have each.
+    pub names: BTreeMap<String, u64>,
+    /// Folders with other names.
+    pub others: u64,
+}
+
+impl FolderCounts {
+    /// Counts `folders` more of this name.
+    pub fn add(&mut self, name: &str, folders: u64) {
+        if let Some(count) = self.names.get_mut(name) {
+            *count += folders;
+        } else if self.names.len() < FOLDER_NAMES_MAX {
+            self.names.insert(name.to_owned(), folders);
+        } else {
+            self.others += folders;
+        }
+    }
+
+    /// Counts all folders of `other`, too.
+    pub fn merge(&mut self, other: &Self) {
+        other.names.iter().for_each(|(name, folders)| self.add(name, *folders));
+        self.others += other.others;
+    }
 }
 
 impl Found {
@@ -348,5 +381,23 @@ impl SourceError {
             Self::Path { .. } | Self::List { .. } | Self::Fetch { .. } => return None,
         };
         Some(hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_so_many_names_of_folders_are_kept_and_all_folders_are_counted() {
+        let mut counts = FolderCounts::default();
+        for n in 0..=FOLDER_NAMES_MAX {
+            counts.add(&n.to_string(), 1);
+        }
+        counts.add("0", 1);
+        let mut all = counts.clone();
+        all.merge(&counts);
+        assert_eq!((counts.names.len(), counts.others), (FOLDER_NAMES_MAX, 1));
+        assert_eq!((all.names.len(), all.others, all.names["0"]), (FOLDER_NAMES_MAX, 2, 4));
     }
 }

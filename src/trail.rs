@@ -8,6 +8,8 @@ pub mod layout;
 
 pub mod gzip;
 
+pub mod format;
+
 pub mod fields;
 
 pub mod rows;

@@ -13,6 +13,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::cli::config::{Color, Form, defaults, spell_bytes};
+use crate::database::redact::redacted;
 
 mod help;
 mod settings;
@@ -319,7 +320,18 @@ impl Cli {
     /// # Errors
     /// `--help` and `--version` are returned as a [`clap::Error`], too; it has the exit code.
     pub fn from_args(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        Self::try_parse_from(join_request_payer(args))
+        let args = join_request_payer(args);
+        let error = match Self::try_parse_from(args.clone()) {
+            Ok(cli) => return Ok(cli),
+            Err(error) => error,
+        };
+        // The error quotes what it does not know, which may be a URL with a password.
+        let shown: Vec<OsString> = args.iter().map(without_secrets).collect();
+        if shown == args {
+            return Err(error);
+        }
+        let without = Self::try_parse_from(shown).err();
+        Err(without.unwrap_or_else(|| clap::Error::new(error.kind())))
     }
 }
 
@@ -342,6 +354,11 @@ pub(crate) fn completion_script(shell: Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "cloudtrail2sql", &mut script);
     String::from_utf8(script).expect("the names and the help are UTF-8")
+}
+
+/// Returns an argument as an error may show it.
+fn without_secrets(arg: &OsString) -> OsString {
+    arg.to_str().map_or_else(|| arg.clone(), |text| redacted(text).into_owned().into())
 }
 
 /// Joins `--request-payer requester`, as the AWS CLI writes it, to `--request-payer=requester`.

@@ -25,6 +25,8 @@ mod db_toml;
 
 mod error;
 
+mod config_file;
+
 mod values;
 
 mod selection;
@@ -37,6 +39,8 @@ mod settings;
 
 pub use self::console::{Color, Console, Form, LogSettings};
 pub use self::database::DatabaseSettings;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use self::db_toml::url_of_text;
 pub use self::db_toml::{DbTomlError, DbTomlFault, SyntaxError};
 pub use self::environment::Environment;
 pub use self::error::ConfigError;

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use thiserror::Error;
 
 use crate::cli::config::ConfigError;
+use crate::cli::escape::visible;
 use crate::database::DatabaseError;
 use crate::import::error::ImportError;
 use crate::source::SourceError;
@@ -115,22 +116,24 @@ impl Exit {
     }
 }
 
-/// Renders an error as it is printed: what failed, each cause, and a hint.
+/// Renders an error as it is printed: what failed, each cause, and a hint, each on one line
+/// whatever names and messages of servers are part of it.
 pub fn render(error: &RunError) -> String {
-    let mut text = format!("error: {error}");
+    let mut text = format!("error: {}", visible(&error.to_string()));
     let mut last = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         let line = error.to_string();
         // Some libraries repeat their cause in their own words.
         if !last.contains(&line) {
-            write!(text, "\n  caused by: {line}").expect("writing to a String cannot fail");
+            write!(text, "\n  caused by: {}", visible(&line))
+                .expect("writing to a String cannot fail");
         }
         last = line;
         cause = error.source();
     }
     if let Some(hint) = error.hint() {
-        write!(text, "\n\nhint: {hint}").expect("writing to a String cannot fail");
+        write!(text, "\n\nhint: {}", visible(&hint)).expect("writing to a String cannot fail");
     }
     text
 }
@@ -158,6 +161,16 @@ mod tests {
         let error = RunError::from(DatabaseError::fatal("write a batch", source, hint));
         let expected = "error: cannot write a batch\n  caused by: outer\n  caused by: inner\n\n\
                         hint: try this";
+        assert_eq!(render(&error), expected);
+    }
+
+    #[test]
+    fn a_server_cannot_add_lines_to_an_error_or_control_the_terminal() {
+        let answer = std::io::Error::other("no\u{1b}[2J\nobjects: 9 listed\u{9b}0m\u{202e}");
+        let hint = Some("ask \u{1b}]0;title\u{7}".into());
+        let error = RunError::from(DatabaseError::fatal("open x\ny", Box::new(answer), hint));
+        let expected = "error: cannot open x\\ny\n  caused by: \
+            no\\u{1b}[2J\\nobjects: 9 listed\\u{9b}0m\\u{202e}\n\nhint: ask \\u{1b}]0;title\\u{7}";
         assert_eq!(render(&error), expected);
     }
 }

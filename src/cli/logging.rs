@@ -14,7 +14,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter}
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::cli::config::{Form, LogSettings};
-use crate::cli::output::visible;
+use crate::cli::escape::{visible, visible_json};
 
 /// Starts logging to standard error, above the bars.
 ///
@@ -31,7 +31,7 @@ pub(crate) fn start(settings: LogSettings, bars: MultiProgress) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
         .with_ansi(settings.is_coloured)
-        .with_writer(AboveBars { bars });
+        .with_writer(AboveBars { bars, form: settings.form });
     match settings.form {
         Form::Text => log.event_format(TextFormat).init(),
         Form::Json => log.json().init(),
@@ -41,26 +41,36 @@ pub(crate) fn start(settings: LogSettings, bars: MultiProgress) {
 /// Writes to standard error while the bars are hidden.
 struct AboveBars {
     bars: MultiProgress,
+    form: Form,
 }
 
 impl<'w> MakeWriter<'w> for AboveBars {
     type Writer = LineWriter<'w>;
 
     fn make_writer(&'w self) -> LineWriter<'w> {
-        LineWriter { bars: &self.bars }
+        LineWriter { bars: &self.bars, form: self.form }
     }
 }
 
 struct LineWriter<'w> {
     bars: &'w MultiProgress,
+    form: Form,
 }
 
 impl Write for LineWriter<'_> {
+    /// Writes one line, as the subscriber passes it: whole.
+    ///
     /// Ignores write errors, as in `… 2>&1 | head -1`: the load continues without its log. An error
     /// returned here would make the subscriber panic.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let written = self.bars.suspend(|| io::stderr().write(line));
-        Ok(written.unwrap_or(line.len()))
+        let text = String::from_utf8_lossy(line);
+        // `TextFormat` has escaped the fields; its colours stay.
+        let shown = match self.form {
+            Form::Text => text,
+            Form::Json => visible_json(&text).into_owned().into(),
+        };
+        let _ = self.bars.suspend(|| io::stderr().write_all(shown.as_bytes()));
+        Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -21,7 +21,6 @@ mod status;
 mod stdout;
 
 pub(crate) use self::dry_run::DryRunReport;
-pub(crate) use self::format::visible;
 pub(crate) use self::indexes::IndexReport;
 pub(crate) use self::progress_display::ProgressDisplay;
 pub(crate) use self::status::Status;
@@ -30,6 +29,8 @@ pub(crate) use self::summary::{Summary, equations};
 pub(crate) use self::warnings::Warning;
 
 use serde::Serialize;
+
+use crate::cli::escape::visible_json;
 
 /// A result that can be printed.
 pub(crate) trait Report {
@@ -41,7 +42,6 @@ pub(crate) trait Report {
 }
 
 fn to_json(value: &impl Serialize) -> String {
-    let mut text = serde_json::to_string_pretty(value).expect("all map keys are strings");
-    text.push('\n');
-    text
+    let json = serde_json::to_string_pretty(value).expect("all map keys are strings");
+    format!("{}\n", visible_json(&json))
 }

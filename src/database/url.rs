@@ -11,6 +11,7 @@ use std::net::Ipv6Addr;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use url::Url;
 
+use super::redact::redacted;
 use super::spelling::{one_of, suggestion};
 
 /// The name of the database on a server if neither the URL nor `db.toml` gives one.
@@ -154,8 +155,11 @@ pub enum UrlError {
     /// A SQLite path that begins with `file:` or `sqlite:`, which SQLite or sqlx would interpret.
     #[error("its path begins with another scheme")]
     UriInPath,
+    /// A database named `.` or `..`.
+    #[error("a database cannot be named `.` or `..`")]
+    DotDatabase,
     /// A host name with characters that a host name cannot have.
-    #[error("`{0}` is not a host name")]
+    #[error("`{}` is not a host name", redacted(.0))]
     BadHost(String),
 }
 
@@ -185,7 +189,10 @@ impl DatabaseUrl {
         let engine = ENGINES.iter().find(|(name, _)| *name == scheme).map(|(_, engine)| *engine);
         match engine {
             Some(Engine::Sqlite) => Self::sqlite_url(rest),
-            Some(engine) if rest.starts_with("//") => Self::server(engine, Url::parse(text)?),
+            Some(engine) if rest.starts_with("//") => {
+                check_after_host(&rest["//".len()..])?;
+                Self::server(engine, Url::parse(text)?)
+            }
             Some(_) => Err(UrlError::NoSlashes(scheme)),
             // Without `//`, the part before the colon may be a user name instead of a scheme.
             None if rest.starts_with("//") => Err(UrlError::UnknownScheme(scheme)),
@@ -201,6 +208,7 @@ impl DatabaseUrl {
 
     /// Returns the URL of a database on a server.
     pub(crate) fn from_parts(engine: Engine, parts: &ServerParts) -> Result<Self, UrlError> {
+        check_database(&parts.database)?;
         let mut parameters = parts.parameters.clone();
         let host = match (engine, parts.hostname.strip_prefix('/')) {
             (_, None) => host_in_url(&parts.hostname)?,
@@ -235,8 +243,13 @@ impl DatabaseUrl {
         &self.exposed
     }
 
+    /// Returns whether the URL has a password.
+    pub(crate) fn has_password(&self) -> bool {
+        let Ok(url) = Url::parse(&self.exposed) else { return false };
+        url.password().is_some() || url.query_pairs().any(|(name, _)| name == "password")
+    }
+
     /// Returns the path of a SQLite file, as the driver opens it.
-    #[cfg(test)]
     pub(crate) fn sqlite_path(&self) -> Option<std::path::PathBuf> {
         let path = self.exposed.strip_prefix("sqlite://")?.split('?').next()?;
         decode(path).map(Into::into)
@@ -265,10 +278,6 @@ impl DatabaseUrl {
 
     /// Checks and completes the URL of a server.
     fn server(engine: Engine, mut url: Url) -> Result<Self, UrlError> {
-        let after_host = [url.path(), url.query().unwrap_or_default()];
-        if url.fragment().is_some() || after_host.iter().any(|part| part.contains('@')) {
-            return Err(UrlError::NotEncoded);
-        }
         for (part, encoded) in [
             ("user name", url.username()),
             ("password", url.password().unwrap_or_default()),
@@ -327,6 +336,7 @@ impl UrlError {
             // No suggestion: the TLS mode with the most similar name may be a weaker one.
             Self::BadValue { allowed, .. } => one_of(allowed),
             Self::InMemory | Self::NoFile => "name a file, such as `sqlite://cloudtrail.db`".into(),
+            Self::DotDatabase => "name a database, such as `cloudtrail`".into(),
             Self::UriInPath => {
                 "write `sqlite://PATH`; for a file with such a name, write `./NAME`".into()
             }
@@ -371,6 +381,23 @@ fn host_in_url(hostname: &str) -> Result<String, UrlError> {
     let is_name = !hostname.is_empty()
         && hostname.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
     if is_name { Ok(hostname.to_owned()) } else { Err(UrlError::BadHost(hostname.to_owned())) }
+}
+
+/// Refuses what follows the host of a URL if it has `@` or `#`, or a database named `.` or `..`.
+///
+/// `rest` is the URL as typed, after `//`: `Url` resolves `..`, and with it an `@` may be gone.
+fn check_after_host(rest: &str) -> Result<(), UrlError> {
+    let after_host = &rest[rest.find(['/', '?', '#']).unwrap_or(rest.len())..];
+    if after_host.contains(['@', '#']) {
+        return Err(UrlError::NotEncoded);
+    }
+    let path = after_host.split('?').next().unwrap_or_default();
+    path.split('/').try_for_each(|name| check_database(&decode(name).unwrap_or_default()))
+}
+
+/// Refuses the names that are no names in a URL: another database would be used.
+fn check_database(name: &str) -> Result<(), UrlError> {
+    if [".", ".."].contains(&name) { Err(UrlError::DotDatabase) } else { Ok(()) }
 }
 
 fn parameters_of(engine: Engine) -> &'static [Parameter] {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::database::batch::ParsedObject;
 use crate::database::ledger::ObjectOutcome;
 use crate::database::status::RunTotals;
-use crate::source::Found;
+use crate::source::{FolderCounts, Found};
 use crate::trail::record::Kind;
 
 /// The counters of one run, shared by its tasks.
@@ -44,10 +44,12 @@ pub struct Tally {
     pub other_shards: Count,
     /// LIST requests that were sent.
     pub list_requests: u64,
-    /// Folders that were not listed, because they hold no logs: how many of each name.
-    pub without_logs: BTreeMap<String, u64>,
+    /// Folders that were not listed, because they hold no logs.
+    pub without_logs: FolderCounts,
     /// Folders and objects that the selection leaves out.
     pub filtered_out: u64,
+    /// Files that were left out, because the program itself uses them.
+    pub own_files: u64,
     /// Whether all objects have been listed.
     pub is_listing_done: bool,
 }
@@ -90,9 +92,8 @@ impl Progress {
         self.change(|tally| {
             tally.list_requests += found.requests;
             tally.filtered_out += found.filtered_out;
-            for (name, folders) in &found.without_logs {
-                *tally.without_logs.entry(name.clone()).or_default() += folders;
-            }
+            tally.own_files += found.own_files;
+            tally.without_logs.merge(&found.without_logs);
         });
     }
 

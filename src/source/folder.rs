@@ -40,6 +40,7 @@ const INLINE_BYTES_MAX: u64 = 256 << 10;
 pub struct FolderSource {
     root: PathBuf,
     is_named: bool,
+    own_files: Arc<[PathBuf]>,
 }
 
 impl FolderSource {
@@ -58,9 +59,16 @@ impl FolderSource {
             } else {
                 ensure_regular(&metadata)?;
             }
-            Ok(Self { root, is_named: metadata.is_file() })
+            Ok(Self { root, is_named: metadata.is_file(), own_files: Arc::default() })
         };
         open().map_err(|cause| SourceError::Path { path: path.to_owned(), cause })
+    }
+
+    /// Leaves out and counts these files: those that the program itself uses. Each path is absolute
+    /// and without links.
+    #[must_use]
+    pub fn without(self, own_files: Arc<[PathBuf]>) -> Self {
+        Self { own_files, ..self }
     }
 
     /// Returns the absolute path.
@@ -76,6 +84,7 @@ impl Source for FolderSource {
             root: self.root.clone(),
             is_named: self.is_named,
             selection: Arc::clone(selection),
+            own_files: Arc::clone(&self.own_files),
             walk: WalkDir::new(&self.root).follow_links(true).into_iter(),
         })
     }
@@ -101,6 +110,7 @@ struct FolderStep {
     root: PathBuf,
     is_named: bool,
     selection: Arc<Selection>,
+    own_files: Arc<[PathBuf]>,
     walk: walkdir::IntoIter,
 }
 
@@ -138,6 +148,7 @@ impl FolderStep {
                 Ok(entry) if !entry.file_type().is_file() => {
                     warn!(path = %entry.path().display(), "skipped: neither a file nor a folder");
                 }
+                Ok(entry) if self.is_own(&entry) => found.own_files += 1,
                 Ok(entry) => {
                     let metadata = entry.metadata().ok();
                     found.objects.push(listed(entry.into_path(), metadata.as_ref(), self.is_named));
@@ -161,6 +172,14 @@ impl FolderStep {
         Ok(true)
     }
 
+    /// Whether the program itself uses this file.
+    fn is_own(&self, entry: &DirEntry) -> bool {
+        let mut own_files = self.own_files.iter();
+        // The path is only absolute and without links if no link leads to it.
+        own_files.any(|own| own.file_name() == Some(entry.file_name()))
+            && fs::canonicalize(entry.path()).is_ok_and(|path| self.own_files.contains(&path))
+    }
+
     /// Skips a folder if its path shows that it holds no selected objects.
     fn enter(&mut self, entry: &DirEntry, found: &mut Found) {
         let path = entry.path().to_string_lossy();
@@ -169,7 +188,7 @@ impl FolderStep {
         };
         match Place::of(above).visit(name, &self.selection) {
             Visit::Enter(_) => return,
-            Visit::NoLogs => *found.without_logs.entry(name.to_owned()).or_default() += 1,
+            Visit::NoLogs => found.without_logs.add(name, 1),
             Visit::FilteredOut => found.filtered_out += 1,
         }
         self.walk.skip_current_dir();

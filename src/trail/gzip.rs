@@ -47,7 +47,11 @@ pub enum DecodeError {
         source: io::Error,
     },
     /// Something other than a gzip member follows the last member.
-    #[error("{garbage_bytes} bytes that are not gzip follow the gzip data at byte {offset}")]
+    #[error(
+        "{garbage_bytes} {} not gzip {} the gzip data at byte {offset}",
+        if *.garbage_bytes == 1 { "byte that is" } else { "bytes that are" },
+        if *.garbage_bytes == 1 { "follows" } else { "follow" }
+    )]
     TrailingGarbage {
         /// Where it starts in the stored bytes.
         offset: usize,
@@ -104,6 +108,12 @@ pub fn decode(stored: &[u8], limit_bytes: u64) -> Result<Cow<'_, [u8]>, DecodeEr
     if let Some(decoded) = decode_single_member(stored, limit_bytes) {
         return Ok(Cow::Owned(decoded));
     }
+    decode_members(stored, limit_bytes).map(Cow::Owned)
+}
+
+/// Decodes gzip member by member. Whatever [`decode_single_member`] decodes, this decodes to the
+/// same bytes.
+pub(crate) fn decode_members(stored: &[u8], limit_bytes: u64) -> Result<Vec<u8>, DecodeError> {
     let reserve_max = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
     let mut decoded = Vec::with_capacity(decoded_bytes_hint(stored).min(reserve_max) + 1);
     let mut rest = stored;
@@ -129,7 +139,7 @@ pub fn decode(stored: &[u8], limit_bytes: u64) -> Result<Cow<'_, [u8]>, DecodeEr
         let (offset, garbage_bytes) = (stored.len() - rest.len(), rest.len());
         return Err(DecodeError::TrailingGarbage { offset, garbage_bytes });
     }
-    Ok(Cow::Owned(decoded))
+    Ok(decoded)
 }
 
 /// Decodes bytes that are a single member from the first byte to the last; `None` if that is in
@@ -258,6 +268,9 @@ mod tests {
             panic!("{error}")
         };
         assert_eq!((offset, garbage_bytes), (stored.len() - 3, 3));
+        let stored = [gz(b"one"), b"x".to_vec()].concat();
+        let expected = format!("1 byte that is not gzip follows the gzip data at byte {offset}");
+        assert_eq!(decode(&stored, LIMIT).unwrap_err().to_string(), expected);
     }
 
     #[test]

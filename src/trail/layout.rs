@@ -117,6 +117,10 @@ impl<'p> Place<'p> {
 
     /// Returns the place of a child.
     fn child(mut self, name: &'p str) -> Self {
+        // As in `of`: a key may have two slashes in a row.
+        if name.is_empty() {
+            return self;
+        }
         let names = &mut self.names;
         let is_number =
             |digits: usize| name.len() == digits && name.bytes().all(|b| b.is_ascii_digit());
@@ -156,7 +160,8 @@ impl<'p> Place<'p> {
     /// Returns what to do with a child folder of this name.
     pub fn visit(self, name: &'p str, selection: &Selection) -> Visit {
         let child = self.child(name);
-        if child.level == Level::Family && !LOG_FAMILIES.contains(&name) {
+        let family = child.names.family.filter(|_| child.level == Level::Family);
+        if family.is_some_and(|family| !LOG_FAMILIES.contains(&family)) {
             return Visit::NoLogs;
         }
         if selection.may_hold(&child.names) {

@@ -16,8 +16,10 @@
 
 use std::fmt;
 
+use serde::de::IgnoredAny;
 use thiserror::Error;
 
+use super::format::Format;
 use super::rows::Rows;
 
 mod text;
@@ -32,6 +34,11 @@ mod exact;
 
 mod fast;
 
+#[cfg(any(test, feature = "fuzzing"))]
+mod agreement;
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use agreement::assert_passes_agree;
 pub use text::{CellLimit, CellRules};
 
 /// The records of one log file.
@@ -164,6 +171,15 @@ pub enum ParseError {
     /// There is nothing in it.
     #[error("the file is empty")]
     Empty,
+    /// Another format, of which the bytes tell the name.
+    #[error("not JSON, but {format} ({})", .format.advice())]
+    OtherFormat {
+        /// The format.
+        format: Format,
+    },
+    /// A JSON value that is neither an object nor an array.
+    #[error("JSON, but {0} instead of an object or an array")]
+    Scalar(&'static str),
     /// Neither gzip nor the start of a JSON object or array.
     #[error("neither gzip nor JSON: starts with {starts_with}")]
     NotJson {
@@ -224,6 +240,9 @@ pub enum ParseError {
 /// # Errors
 /// The bytes are not JSON, not a log, or `Records` is not an array: see [`ParseError`].
 pub fn parse(json: &[u8], rules: &CellRules, limits: ParseLimits) -> Result<Log, ParseError> {
+    if let Some(format) = Format::of(json) {
+        return Err(ParseError::OtherFormat { format });
+    }
     // Windows tools put a byte order mark before UTF-8 text.
     let marked = json.strip_prefix(BYTE_ORDER_MARK);
     let json = marked.unwrap_or(json);
@@ -234,6 +253,9 @@ pub fn parse(json: &[u8], rules: &CellRules, limits: ParseLimits) -> Result<Log,
     match text.trim_ascii_start().as_bytes().first() {
         None => return Err(ParseError::Empty),
         Some(b'{' | b'[') => {}
+        Some(_) if serde_json::from_str::<IgnoredAny>(&text).is_ok() => {
+            return Err(ParseError::Scalar(text::json_type(text.trim_ascii_start())));
+        }
         Some(_) => {
             let head = &json[..json.len().min(12)];
             return Err(ParseError::NotJson { starts_with: format!("`{}`", head.escape_ascii()) });

@@ -44,9 +44,8 @@ async fn list_selected(source: &dyn Source, selection: Selection, wants_more: bo
         all.objects.extend(found.objects);
         all.requests += found.requests;
         all.filtered_out += found.filtered_out;
-        for (name, folders) in found.without_logs {
-            *all.without_logs.entry(name).or_default() += folders;
-        }
+        all.own_files += found.own_files;
+        all.without_logs.merge(&found.without_logs);
         steps.extend(found.steps.into_iter().rev());
     }
     all

@@ -15,8 +15,9 @@ use crate::import::progress::Progress;
 pub(super) async fn run(settings: &ImportSettings, form: Form) -> Result<Exit, RunError> {
     stores::announce(&settings.database);
     let stop = signals::stop_on_signals()?;
+    let own_files = settings.database.own_files();
     let prepared = async {
-        let sources = sources::open(&settings.sources, &settings.s3).await?;
+        let sources = sources::open(&settings.sources, &settings.s3, own_files).await?;
         let store = stores::open(&settings.database, settings.load_method)?;
         let has_ledger = store.has_ledger().await?;
         Ok::<_, RunError>((sources, store, has_ledger))

@@ -57,8 +57,9 @@ pub(super) async fn run(
 ) -> Result<Exit, RunError> {
     stores::announce(&settings.database);
     let stop = signals::stop_on_signals()?;
+    let own_files = settings.database.own_files();
     let prepared = async {
-        let sources = sources::open(&settings.sources, &settings.s3).await?;
+        let sources = sources::open(&settings.sources, &settings.s3, own_files).await?;
         Ok::<_, RunError>((sources, prepare(settings).await?))
     };
     let Some(prepared) = signals::unless_stopped(&stop, Box::pin(prepared)).await else {

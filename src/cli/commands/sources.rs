@@ -1,5 +1,6 @@
 //! Opens the sources of an import.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::cli::config::SourceSpec;
@@ -8,19 +9,24 @@ use crate::source::Source;
 use crate::source::folder::FolderSource;
 use crate::source::s3::{S3Connector, S3Options};
 
-/// Opens every source.
+/// Opens every source. `own_files` are left out of folders.
 ///
 /// # Errors
 /// The first source that does not exist or cannot be reached; nothing was written yet.
 pub(super) async fn open(
     specs: &[SourceSpec],
     s3: &S3Options,
+    own_files: Vec<PathBuf>,
 ) -> Result<Vec<Arc<dyn Source>>, RunError> {
+    let own_files: Arc<[PathBuf]> = own_files.into();
     let mut connector = None;
     let mut sources: Vec<Arc<dyn Source>> = Vec::new();
     for spec in specs {
         match spec {
-            SourceSpec::Path(path) => sources.push(Arc::new(FolderSource::open(path)?)),
+            SourceSpec::Path(path) => {
+                let folder = FolderSource::open(path)?.without(Arc::clone(&own_files));
+                sources.push(Arc::new(folder));
+            }
             SourceSpec::S3 { bucket, key } => {
                 let connector = match &connector {
                     Some(connector) => connector,

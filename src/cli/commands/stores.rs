@@ -1,5 +1,7 @@
 //! Opens the database of a command.
 
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use tracing::{info, warn};
@@ -16,6 +18,16 @@ pub(super) fn announce(settings: &DatabaseSettings) {
         let origin = settings.origin.clone();
         warn!("{}", Warning::ConfigNotRead { path, origin });
     }
+    if let Some(path) = settings.exposed_config.clone() {
+        warn!("{}", Warning::ConfigReadable(path));
+    }
+    if let Some(path) = settings.url.sqlite_path().filter(|path| is_readable_by_others(path)) {
+        warn!("{}", Warning::DatabaseReadable(path));
+    }
+}
+
+fn is_readable_by_others(file: &Path) -> bool {
+    std::fs::metadata(file).is_ok_and(|metadata| metadata.mode() & 0o044 != 0)
 }
 
 /// Opens a database to load into. It need not exist.

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::config_file;
 use super::db_toml::database_url;
 use super::defaults::{DB_TOML, SQLITE_FILE};
 use super::environment::Environment;
@@ -20,6 +21,8 @@ pub struct DatabaseSettings {
     /// The file of `--config`, if it was not read because `--database` or `DATABASE_URL` comes
     /// first. The user is warned of it.
     pub unread_config: Option<PathBuf>,
+    /// The `db.toml`, if it holds a password that other users can read. The user is warned of it.
+    pub exposed_config: Option<PathBuf>,
 }
 
 impl DatabaseSettings {
@@ -35,7 +38,10 @@ impl DatabaseSettings {
     ) -> Result<Self, ConfigError> {
         let unread_config = config_file.map(Path::to_owned);
         let parsed = |text: &str, origin: Origin| match DatabaseUrl::parse(text) {
-            Ok(url) => Ok(Self { url, origin, unread_config: unread_config.clone() }),
+            Ok(url) => {
+                let unread_config = unread_config.clone();
+                Ok(Self { url, origin, unread_config, exposed_config: None })
+            }
             Err(source) => Err(ConfigError::DatabaseUrl { origin, source }),
         };
         if let Some(text) = flag {
@@ -46,20 +52,52 @@ impl DatabaseSettings {
             return parsed(text, Origin::Environment);
         }
         let path = config_file.map_or_else(|| environment.folder.join(DB_TOML), Path::to_owned);
-        match std::fs::read_to_string(&path) {
-            Ok(text) => {
-                let url = database_url(&text, &path, environment)?;
-                Ok(Self { url, origin: Origin::File(path), unread_config: None })
+        match config_file::read(&path, config_file.is_some()) {
+            Ok(file) => {
+                let (url, holds_password) = database_url(&file.text, &path, environment)?;
+                let is_exposed = holds_password && file.is_readable;
+                let exposed_config = is_exposed.then(|| path.clone());
+                Ok(Self { url, origin: Origin::File(path), unread_config: None, exposed_config })
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound && config_file.is_none() => {
+            Err(ConfigError::UnreadableFile { source, .. })
+                if source.kind() == io::ErrorKind::NotFound && config_file.is_none() =>
+            {
                 parsed(SQLITE_FILE, Origin::Default)
             }
-            Err(source) => Err(ConfigError::UnreadableFile { path, source }),
+            Err(error) => Err(error),
         }
+    }
+
+    /// Returns the files that the program itself uses: the SQLite file, the files that SQLite keeps
+    /// beside it, and the `db.toml`. Absolute and without links; they need not exist.
+    pub(crate) fn own_files(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        if let Some(database) = self.url.sqlite_path() {
+            let database = resolved(&database);
+            for suffix in ["", "-journal", "-wal", "-shm"] {
+                let mut file = database.clone().into_os_string();
+                file.push(suffix);
+                files.push(file.into());
+            }
+        }
+        if let Origin::File(path) = &self.origin {
+            files.push(resolved(path));
+        }
+        files
     }
 
     /// Returns the kind of database.
     pub fn engine(&self) -> Engine {
         self.url.engine()
     }
+}
+
+/// Returns a path that is absolute and without links, also if only its folder exists.
+fn resolved(path: &Path) -> PathBuf {
+    let in_folder = || {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = std::fs::canonicalize(folder.unwrap_or(Path::new("."))).ok()?;
+        Some(folder.join(path.file_name()?))
+    };
+    std::fs::canonicalize(path).ok().or_else(in_folder).unwrap_or_else(|| path.to_owned())
 }

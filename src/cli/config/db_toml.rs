@@ -98,6 +98,9 @@ pub enum DbTomlFault {
     /// The environment variable that `password_env` names has no value.
     #[error("no value in the environment variable `{0}`, named by `password_env`")]
     NoPassword(String),
+    /// A variable of the AWS SDK in `password_env`, whose value would be sent to the database.
+    #[error("`password_env` cannot be `{0}`, which holds AWS credentials")]
+    AwsVariable(String),
     /// A value that does not result in a usable URL.
     #[error("cannot use `{0}`")]
     Url(&'static str, #[source] UrlError),
@@ -108,16 +111,27 @@ pub enum DbTomlFault {
 #[error("{0}")]
 pub struct SyntaxError(String);
 
-/// Returns the database that a `db.toml` names; `text` is the content of the file at `path`.
+/// Returns the database that a `db.toml` names, and whether the file holds the password; `text` is
+/// the content of the file at `path`.
 pub(super) fn database_url(
     text: &str,
     path: &Path,
     environment: &Environment,
-) -> Result<DatabaseUrl, DbTomlError> {
+) -> Result<(DatabaseUrl, bool), DbTomlError> {
     let file = DbToml::parse(text, path)?;
     let url = file.url(environment)?;
     file.check_ca_file()?;
-    Ok(url)
+    let holds_password = url.has_password() && file.entry("password_env").is_none();
+    Ok((url, holds_password))
+}
+
+/// Returns the database that the text of a `db.toml` names, without looking at its `ca_file`.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn url_of_text(
+    text: &str,
+    environment: &Environment,
+) -> Result<DatabaseUrl, DbTomlError> {
+    DbToml::parse(text, Path::new("db.toml"))?.url(environment)
 }
 
 /// The entries of a `db.toml`: known keys with values of the right type.
@@ -201,7 +215,10 @@ impl DbToml {
             database: self.value("database").unwrap_or(SERVER_DATABASE).to_owned(),
             parameters: self.tls_parameters(engine)?,
         };
-        DatabaseUrl::from_parts(engine, &parts).map_err(|error| self.url_error("hostname", error))
+        DatabaseUrl::from_parts(engine, &parts).map_err(|error| {
+            let is_database = error == UrlError::DotDatabase;
+            self.url_error(if is_database { "database" } else { "hostname" }, error)
+        })
     }
 
     fn password(&self, environment: &Environment) -> Result<Option<String>, DbTomlError> {
@@ -210,6 +227,9 @@ impl DbToml {
         };
         if self.entry("password").is_some() {
             return Err(self.error(DbTomlFault::Both("password", "password_env"), variable));
+        }
+        if variable.value.to_ascii_uppercase().starts_with("AWS_") {
+            return Err(self.error(DbTomlFault::AwsVariable(variable.value.clone()), variable));
         }
         match environment.variable(&variable.value).and_then(|value| value.to_str()) {
             Some(password) => Ok(Some(password.to_owned())),
@@ -338,6 +358,9 @@ impl DbTomlError {
                 "set `tls = \"verify-full\"`, or `\"verify-ca\"` to accept any host name".into()
             }
             DbTomlFault::CaUnreadable(_) => "a relative path starts at the current folder".into(),
+            DbTomlFault::AwsVariable(_) => {
+                "use a variable of its own for the password of the database".into()
+            }
             DbTomlFault::NoPassword(variable) => {
                 format!("set `{variable}` to the password")
             }
@@ -352,7 +375,10 @@ impl DbTomlError {
         match &self.fault {
             DbTomlFault::Url(
                 _,
-                error @ (UrlError::BadHost(_) | UrlError::UriInPath | UrlError::InMemory),
+                error @ (UrlError::BadHost(_)
+                | UrlError::DotDatabase
+                | UrlError::UriInPath
+                | UrlError::InMemory),
             ) => Some(error.hint()),
             _ => None,
         }

@@ -9,6 +9,7 @@ use super::db_toml::DbTomlError;
 use super::origin::Origin;
 use super::size::SizeError;
 use super::source_spec::SourceSpecError;
+use crate::database::redact::redacted;
 use crate::database::url::{Engine, UrlError};
 
 /// Settings that cannot be used: exit code 2, nothing was done.
@@ -23,13 +24,19 @@ pub enum ConfigError {
         source: UrlError,
     },
     /// A `db.toml` cannot be read.
-    #[error("cannot read the configuration file {}", .path.display())]
+    #[error("cannot read the configuration file {}", redacted(&.path.to_string_lossy()))]
     UnreadableFile {
         /// The file.
         path: PathBuf,
         /// Why.
         source: io::Error,
     },
+    /// A `db.toml` in the current folder that belongs to another user.
+    #[error("{} belongs to another user", .0.display())]
+    ForeignFile(PathBuf),
+    /// A `db.toml` that other users can change.
+    #[error("other users can change {}", .0.display())]
+    WritableFile(PathBuf),
     /// A `db.toml` has content that cannot be used.
     #[error(transparent)]
     DbToml(#[from] DbTomlError),
@@ -114,6 +121,14 @@ impl ConfigError {
         let hint = match self {
             Self::DatabaseUrl { source, .. } => source.hint(),
             Self::DbToml(error) => return error.hint(),
+            Self::ForeignFile(path) => format!(
+                "it could send your password anywhere: name it with `--config {}` if you trust it",
+                path.display()
+            ),
+            Self::WritableFile(path) => format!("run `chmod go-w {}`", path.display()),
+            Self::UnreadableFile { path, .. } if path.to_string_lossy().contains("://") => {
+                "`--config` names a file; a URL belongs in `DATABASE_URL` or in that file".into()
+            }
             Self::UnreadableFile { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 "db.example.toml shows what to write into it".into()
             }

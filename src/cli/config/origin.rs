@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::database::redact::redacted;
+
 /// What named the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
@@ -21,7 +23,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Flag => f.write_str("from `--database`"),
             Self::Environment => f.write_str("from `DATABASE_URL`"),
-            Self::File(path) => write!(f, "from {}", path.display()),
+            Self::File(path) => write!(f, "from {}", redacted(&path.to_string_lossy())),
             Self::Default => f.write_str("by default"),
         }
     }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
+use crate::database::redact::redacted;
+
 /// Amazon S3 user guide, "General purpose bucket naming rules": 63 characters today, but up to 255
 /// in us-east-1 before March 2018, with capitals and underscores.
 const BUCKET_BYTES_MAX: usize = 255;
@@ -44,6 +46,10 @@ pub enum SourceSpecError {
     /// An S3 URI without a valid bucket name.
     #[error("`{0}` is not a bucket name")]
     BadBucket(String),
+    /// An S3 URI with a colon where a bucket name is expected: most likely access keys. They are
+    /// not shown.
+    #[error("a bucket name has no colon")]
+    Credentials,
     /// An S3 URI with an ARN of something other than an access point.
     #[error("the ARN is not the ARN of an access point")]
     BadArn,
@@ -120,12 +126,15 @@ impl SourceSpecError {
             Self::BadBucket(_) => "a bucket name has up to 255 letters, digits, `.`, `-` or `_`: \
                      `s3://BUCKET/PREFIX/`"
                 .into(),
+            Self::Credentials => "write `s3://BUCKET/PREFIX/`; keys belong in a profile or in \
+                     `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`"
+                .into(),
             Self::BadArn => {
                 "write `s3://BUCKET/PREFIX/`, with the access point's alias as BUCKET".into()
             }
             Self::KeyTooLong => "use a shorter prefix".into(),
             Self::KeyNotUtf8 => "use a shorter prefix that is UTF-8".into(),
-            Self::NotS3Uri { meant } => format!("did you mean `{meant}`?"),
+            Self::NotS3Uri { meant } => format!("did you mean `{}`?", redacted(meant)),
             Self::BadFileUrl => {
                 "write it as `file:///absolute/path`, or as a plain path".into()
             }
@@ -145,12 +154,13 @@ impl SourceSpecError {
 
 /// Returns the part of a refused source that an error may show.
 ///
-/// A presigned or other URL may contain a password or a signature, so only its scheme is shown.
+/// A presigned or other URL may contain a password or a signature, so only its scheme is shown. An
+/// S3 address may contain keys that belong in the environment.
 pub(super) fn shown(typed: &OsStr) -> String {
     let text = typed.to_string_lossy();
     match text.split_once("://") {
         Some((scheme, _)) if split_s3(&text).is_none() => format!("{scheme}://…"),
-        _ => text.into_owned(),
+        _ => redacted(&text).into_owned(),
     }
 }
 
@@ -174,6 +184,9 @@ fn parse_s3(rest: &str) -> Result<SourceSpec, SourceSpecError> {
     }
     let is_name = bucket.len() <= BUCKET_BYTES_MAX
         && bucket.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+    if bucket.contains(':') && !is_arn {
+        return Err(SourceSpecError::Credentials);
+    }
     if !is_name && !is_arn {
         return Err(SourceSpecError::BadBucket(bucket.to_owned()));
     }

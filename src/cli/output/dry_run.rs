@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::format::{bytes, count, counted, duration, visible};
+use super::format::{bytes, count, counted, duration};
 use super::summary::left_out;
 use super::table::Table;
 use super::{Report, to_json};
 use crate::cli::config::Prices;
+use crate::cli::escape::visible;
 use crate::database::url::Engine;
 use crate::import::dry_run::{DryRun, Found, Group, UnreadObject};
 use crate::import::progress::{Count, Tally};
@@ -178,7 +179,9 @@ impl Report for DryRunReport<'_> {
             total: (&self.dry_run.total()).into(),
             other_shards: self.tally.other_shards,
             filtered_out: self.tally.filtered_out,
-            folders_without_logs: &self.tally.without_logs,
+            folders_without_logs: &self.tally.without_logs.names,
+            other_folders_without_logs: self.tally.without_logs.others,
+            own_files: self.tally.own_files,
             unread: &self.dry_run.unread,
             estimate: self.estimate(),
             requests: self.requests(),
@@ -196,6 +199,8 @@ struct ReportJson<'s> {
     other_shards: Count,
     filtered_out: u64,
     folders_without_logs: &'s BTreeMap<String, u64>,
+    other_folders_without_logs: u64,
+    own_files: u64,
     unread: &'s [UnreadObject],
     estimate: Option<Estimate>,
     requests: Option<Requests>,

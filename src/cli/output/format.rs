@@ -1,6 +1,5 @@
 //! Numbers and names for people.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use indicatif::{BinaryBytes, HumanCount};
@@ -37,23 +36,6 @@ pub(super) fn duration(time: Duration) -> String {
     if hours > 0 { format!("{hours} h {minutes:02} m") } else { format!("{minutes} m {rest:02} s") }
 }
 
-/// Returns text with its control characters escaped: an object's name must not be able to add
-/// lines to the log, or to control the terminal.
-pub(crate) fn visible(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
-        return Cow::Borrowed(text);
-    }
-    let mut escaped = String::with_capacity(text.len() + 8);
-    for character in text.chars() {
-        if character.is_control() {
-            escaped.extend(character.escape_default());
-        } else {
-            escaped.push(character);
-        }
-    }
-    Cow::Owned(escaped)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,17 +53,6 @@ mod tests {
     fn a_noun_is_singular_for_one_only() {
         for (number, text) in [(0, "0 objects"), (1, "1 object"), (1_000, "1,000 objects")] {
             assert_eq!(counted(number, "object"), text);
-        }
-    }
-
-    #[test]
-    fn control_characters_are_escaped_and_nothing_else() {
-        for (text, expected) in [
-            ("two words, 日本語 🦀 \\n", "two words, 日本語 🦀 \\n"),
-            ("two\nlines", "two\\nlines"),
-            ("\u{1b}[2J\u{9b}0m\u{7f}", "\\u{1b}[2J\\u{9b}0m\\u{7f}"),
-        ] {
-            assert_eq!(visible(text), expected);
         }
     }
 

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use super::format::{count, visible};
+use super::format::count;
 use super::table::Table;
 use super::warnings::Warning;
 use super::{Report, to_json};
+use crate::cli::escape::visible;
 use crate::database::status::{FailedObject, RejectedRecord, RunLine, RunTotals};
 
 /// The most characters of a rejected record that the text shows; JSON has all of them.
@@ -77,7 +78,7 @@ fn rejected_text(rejected: &RejectedRecord) -> String {
         visible(&rejected.uri),
         rejected.record_index,
         rejected.offset_bytes,
-        rejected.reason,
+        visible(&rejected.reason),
         visible(&record)
     )
 }
@@ -100,8 +101,8 @@ fn totals_text(totals: &RunTotals, last_run: Option<&RunLine>) -> String {
     if let Some(run) = last_run {
         text.push_str(&format!(
             "\nlast run: {}, {}\n",
-            to_second(&run.started_at),
-            outcome_text(run)
+            visible(&to_second(&run.started_at)),
+            visible(outcome_text(run))
         ));
     }
     text

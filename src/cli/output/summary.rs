@@ -7,10 +7,15 @@ use super::table::Table;
 use super::warnings::Warning;
 use super::{Report, to_json};
 use crate::cli::error::Exit;
+use crate::cli::escape::visible;
 use crate::database::{BuiltIndexes, Index};
 use crate::import::progress::{Count, Tally};
+use crate::source::FolderCounts;
 
 mod json;
+
+/// The most names of folders that the text shows; JSON has more.
+const FOLDER_NAMES_SHOWN: usize = 10;
 
 /// The results of an import.
 #[derive(Debug)]
@@ -142,11 +147,12 @@ fn timed(took: Duration) -> [Option<String>; 5] {
 /// Returns what was not listed, or does not belong to this run.
 pub(super) fn left_out(tally: &Tally) -> Vec<String> {
     let mut lines = Vec::new();
-    if !tally.without_logs.is_empty() {
-        let folders = tally.without_logs.iter();
-        let folders: Vec<String> =
-            folders.map(|(name, folders)| counted(*folders, &format!("{name} folder"))).collect();
-        lines.push(format!("not listed (no logs inside): {}", folders.join(", ")));
+    if tally.without_logs != FolderCounts::default() {
+        lines.push(format!("not listed (no logs inside): {}", folders(&tally.without_logs)));
+    }
+    if tally.own_files > 0 {
+        let files = counted(tally.own_files, "file");
+        lines.push(format!("not listed (used by this program): {files}"));
     }
     match tally.filtered_out {
         0 => {}
@@ -158,6 +164,21 @@ pub(super) fn left_out(tally: &Tally) -> Vec<String> {
         lines.push(format!("left to other shards: {objects}"));
     }
     lines
+}
+
+/// Returns the most frequent names of folders, and how many other folders there are.
+fn folders(counts: &FolderCounts) -> String {
+    let mut names: Vec<(&String, u64)> = counts.names.iter().map(|(name, n)| (name, *n)).collect();
+    names.sort_by_key(|(_, folders)| std::cmp::Reverse(*folders));
+    let rest = names.split_off(names.len().min(FOLDER_NAMES_SHOWN));
+    let more = counts.others + rest.iter().map(|(_, folders)| folders).sum::<u64>();
+    let named =
+        |(name, folders): (&String, u64)| counted(folders, &format!("{} folder", visible(name)));
+    let mut shown = names.into_iter().map(named).collect::<Vec<_>>().join(", ");
+    if more > 0 {
+        shown.push_str(&format!(" and {}", counted(more, "other folder")));
+    }
+    shown
 }
 
 /// Returns the equations of the run with their numbers.
@@ -190,7 +211,8 @@ mod tests {
     fn what_was_left_out_is_counted_in_words() {
         let mut tally = Tally::default();
         assert!(left_out(&tally).is_empty());
-        tally.without_logs = [("CloudTrail-Digest".into(), 2), ("Config".into(), 1)].into();
+        tally.without_logs.add("CloudTrail-Digest", 2);
+        tally.without_logs.add("Config", 1);
         tally.filtered_out = 1;
         tally.other_shards.objects = 1;
         assert_eq!(
@@ -201,7 +223,16 @@ mod tests {
                 "left to other shards: 1 object",
             ]
         );
+        for n in 0..FOLDER_NAMES_SHOWN {
+            tally.without_logs.add(&format!("x\u{1b}\n{n}"), 3);
+        }
+        let line = &left_out(&tally)[0];
+        assert!(line.contains(": 3 x\\u{1b}\\n0 folders, "), "{line}");
+        assert!(line.ends_with(" and 3 other folders"), "{line}");
         tally.filtered_out = 1_234;
+        tally.own_files = 1;
+        assert_eq!(left_out(&tally)[1], "not listed (used by this program): 1 file");
+        tally.own_files = 0;
         tally.other_shards.objects = 2;
         assert_eq!(
             left_out(&tally)[1..],

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::cli::escape::visible;
+
 /// A table with `N` columns besides the two that name a row.
 #[derive(Debug)]
 pub(super) struct Table<const N: usize> {
@@ -14,8 +16,9 @@ impl<const N: usize> Table<N> {
         Self { heads, rows: Vec::new() }
     }
 
+    /// Adds a row. Its part and its name may come from outside.
     pub(super) fn row(&mut self, part: &str, name: &str, cells: [Option<String>; N]) {
-        self.rows.push((part.to_owned(), name.to_owned(), cells));
+        self.rows.push((visible(part).into_owned(), visible(name).into_owned(), cells));
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use super::format::{count, counted};
 use crate::cli::config::Origin;
+use crate::database::redact::redacted;
 
 /// Something that the user should know or do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,10 @@ pub(crate) enum Warning {
         /// What named the database.
         origin: Origin,
     },
+    /// Other users can read a `db.toml` with a password.
+    ConfigReadable(PathBuf),
+    /// Other users can read the database file.
+    DatabaseReadable(PathBuf),
     /// The first signal arrived.
     Stopping,
     /// The second signal arrived.
@@ -57,6 +62,9 @@ impl Warning {
             }
             Self::Rejected(_) => Some("`cloudtrail2sql status --rejected` shows why"),
             Self::MissingIndexes(_) => Some("`cloudtrail2sql index` builds them"),
+            Self::ConfigReadable(_) | Self::DatabaseReadable(_) => {
+                Some("`chmod 600` makes it yours alone")
+            }
             Self::ConfigNotRead { .. } | Self::NoObjects | Self::NoLogs | Self::NothingNew => None,
         }
     }
@@ -67,7 +75,14 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ConfigNotRead { path, origin } => {
-                write!(f, "{} is not read: the database URL comes {origin}", path.display())
+                let path = path.to_string_lossy();
+                write!(f, "{} is not read: the database URL comes {origin}", redacted(&path))
+            }
+            Self::ConfigReadable(path) => {
+                write!(f, "other users can read {}, which holds a password", path.display())
+            }
+            Self::DatabaseReadable(path) => {
+                write!(f, "other users can read the database {}", path.display())
             }
             Self::Stopping => f.write_str("stopping: loading the objects that have been read"),
             Self::StoppedAtOnce => {

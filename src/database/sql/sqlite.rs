@@ -5,6 +5,8 @@
 //! truncated instead of deleted; it holds no new pages, so a bulk load writes every page once,
 //! where write-ahead logging writes it twice. `synchronous` stays FULL: committed data is on disk.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -86,6 +88,10 @@ impl Driver for SqliteDriver {
     }
 
     async fn create_database(&self) -> Result<(), sqlx::Error> {
+        // Audit logs are nobody else's. SQLite gives the journal the permissions of the file. If
+        // the file cannot be created, SQLite says why.
+        let mut options = OpenOptions::new();
+        let _ = options.write(true).create_new(true).mode(0o600).open(self.options.get_filename());
         let options = self.options.clone().create_if_missing(true).page_size(PAGE_BYTES);
         let mut created = SqliteConnection::connect_with(&options).await?;
         // The first write fixes the page size.
@@ -95,6 +101,9 @@ impl Driver for SqliteDriver {
 
     fn create_database_hint(&self) -> String {
         let file = self.options.get_filename();
+        if file.is_dir() {
+            return format!("`{}` is a folder: name a file", file.display());
+        }
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
         format!("the folder `{}` must exist and be writable", folder.display())

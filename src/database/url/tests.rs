@@ -190,6 +190,9 @@ fn a_password_that_is_not_encoded_is_refused_and_no_part_of_it_is_shown() {
         "postgres://loader:hunter2@db/logs?x=hunter2",
         "postgres://loader:hunter2%FF@db/logs",
         "mysql://loader:hunter2@/logs",
+        // `Url` resolves `..`, and the `@` with it. Found by fuzzing.
+        "postgres://loader:/hunter2/@db/..",
+        "mysql:///loader:hunter2/@db/%2E%2e",
     ] {
         let error = parse(text).unwrap_err();
         let shown = format!("{error} {error:?} {}", error.hint());
@@ -247,6 +250,18 @@ fn the_parts_of_a_server_become_its_url() {
     let parameter = ServerParts { parameters: vec![("sslrootcert", "/a@b c".into())], ..parts() };
     let expected = "postgres://db.example.com/logs?sslrootcert=%2Fa%40b+c";
     assert_eq!(url(Engine::Postgres, &parameter).unwrap(), expected);
+}
+
+/// `Url` resolves them, so that the default database would be used. Found by fuzzing.
+#[test]
+fn a_database_that_is_no_name_in_a_url_is_refused() {
+    for database in [".", ".."] {
+        let parts = ServerParts { database: database.into(), ..parts() };
+        let error = DatabaseUrl::from_parts(Engine::Postgres, &parts).unwrap_err();
+        assert_eq!(error, UrlError::DotDatabase);
+        assert_eq!(parse(&format!("mysql://db/{database}")), Err(UrlError::DotDatabase));
+    }
+    assert_eq!(parse("postgres://db/logs/%2e%2E"), Err(UrlError::DotDatabase));
 }
 
 #[test]

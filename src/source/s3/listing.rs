@@ -109,7 +109,7 @@ impl S3Step {
                         Request::at(folder.clone(), level, levels_above + 1, &self.selection);
                     found.steps.push(self.next(request));
                 }
-                Visit::NoLogs => *found.without_logs.entry((*name).to_owned()).or_default() += 1,
+                Visit::NoLogs => found.without_logs.add(name, 1),
                 Visit::FilteredOut => found.filtered_out += 1,
             }
         }

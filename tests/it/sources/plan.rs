@@ -99,7 +99,7 @@ async fn digests_and_other_services_are_not_listed_and_counted() {
     // 3 accounts, 2 families, 2 regions, 4 days, 3 files; and the export.
     assert_eq!(keys.len(), 3 * 2 * 2 * 4 * 3 + 1);
     assert!(keys.iter().all(|key| !key.contains("Digest") && !key.contains("Config")));
-    let left_out = found.without_logs.into_iter().collect::<Vec<_>>();
+    let left_out = found.without_logs.names.into_iter().collect::<Vec<_>>();
     assert_eq!(left_out, [("CloudTrail-Digest".to_owned(), 3), ("Config".to_owned(), 3)]);
     // "", logs/, exports/, its year, AWSLogs, organization, accounts, families, regions.
     assert_eq!(found.requests, 1 + 2 + 1 + 1 + 1 + 3 + 6 + 12);

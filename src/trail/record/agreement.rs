@@ -1,0 +1,32 @@
+//! Compares the two passes, for the tests and the fuzz targets.
+
+use super::text::CellRules;
+use super::{Log, ParseError, ParseLimits, exact, fast};
+
+/// Asserts that the exact pass reads a text as the fast pass does. Returns whether the fast pass
+/// reads it.
+///
+/// # Panics
+/// If the passes differ.
+pub(crate) fn assert_passes_agree(text: &str, rules: &CellRules, limits: ParseLimits) -> bool {
+    let fast = match fast::read(text, rules, limits) {
+        Ok(Some(fast)) => fast,
+        Ok(None) => return false,
+        Err(failure) => {
+            let exact = exact::read(text, rules, limits);
+            assert!(exact.is_err(), "only the fast pass fails with {failure}: {text:?}");
+            return false;
+        }
+    };
+    let exact = exact::read(text, rules, limits);
+    let exact = exact.unwrap_or_else(|error| panic!("only the fast pass reads {text:?}: {error}"));
+    let shown = |parsed: Result<Log, ParseError>| match parsed {
+        Ok(log) => {
+            assert_eq!(log.rejects, [], "{text:?}");
+            format!("{:?} {}", log.rows.iter().collect::<Vec<_>>(), log.replaced_chars)
+        }
+        Err(error) => error.to_string(),
+    };
+    assert_eq!(shown(fast.into_log(0)), shown(exact.into_log(0)), "{text:?}");
+    true
+}
