@@ -242,10 +242,19 @@ impl DatabaseError {
         }
     }
 
-    /// Returns the error of a batch with an object that already has a ledger line.
-    pub fn conflict() -> Self {
+    /// Returns the error of a batch with an object that already has a ledger line. `source` names
+    /// the constraint.
+    pub fn conflict(source: BoxError) -> Self {
         let message = "another import wrote one of these objects first".to_owned();
-        Self { class: ErrorClass::Conflict, message, source: None, hint: None }
+        Self { class: ErrorClass::Conflict, message, source: Some(source), hint: None }
+    }
+
+    /// Returns the error of a batch that conflicts again and again, although the ledger has no line
+    /// for its objects.
+    pub fn refused_line(conflict: Self) -> Self {
+        let hint = "the ledger has no line for these objects: look for a unique index or a trigger \
+                    on `import_objects` that this program did not make";
+        Self::fatal("write a ledger line", conflict.into_source(), Some(hint.to_owned()))
     }
 
     /// Returns the error of data that the database refuses.

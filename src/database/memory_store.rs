@@ -180,13 +180,12 @@ impl State {
             commit.replaced.contains(id) && self.lines[id].outcome != ObjectOutcome::Loaded
         };
         let is_taken = |id: &ObjectId| self.lines.contains_key(id) && !is_replaced(id);
-        // A reject without its ledger line conflicts, as in the databases.
-        let is_left_over = |key: &(ObjectId, u64)| self.rejects.contains_key(key);
-        if commit.lines.iter().any(|(id, ..)| is_taken(id))
-            || commit.rejects.iter().any(|(key, _)| is_left_over(key))
-        {
-            return Err(DatabaseError::conflict());
+        if let Some((id, ..)) = commit.lines.iter().find(|(id, ..)| is_taken(id)) {
+            return Err(DatabaseError::conflict(format!("there is a line for {id:?}").into()));
         }
+        // Rejects without their ledger line are replaced.
+        let ids: HashSet<ObjectId> = commit.lines.iter().map(|(id, ..)| *id).collect();
+        self.rejects.retain(|(id, _), _| !ids.contains(id));
         for (id, line, facts) in commit.lines {
             self.lines.insert(id, line);
             self.facts.insert(id, facts);
@@ -292,7 +291,9 @@ impl Sink for MemoryStore {
         match fault {
             Fault::Refuse => return Err(DatabaseError::data_refused("no data is accepted".into())),
             Fault::Break => return Err(no_answer(DOING, call)),
-            Fault::Conflict => return Err(DatabaseError::conflict()),
+            Fault::Conflict => {
+                return Err(DatabaseError::conflict("another import holds the key".into()));
+            }
             Fault::Deadlock => {
                 return Err(DatabaseError::transient(DOING, "deadlock detected".into()));
             }

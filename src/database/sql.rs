@@ -263,7 +263,7 @@ impl SqlStore {
         };
         match class {
             SqlErrorClass::Transient => DatabaseError::transient(doing, source),
-            SqlErrorClass::Conflict => DatabaseError::conflict(),
+            SqlErrorClass::Conflict => DatabaseError::conflict(source),
             SqlErrorClass::DataRefused => DatabaseError::data_refused(source),
             SqlErrorClass::NoDatabase => {
                 let hint = Some("`cloudtrail2sql import` creates it".to_owned());

@@ -14,8 +14,8 @@ use crate::database::{DatabaseError, ErrorClass, Sink};
 use crate::retry::{Retry, RetryPolicy};
 use crate::trail::object::ObjectId;
 
-/// How often two imports may conflict over one batch. Each conflict settles at least one object of
-/// it, unless the other import rolled back.
+/// How often in a row a batch may conflict with other imports while the ledger has no line for any
+/// of its objects, because the other import rolled back.
 const CONFLICTS_MAX: u32 = 1_000;
 
 /// Writes a batch and settles each of its objects, in `settled`.
@@ -25,7 +25,8 @@ const CONFLICTS_MAX: u32 = 1_000;
 /// back.
 ///
 /// # Errors
-/// The last transient error once `policy` is used up; a fatal one at once.
+/// The last transient error once `policy` is used up; a fatal one at once. Conflicts without end are
+/// fatal, too: something other than an import refuses a ledger line.
 pub async fn load(
     sink: &dyn Sink,
     run_id: i64,
@@ -71,6 +72,7 @@ async fn load_part(
     let mut conflicts = 0;
     let mut must_query = false;
     while !batch.objects.is_empty() {
+        let objects = batch.objects.len();
         let outcome = if must_query {
             settle_by_ledger(sink, run_id, &mut batch, settled).await
         } else {
@@ -79,6 +81,9 @@ async fn load_part(
         let error = match outcome {
             Ok(()) if must_query => {
                 must_query = false;
+                if batch.objects.len() < objects {
+                    conflicts = 0;
+                }
                 continue;
             }
             Ok(()) => {
@@ -106,7 +111,8 @@ async fn load_part(
                 let reason = chain(&*error.into_source());
                 alone.fail(format!("the database refuses it: {reason}"));
             }
-            ErrorClass::Transient | ErrorClass::Conflict | ErrorClass::Fatal => {
+            ErrorClass::Conflict => return Err(DatabaseError::refused_line(error)),
+            ErrorClass::Transient | ErrorClass::Fatal => {
                 wait_to_retry(&mut retry, error).await?;
                 must_query = true;
             }

@@ -2,7 +2,8 @@
 //!
 //! It deletes replaced ledger lines, then inserts the new lines, the rejects and the rows. The
 //! ledger comes first because its primary key decides between two imports of the same object: the
-//! loser gets the conflict before it has sent its rows.
+//! loser gets the conflict before it has sent its rows. A violated constraint of any other table is
+//! not a conflict with another import.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
@@ -20,6 +21,9 @@ use crate::database::{DatabaseError, Sink, WRITE_TIMEOUT};
 use crate::trail::object::ObjectId;
 use crate::trail::record::CellRules;
 
+/// How many ids one DELETE names.
+const DELETED_IDS_MAX: usize = 1_024;
+
 #[async_trait]
 impl Sink for SqlStore {
     fn rules(&self) -> &CellRules {
@@ -27,17 +31,15 @@ impl Sink for SqlStore {
     }
 
     async fn seen(&self, ids: &[ObjectId]) -> Result<HashMap<ObjectId, Line>, DatabaseError> {
-        let Some(last) = ids.last() else { return Ok(HashMap::new()) };
-        // The list is padded to a power of two, so that few statements are prepared.
-        let width = ids.len().next_power_of_two();
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let (list, values) = id_list(ids);
         let query = format!(
             "SELECT id, outcome, kind, reason, version, digest, run_id, batch_id FROM import_objects \
-             WHERE id IN ({})",
-            vec!["?"; width].join(",")
+             WHERE id IN ({list})"
         );
         let query = placeholders(self.driver.engine(), &query);
-        let padded = ids.iter().chain(std::iter::repeat_n(last, width - ids.len()));
-        let values: Vec<Value<'_>> = padded.map(|id| Value::Bytes(&id.0)).collect();
         let types = [
             CellType::Bytes,
             CellType::Text,
@@ -60,11 +62,12 @@ impl Sink for SqlStore {
             .unwrap_or_else(|_| Err(timed_out("no answer", WRITE_TIMEOUT)));
         // Two imports of the same folder conflict in every batch. Rolling back keeps the connection,
         // so that they need not log in again each time.
-        let is_conflict =
-            outcome.as_ref().is_err_and(|error| self.classify(error) == SqlErrorClass::Conflict);
-        if is_conflict && pooled.connection.run("ROLLBACK").await.is_ok() {
+        if let Err(error) = &outcome
+            && self.classify(error) == SqlErrorClass::Conflict
+            && pooled.connection.run("ROLLBACK").await.is_ok()
+        {
             self.give_back(pooled.connection);
-            return Err(DatabaseError::conflict());
+            return outcome.map_err(|error| self.error("write a batch", error));
         }
         self.put_back(pooled, outcome)
     }
@@ -98,18 +101,49 @@ impl SqlStore {
         self.insert(connection, &OBJECTS, &mut lines).await?;
         let mut rejects =
             objects.iter().zip(&texts).flat_map(|(object, texts)| reject_lines(object, texts));
-        self.insert(connection, &REJECTS, &mut rejects).await?;
-        if batch.rows() > 0 {
-            self.write_rows(connection, batch).await.map_err(|error| {
-                if self.classify(&error) == SqlErrorClass::Conflict {
-                    // We create no unique index on `logs`. The user did, and the data violates it:
-                    // this is not a conflict with another import.
-                    return sqlx::Error::Encode(cause_of(error));
-                }
-                error
-            })?;
-        }
+        let written = self.write_content(connection, batch, &objects, &mut rejects).await;
+        written.map_err(|error| {
+            if self.classify(&error) == SqlErrorClass::Conflict {
+                // We create no unique index on `logs`, and the rejects of these objects are
+                // deleted. The user made an index, and the data violates it.
+                return sqlx::Error::Encode(cause_of(error));
+            }
+            error
+        })?;
         connection.run("COMMIT").await
+    }
+
+    /// Writes what is not the ledger: rejects and rows.
+    async fn write_content<'v>(
+        &self,
+        connection: &mut dyn Connection,
+        batch: &Batch,
+        objects: &[&ParsedObject],
+        rejects: &mut (dyn Iterator<Item = [Value<'v>; 5]> + Send),
+    ) -> Result<(), sqlx::Error> {
+        self.delete_left_over_rejects(connection, objects).await?;
+        self.insert(connection, &REJECTS, rejects).await?;
+        if batch.rows() > 0 {
+            self.write_rows(connection, batch).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the rejects of objects that had no ledger line until now. Somebody deleted their
+    /// lines, or restored only some of the tables.
+    async fn delete_left_over_rejects(
+        &self,
+        connection: &mut dyn Connection,
+        objects: &[&ParsedObject],
+    ) -> Result<(), sqlx::Error> {
+        for objects in objects.chunks(DELETED_IDS_MAX) {
+            let ids: Vec<ObjectId> = objects.iter().map(|object| object.id).collect();
+            let (list, values) = id_list(&ids);
+            let delete = format!("DELETE FROM import_rejects WHERE object_id IN ({list})");
+            let delete = placeholders(self.driver.engine(), &delete);
+            connection.execute(&delete, &values).await?;
+        }
+        Ok(())
     }
 
     async fn write_rows(
@@ -179,6 +213,16 @@ impl SqlStore {
         let make = || table.insert_sql(self.driver.engine(), rows).into();
         Arc::clone(inserts.entry((table.name, rows)).or_insert_with(make))
     }
+}
+
+/// Returns placeholders and values for a list of ids, at least one. The list is padded to a power
+/// of two, so that few statements are prepared.
+fn id_list(ids: &[ObjectId]) -> (String, Vec<Value<'_>>) {
+    let last = ids.last().expect("the list is not empty");
+    let width = ids.len().next_power_of_two();
+    let padded = ids.iter().chain(std::iter::repeat_n(last, width - ids.len()));
+    let values = padded.map(|id| Value::Bytes(&id.0)).collect();
+    (vec!["?"; width].join(","), values)
 }
 
 fn reject_lines<'v>(
