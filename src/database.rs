@@ -104,10 +104,12 @@ pub trait Store: Sink {
     /// Returns the last runs, at most `lines_max`, the newest first.
     async fn runs(&self, lines_max: u32) -> Result<Vec<RunLine>, DatabaseError>;
 
-    /// Returns failed objects, at most `lines_max`, the latest first.
+    /// Returns objects that failed, or changed after they were loaded: at most `lines_max`, those of
+    /// the newest run first, then by URI.
     async fn failed_objects(&self, lines_max: u32) -> Result<Vec<FailedObject>, DatabaseError>;
 
-    /// Returns rejected records, at most `lines_max`, ordered by object and position.
+    /// Returns rejected records: at most `lines_max`, those of the newest run first, then by URI and
+    /// position.
     async fn rejected_records(&self, lines_max: u32) -> Result<Vec<RejectedRecord>, DatabaseError>;
 
     /// Closes idle connections gracefully.

@@ -273,7 +273,7 @@ struct LoadArgs {
 /// Arguments of `status`.
 #[derive(Debug, Args)]
 struct StatusArgs {
-    /// List the objects that could not be loaded, and why
+    /// List the objects that could not be loaded or have changed since, and why
     #[arg(long, group = "part")]
     failed: bool,
 

@@ -137,13 +137,15 @@ async fn settle_by_ledger(
             continue;
         };
         let is_ours = (line.run_id, line.batch_id) == (run_id, batch_id);
-        let outcome = if is_ours {
+        let outcome = if is_ours || is_updated(&object, line) {
             Some(object.outcome().clone())
         } else {
             outcome_by_other(object.outcome(), line)
         };
         if let Some(outcome) = outcome {
             settled.push((object, outcome));
+        } else if object.updates_line() {
+            batch.objects.push(object);
         } else {
             object.replaces_line = true;
             batch.objects.push(object);
@@ -152,9 +154,19 @@ async fn settle_by_ledger(
     Ok(())
 }
 
-/// Returns what the line of another run settles; `None` if our line is to replace it.
+/// Returns whether the line already has what a compared object records in it.
+fn is_updated(object: &ParsedObject, line: &Line) -> bool {
+    object.updates_line()
+        && line.version == object.object.version
+        && line.outcome.as_str() == object.outcome().as_str()
+}
+
+/// Returns what the line of another run settles; `None` if ours is still to be written.
 fn outcome_by_other(ours: &ObjectOutcome, line: &Line) -> Option<ObjectOutcome> {
     match (&line.outcome, ours) {
+        // An update leaves a line alone that another import has replaced.
+        (_, ObjectOutcome::AlreadyLoaded | ObjectOutcome::Changed(_)) => None,
+        (ObjectOutcome::Changed(_), _) => Some(line.outcome.clone()),
         (ObjectOutcome::Loaded | ObjectOutcome::AlreadyLoaded, _) => {
             Some(ObjectOutcome::AlreadyLoaded)
         }

@@ -84,7 +84,6 @@ pub async fn run(
         rules: sink.rules().clone(),
         progress: Arc::clone(&progress),
         signals: Arc::clone(&signals),
-        losses: Arc::clone(&losses),
         memory: Memory::new(plan.memory_bytes),
         cpu: Arc::new(Semaphore::new(cores)),
         object_bytes_max: plan.object_bytes_max,

@@ -92,7 +92,8 @@ impl SqlStore {
             match outcome.into_text().as_str() {
                 "loaded" => totals.loaded = count(objects),
                 "skipped" => totals.skipped = count(objects),
-                _ => totals.failed = count(objects),
+                // Failed and changed.
+                _ => totals.failed += count(objects),
             }
             totals.records += count(records);
             totals.rows += count(rows);
@@ -142,14 +143,14 @@ impl SqlStore {
         Ok(rows.into_iter().map(read).collect())
     }
 
-    /// Returns failed objects, the latest first.
+    /// Returns failed and changed objects, those of the newest run first.
     pub(super) async fn select_failed_objects(
         &self,
         lines_max: u32,
     ) -> Result<Vec<FailedObject>, DatabaseError> {
         let query = format!(
             "SELECT uri, reason, finished_at, run_id FROM import_objects \
-             WHERE outcome = 'failed' ORDER BY finished_at DESC, uri LIMIT {lines_max}"
+             WHERE outcome IN ('failed', 'changed') ORDER BY run_id DESC, uri LIMIT {lines_max}"
         );
         let types = [CellType::Text, CellType::Text, CellType::Text, CellType::Int];
         let rows = self.select(&query, &types).await?;
@@ -165,7 +166,7 @@ impl SqlStore {
         Ok(rows.into_iter().map(read).collect())
     }
 
-    /// Returns rejected records, ordered by object and position.
+    /// Returns rejected records, those of the newest run first, then by object and position.
     pub(super) async fn select_rejected_records(
         &self,
         lines_max: u32,
@@ -173,7 +174,7 @@ impl SqlStore {
         let query = format!(
             "SELECT o.uri, r.record_index, r.offset_bytes, r.reason, r.record \
              FROM import_rejects r JOIN import_objects o ON o.id = r.object_id \
-             ORDER BY o.uri, r.record_index LIMIT {lines_max}"
+             ORDER BY o.run_id DESC, o.uri, r.record_index LIMIT {lines_max}"
         );
         let types = [CellType::Text, CellType::Int, CellType::Int, CellType::Text, CellType::Text];
         let rows = self.select(&query, &types).await?;

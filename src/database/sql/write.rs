@@ -1,6 +1,7 @@
 //! The one transaction, the same for all databases, and the ledger's lines.
 //!
-//! It deletes replaced ledger lines, then inserts the new lines, the rejects and the rows. The
+//! It updates the ledger lines of objects that were compared, deletes replaced lines, then inserts
+//! the new lines, the rejects and the rows. The
 //! ledger comes first because its primary key decides between two imports of the same object: the
 //! loser gets the conflict before it has sent its rows. A violated constraint of any other table is
 //! not a conflict with another import.
@@ -84,12 +85,17 @@ impl SqlStore {
         let engine = self.driver.engine();
         let begin = if engine == Engine::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
         connection.run(begin).await?;
-        let delete = "DELETE FROM import_objects WHERE id = ? AND outcome <> 'loaded'";
+        let delete = "DELETE FROM import_objects WHERE id = ? AND outcome IN ('skipped', 'failed')";
         let delete = placeholders(engine, delete);
         // Ordered by key, so that the inserts of two imports cannot deadlock. With replaced lines
         // they can; the server then rolls one of them back, and it is retried.
-        let mut objects: Vec<&ParsedObject> = batch.objects.iter().collect();
+        let (mut updated, mut objects): (Vec<&ParsedObject>, Vec<&ParsedObject>) =
+            batch.objects.iter().partition(|object| object.updates_line());
+        updated.sort_by_key(|object| object.id);
         objects.sort_by_key(|object| object.id);
+        for object in updated {
+            self.update_line(connection, object, run_id).await?;
+        }
         for object in objects.iter().filter(|object| object.replaces_line) {
             connection.execute(&delete, &[Value::Bytes(&object.id.0)]).await?;
         }
@@ -111,6 +117,36 @@ impl SqlStore {
             error
         })?;
         connection.run("COMMIT").await
+    }
+
+    /// Records that an object has another version with the same bytes or with other bytes.
+    ///
+    /// The conditions make it repeatable, and leave a line alone that another import has replaced.
+    async fn update_line(
+        &self,
+        connection: &mut dyn Connection,
+        object: &ParsedObject,
+        run_id: i64,
+    ) -> Result<(), sqlx::Error> {
+        let version = Value::Text(Some(&object.object.version));
+        let (id, sha256) = (Value::Bytes(&object.id.0), Value::Text(Some(&object.sha256)));
+        let engine = self.driver.engine();
+        if let ObjectOutcome::Changed(reason) = object.outcome() {
+            // No batch has the number 0: the line is not mistaken for one that this run inserted.
+            let update = "UPDATE import_objects SET version = ?, outcome = 'changed', reason = ?, \
+                 run_id = ?, batch_id = 0, finished_at = ? \
+                 WHERE id = ? AND digest <> ? AND outcome IN ('loaded', 'changed')";
+            let finished_at = jiff::Timestamp::now().to_string();
+            let (reason, finished_at) =
+                (Value::Text(Some(reason)), Value::Text(Some(&finished_at)));
+            let values = [version, reason, Value::Int(run_id), finished_at, id, sha256];
+            connection.execute(&placeholders(engine, update), &values).await?;
+        } else {
+            let update = "UPDATE import_objects SET version = ?, outcome = 'loaded', reason = NULL \
+                 WHERE id = ? AND digest = ? AND outcome IN ('loaded', 'changed')";
+            connection.execute(&placeholders(engine, update), &[version, id, sha256]).await?;
+        }
+        Ok(())
     }
 
     /// Writes what is not the ledger: rejects and rows.
@@ -257,7 +293,9 @@ impl LineTexts {
         let (kind, reason) = match outcome {
             ObjectOutcome::Loaded | ObjectOutcome::AlreadyLoaded => (None, None),
             ObjectOutcome::Skipped(kind) => (Some(kind.as_str()), None),
-            ObjectOutcome::Failed(reason) => (None, Some(visible_nul(reason))),
+            ObjectOutcome::Changed(reason) | ObjectOutcome::Failed(reason) => {
+                (None, Some(visible_nul(reason)))
+            }
         };
         let outcome = outcome.as_str();
         let uri = visible_nul(&object.object.location.uri());

@@ -34,6 +34,7 @@ promises! { async on everywhere:
     a_batch_with_a_taken_key_conflicts_and_leaves_nothing
     rejects_without_their_ledger_line_are_replaced
     a_line_is_replaced_unless_it_is_loaded
+    a_compared_object_updates_its_line_and_only_if_it_is_loaded
     the_ledger_knows_what_is_asked_whatever_the_number
     two_imports_of_the_same_objects_load_each_once
 }
@@ -236,6 +237,59 @@ async fn a_line_is_replaced_unless_it_is_loaded(on: impl Into<BackendKind>) {
     assert_eq!(backend.counts().await, [5, 3, 0]);
     let seen = sink.seen(&[id("failed"), id("skipped")]).await.unwrap();
     assert!(seen.values().all(|line| line.outcome == ObjectOutcome::Loaded && line.run_id == RUN));
+}
+
+/// Returns an object of another version, whose bytes have this SHA-256.
+fn compared(name: &str, version: &str, sha256: &str) -> ParsedObject {
+    let ParsedObject { mut object, id, sha256: loaded_sha256, .. } = numbered(name, 0);
+    object.version = version.into();
+    ParsedObject::compared(object, id, sha256.into(), &loaded_sha256)
+}
+
+async fn a_compared_object_updates_its_line_and_only_if_it_is_loaded(on: impl Into<BackendKind>) {
+    let (backend, sink) = Backend::prepared(on).await;
+    let lines = [failed("failed", "cut"), numbered("same", 2), numbered("other", 1)];
+    sink.write(6, &batch(1, lines)).await.unwrap();
+    let names = ["same", "other", "failed", "new"];
+    let ids = names.map(id);
+    // Twice: an update is repeatable, after a lost answer.
+    for _ in 0..2 {
+        let objects = [
+            compared("same", "v2", "d1"),
+            compared("other", "v2", "d2"),
+            compared("failed", "v2", "d2"),
+            compared("new", "v2", "d1"),
+        ];
+        sink.write(RUN, &batch(2, objects)).await.unwrap();
+        assert_eq!(backend.counts().await, [3, 3, 0]);
+        let seen = sink.seen(&ids).await.unwrap();
+        let line = |name: &str| {
+            let line = &seen[&id(name)];
+            (line.outcome.as_str(), &*line.version, &*line.sha256, line.run_id, line.batch_id)
+        };
+        assert_eq!(line("same"), ("loaded", "v2", "d1", 6, 1));
+        assert_eq!(line("other"), ("changed", "v2", "d1", RUN, 0));
+        assert_eq!(line("failed"), ("failed", "v1", "d1", 6, 1));
+        assert!(!seen.contains_key(&id("new")));
+    }
+    // `status` shows it: the newest run first.
+    let failed = sink.failed_objects(10).await.unwrap();
+    let shown: Vec<_> = failed.iter().map(|it| (&*it.uri, it.run_id)).collect();
+    assert_eq!(shown, [("s3://trail/other", RUN), ("s3://trail/failed", 6)]);
+    assert!(failed[0].reason.contains("changed since it was loaded"), "{}", failed[0].reason);
+    let totals = sink.ledger_totals().await.unwrap();
+    assert_eq!((totals.loaded, totals.failed, totals.rows), (1, 2, 3));
+    // A changed line is never replaced, and the loaded bytes make it loaded again.
+    let mut replacing = numbered("other", 5);
+    replacing.replaces_line = true;
+    let error = sink.write(8, &batch(1, [replacing])).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Conflict, "{error:?}");
+    sink.write(8, &batch(2, [compared("other", "v3", "d1")])).await.unwrap();
+    let seen = sink.seen(&ids).await.unwrap();
+    let line = &seen[&id("other")];
+    assert_eq!((&line.outcome, &*line.version), (&ObjectOutcome::Loaded, "v3"));
+    assert_eq!(sink.failed_objects(10).await.unwrap().len(), 1);
+    assert_eq!(backend.counts().await, [3, 3, 0]);
 }
 
 async fn a_duplicate_in_the_users_own_unique_index_is_refused_data(engine: Engine) {
