@@ -99,4 +99,13 @@ impl Batch {
     pub fn rows(&self) -> usize {
         self.objects.iter().map(|object| object.log.rows.len()).sum()
     }
+
+    /// Returns how many bytes its rows and rejects have together.
+    pub fn row_bytes(&self) -> u64 {
+        let bytes = |log: &Log| {
+            let rejects: usize = log.rejects.iter().map(|reject| reject.text.len()).sum();
+            (log.rows.as_copy_bytes().len() + rejects) as u64
+        };
+        self.objects.iter().map(|object| bytes(&object.log)).sum()
+    }
 }

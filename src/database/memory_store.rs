@@ -15,7 +15,7 @@ use tokio::time::sleep;
 use super::batch::{Batch, ParsedObject};
 use super::ledger::{Line, ObjectOutcome};
 use super::status::{FailedObject, RejectedRecord, RunLine, RunTotals};
-use super::{BuiltIndexes, DatabaseError, Index, Sink, Store, UpgradePolicy, WRITE_TIMEOUT};
+use super::{BuiltIndexes, DatabaseError, Index, Sink, Store, Timeouts, UpgradePolicy};
 use crate::trail::fields::{FIELDS, column};
 use crate::trail::object::ObjectId;
 use crate::trail::record::CellRules;
@@ -271,8 +271,9 @@ fn no_answer(doing: &str, call: usize) -> DatabaseError {
 }
 
 async fn time_out(doing: &str) -> DatabaseError {
-    sleep(WRITE_TIMEOUT).await;
-    let cause = format!("no answer within {} s", WRITE_TIMEOUT.as_secs());
+    let timeout = Timeouts::default().write;
+    sleep(timeout).await;
+    let cause = format!("no answer within {} s", timeout.as_secs());
     DatabaseError::transient(doing, cause.into())
 }
 
@@ -330,7 +331,7 @@ impl Sink for MemoryStore {
                 return Err(DatabaseError::conflict("another import holds the key".into()));
             }
             Fault::Deadlock => {
-                return Err(DatabaseError::transient(DOING, "deadlock detected".into()));
+                return Err(DatabaseError::contention(DOING, "deadlock detected".into()));
             }
             Fault::Timeout => return Err(time_out(DOING).await),
             Fault::Fatal => return Err(fatal(DOING)),
@@ -414,6 +415,8 @@ impl Store for MemoryStore {
         let built = BuiltIndexes { indexes, took: Duration::ZERO };
         Ok(if built.indexes.is_empty() { Vec::new() } else { vec![built] })
     }
+
+    async fn cancel_index_builds(&self) {}
 
     async fn ledger_totals(&self) -> Result<RunTotals, DatabaseError> {
         let state = self.state();

@@ -5,13 +5,14 @@
 //! ledger, which commits with the rows, has been queried. A batch that the database refuses is
 //! split until the bad object stands alone; that object is recorded as failed, the others load.
 
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::error::chain;
+use crate::database::attempts::Attempts;
 use crate::database::batch::{Batch, ParsedObject};
 use crate::database::ledger::{Line, ObjectOutcome};
 use crate::database::{DatabaseError, ErrorClass, Sink};
-use crate::retry::{Retry, RetryPolicy};
+use crate::retry::RetryPolicy;
 use crate::trail::object::ObjectId;
 
 /// How often in a row a batch may conflict with other imports while the ledger has no line for any
@@ -25,7 +26,7 @@ const CONFLICTS_MAX: u32 = 1_000;
 /// back.
 ///
 /// # Errors
-/// The last transient error once `policy` is used up; a fatal one at once. Conflicts without end are
+/// The last error that a repetition may help once `policy` is used up; a fatal one at once. Conflicts without end are
 /// fatal, too: something other than an import refuses a ledger line.
 pub async fn load(
     sink: &dyn Sink,
@@ -41,25 +42,6 @@ pub async fn load(
     Ok(())
 }
 
-/// Waits before the next attempt.
-///
-/// # Errors
-/// Gives the error back if it is not transient, or if the retries are used up.
-pub(super) async fn wait_to_retry(
-    retry: &mut Retry,
-    error: DatabaseError,
-) -> Result<(), DatabaseError> {
-    if error.class != ErrorClass::Transient {
-        return Err(error);
-    }
-    let Some(wait) = retry.next_wait() else { return Err(error) };
-    let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-    let cause = error.source.as_deref().map(|cause| chain(cause)).unwrap_or_default();
-    warn!(attempt = retry.failed_attempts(), wait_ms, cause, "{}; retrying", error.message);
-    tokio::time::sleep(wait).await;
-    Ok(())
-}
-
 /// Writes a part of a batch, or returns the smaller parts that it has to be split into.
 async fn load_part(
     sink: &dyn Sink,
@@ -68,7 +50,7 @@ async fn load_part(
     policy: RetryPolicy,
     settled: &mut Vec<(ParsedObject, ObjectOutcome)>,
 ) -> Result<Vec<Batch>, DatabaseError> {
-    let mut retry = policy.start();
+    let mut attempts = Attempts::new(policy);
     let mut conflicts = 0;
     let mut must_query = false;
     while !batch.objects.is_empty() {
@@ -83,6 +65,7 @@ async fn load_part(
                 must_query = false;
                 if batch.objects.len() < objects {
                     conflicts = 0;
+                    attempts.reset();
                 }
                 continue;
             }
@@ -112,8 +95,8 @@ async fn load_part(
                 alone.fail(format!("the database refuses it: {reason}"));
             }
             ErrorClass::Conflict => return Err(DatabaseError::refused_line(error)),
-            ErrorClass::Transient | ErrorClass::Fatal => {
-                wait_to_retry(&mut retry, error).await?;
+            ErrorClass::Transient | ErrorClass::Contention | ErrorClass::Fatal => {
+                attempts.wait(error).await?;
                 must_query = true;
             }
         }

@@ -16,7 +16,7 @@ use indicatif::MultiProgress;
 use tokio::sync::watch;
 
 use self::conclude::{conclude, conclude_after};
-use super::{signals, sources, stores};
+use super::{index, signals, sources, stores};
 use crate::cli::config::{Form, ImportSettings, SourceSpec};
 use crate::cli::error::{Exit, RunError};
 use crate::cli::output::{self, ProgressDisplay, Summary};
@@ -124,16 +124,9 @@ async fn load(
 }
 
 /// Builds the missing indexes, until the user stops it.
-async fn build_indexes(store: &Arc<dyn Store>, mut stop: watch::Receiver<bool>) -> Indexed {
+async fn build_indexes(store: &Arc<dyn Store>, stop: watch::Receiver<bool>) -> Indexed {
     let started = Instant::now();
-    let built = tokio::select! {
-        built = Arc::clone(store).build_missing_indexes() => built.map(Some),
-        stopped = stop.wait_for(|is_set| *is_set) => match stopped {
-            Ok(_) => Ok(None),
-            // The sender is gone, so no stop can follow.
-            Err(_) => std::future::pending().await,
-        },
-    };
+    let built = index::build(store, stop).await;
     let took = started.elapsed();
     match built {
         Ok(Some(built)) => Indexed { end: Ok(End::Complete), built, took },

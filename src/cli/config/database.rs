@@ -2,9 +2,10 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::db_toml::database_url;
-use super::defaults::{DB_TOML, SQLITE_FILE};
+use super::defaults::{DB_TOML, RETRY_FOR, SQLITE_FILE};
 use super::environment::Environment;
 use super::error::ConfigError;
 use super::origin::Origin;
@@ -20,12 +21,14 @@ pub struct DatabaseSettings {
     /// The file of `--config`, if it was not read because `--database` or `DATABASE_URL` comes
     /// first. The user is warned of it.
     pub unread_config: Option<PathBuf>,
+    /// How long requests are repeated while the server is away, in [`RETRY_FOR_RANGE`](super::defaults::RETRY_FOR_RANGE).
+    pub retry_for: Duration,
 }
 
 impl DatabaseSettings {
     /// Returns the first database that is named by `flag` (`--database`), by `DATABASE_URL` unless
     /// it is empty, by the file `config_file` (`--config`), by `db.toml` in the current folder, or
-    /// by the default `sqlite://cloudtrail.db`.
+    /// by the default `sqlite://cloudtrail.db`. Requests are repeated for the default time.
     ///
     /// Opens no database and changes nothing; reads at most one `db.toml` and the CA file it names.
     pub fn resolve(
@@ -35,7 +38,10 @@ impl DatabaseSettings {
     ) -> Result<Self, ConfigError> {
         let unread_config = config_file.map(Path::to_owned);
         let parsed = |text: &str, origin: Origin| match DatabaseUrl::parse(text) {
-            Ok(url) => Ok(Self { url, origin, unread_config: unread_config.clone() }),
+            Ok(url) => {
+                let (unread_config, retry_for) = (unread_config.clone(), RETRY_FOR);
+                Ok(Self { url, origin, unread_config, retry_for })
+            }
             Err(source) => Err(ConfigError::DatabaseUrl { origin, source }),
         };
         if let Some(text) = flag {
@@ -49,7 +55,8 @@ impl DatabaseSettings {
         match std::fs::read_to_string(&path) {
             Ok(text) => {
                 let url = database_url(&text, &path, environment)?;
-                Ok(Self { url, origin: Origin::File(path), unread_config: None })
+                let (origin, unread_config) = (Origin::File(path), None);
+                Ok(Self { url, origin, unread_config, retry_for: RETRY_FOR })
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound && config_file.is_none() => {
                 parsed(SQLITE_FILE, Origin::Default)

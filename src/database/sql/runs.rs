@@ -1,8 +1,9 @@
 //! Runs, and the queries of `status`: totals, failed objects, rejected records.
 
-use super::SqlStore;
 use super::connection::{Cell, CellType, Value};
 use super::schema::{RUNS, placeholders};
+use super::{SqlStore, retried};
+use crate::database::attempts::Attempts;
 use crate::database::status::{FailedObject, RejectedRecord, RunLine, RunTotals};
 use crate::database::url::Engine;
 use crate::database::{DatabaseError, ErrorClass};
@@ -11,28 +12,63 @@ impl SqlStore {
     /// Records that a run has begun; returns its id. `sources` is a JSON array.
     pub(super) async fn insert_run(&self, sources: &str) -> Result<i64, DatabaseError> {
         let started = jiff::Timestamp::now();
-        let mut id = started.as_microsecond();
+        let (mut id, started_at) = (started.as_microsecond(), started.to_string());
+        let mut attempts = Attempts::new(self.options.retry);
+        let mut may_be_recorded = false;
         loop {
-            let started_at = started.to_string();
-            let values = [
-                Value::Int(id),
-                Value::Text(Some(&started_at)),
-                Value::Text(None),
-                Value::Text(Some(env!("CARGO_PKG_VERSION"))),
-                Value::Text(Some(sources)),
-                Value::Text(Some("running")),
-            ];
-            let values: Vec<Value<'_>> =
-                values.into_iter().chain(std::iter::repeat_n(Value::count(0), 9)).collect();
-            let mut pooled = self.connection("record the run").await?;
-            let outcome = pooled.connection.execute(&self.insert_sql(&RUNS, 1), &values).await;
-            match self.put_back(pooled, outcome) {
-                Ok(_) => return Ok(id),
-                // Another run began in the same microsecond.
-                Err(error) if error.class == ErrorClass::Conflict => id += 1,
-                Err(error) => return Err(error),
-            }
+            let outcome = self.insert_run_line(id, &started_at, sources).await;
+            let error = match outcome {
+                Ok(()) => return Ok(id),
+                // The answer to an earlier attempt was lost, or another run began in the same
+                // microsecond.
+                Err(error) if error.class == ErrorClass::Conflict => {
+                    let is_ours = may_be_recorded
+                        && retried!(self, self.is_run_line(id, &started_at, sources))?;
+                    if is_ours {
+                        return Ok(id);
+                    }
+                    (id, may_be_recorded) = (id + 1, false);
+                    continue;
+                }
+                Err(error) => error,
+            };
+            attempts.wait(error).await?;
+            may_be_recorded = true;
         }
+    }
+
+    async fn insert_run_line(
+        &self,
+        id: i64,
+        started_at: &str,
+        sources: &str,
+    ) -> Result<(), DatabaseError> {
+        let values = [
+            Value::Int(id),
+            Value::Text(Some(started_at)),
+            Value::Text(None),
+            Value::Text(Some(env!("CARGO_PKG_VERSION"))),
+            Value::Text(Some(sources)),
+            Value::Text(Some("running")),
+        ];
+        let values: Vec<Value<'_>> =
+            values.into_iter().chain(std::iter::repeat_n(Value::count(0), 9)).collect();
+        self.execute("record the run", &self.insert_sql(&RUNS, 1), &values).await
+    }
+
+    /// Returns whether the line of this id began at this nanosecond with these sources.
+    async fn is_run_line(
+        &self,
+        id: i64,
+        started_at: &str,
+        sources: &str,
+    ) -> Result<bool, DatabaseError> {
+        let query = "SELECT started_at, sources FROM import_runs WHERE id = ?";
+        let query = placeholders(self.driver.engine(), query);
+        let doing = "read the record of the run";
+        let rows = self.query(doing, &query, &[Value::Int(id)], &[CellType::Text; 2]).await?;
+        let found: Vec<String> = rows.into_iter().flatten().map(Cell::into_text).collect();
+        Ok(found == [started_at, sources])
     }
 
     /// Records how a run ended.
@@ -61,9 +97,7 @@ impl SqlStore {
             Value::count(totals.replaced_chars),
             Value::Int(run_id),
         ];
-        let mut pooled = self.connection("record the end of the run").await?;
-        let outcome = pooled.connection.execute(&update, &values).await;
-        self.put_back(pooled, outcome).map(drop)
+        self.execute("record the end of the run", &update, &values).await
     }
 
     /// Returns the sums over all lines of the ledger.

@@ -13,12 +13,12 @@ use async_trait::async_trait;
 
 use super::SqlStore;
 use super::connection::{CellType, Cells, Connection, Value};
-use super::error::{SqlErrorClass, cause_of, timed_out};
+use super::error::{SqlErrorClass, cause_of};
 use super::schema::{LOGS, OBJECTS, REJECTS, Table, placeholders, statement_rows_max};
 use crate::database::batch::{Batch, ParsedObject};
 use crate::database::ledger::{Line, ObjectOutcome};
 use crate::database::url::Engine;
-use crate::database::{DatabaseError, Sink, WRITE_TIMEOUT};
+use crate::database::{DatabaseError, Sink};
 use crate::trail::object::ObjectId;
 use crate::trail::record::CellRules;
 
@@ -57,10 +57,9 @@ impl Sink for SqlStore {
 
     async fn write(&self, run_id: i64, batch: &Batch) -> Result<(), DatabaseError> {
         let mut pooled = self.connection("write a batch").await?;
+        let (session, limit) = (pooled.connection.session(), self.options.timeouts.write_of(batch));
         let writing = self.write_batch(&mut *pooled.connection, run_id, batch);
-        let outcome = tokio::time::timeout(WRITE_TIMEOUT, writing)
-            .await
-            .unwrap_or_else(|_| Err(timed_out("no answer", WRITE_TIMEOUT)));
+        let outcome = self.in_time(session, limit, writing).await;
         // Two imports of the same folder conflict in every batch. Rolling back keeps the connection,
         // so that they need not log in again each time.
         if let Err(error) = &outcome
