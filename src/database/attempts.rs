@@ -71,9 +71,10 @@ impl Attempts {
         } else {
             let (for_s, of_s) = ((now - first_failure).as_secs(), self.policy.deadline.as_secs());
             self.reported = Some(now);
-            match for_s {
-                0 => warn!(attempt, wait_ms, cause, "{}; retrying", error.message),
-                _ => warn!(attempt, cause, "{}; retrying for {for_s} s of {of_s} s", error.message),
+            if for_s == 0 {
+                warn!(attempt, wait_ms, cause, "{}; retrying", error.message);
+            } else {
+                warn!(attempt, cause, "{}; retrying for {for_s} s of {of_s} s", error.message);
             }
         }
         tokio::time::sleep(wait).await;

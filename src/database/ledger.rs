@@ -91,11 +91,12 @@ pub fn triage(object: &ObjectRef, line: Option<&Line>) -> Triage {
         ObjectOutcome::Loaded | ObjectOutcome::AlreadyLoaded if is_same => {
             Triage::Settled(ObjectOutcome::AlreadyLoaded)
         }
-        ObjectOutcome::Changed(_) if is_same => Triage::Settled(line.outcome.clone()),
+        ObjectOutcome::Changed(_) | ObjectOutcome::Skipped(_) if is_same => {
+            Triage::Settled(line.outcome.clone())
+        }
         ObjectOutcome::Loaded | ObjectOutcome::AlreadyLoaded | ObjectOutcome::Changed(_) => {
             Triage::Compare { sha256: line.sha256.clone() }
         }
-        ObjectOutcome::Skipped(_) if is_same => Triage::Settled(line.outcome.clone()),
         ObjectOutcome::Skipped(_) | ObjectOutcome::Failed(_) => Triage::Retry,
     }
 }

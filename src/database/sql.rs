@@ -282,13 +282,11 @@ impl SqlStore {
         limit: Duration,
         request: impl Future<Output = Result<T, sqlx::Error>> + Send,
     ) -> Result<T, sqlx::Error> {
-        match tokio::time::timeout(limit, request).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
-                self.end_session(session).await;
-                Err(timed_out("no answer", limit))
-            }
+        if let Ok(outcome) = tokio::time::timeout(limit, request).await {
+            return outcome;
         }
+        self.end_session(session).await;
+        Err(timed_out("no answer", limit))
     }
 
     /// Waits for a request that may take hours, as long as the server works on it.

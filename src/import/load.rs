@@ -149,11 +149,12 @@ fn outcome_by_other(ours: &ObjectOutcome, line: &Line) -> Option<ObjectOutcome> 
     match (&line.outcome, ours) {
         // An update leaves a line alone that another import has replaced.
         (_, ObjectOutcome::AlreadyLoaded | ObjectOutcome::Changed(_)) => None,
-        (ObjectOutcome::Changed(_), _) => Some(line.outcome.clone()),
         (ObjectOutcome::Loaded | ObjectOutcome::AlreadyLoaded, _) => {
             Some(ObjectOutcome::AlreadyLoaded)
         }
-        (ObjectOutcome::Skipped(_), ObjectOutcome::Skipped(_)) => Some(line.outcome.clone()),
+        (ObjectOutcome::Changed(_), _) | (ObjectOutcome::Skipped(_), ObjectOutcome::Skipped(_)) => {
+            Some(line.outcome.clone())
+        }
         (ObjectOutcome::Skipped(_) | ObjectOutcome::Failed(_), _) => None,
     }
 }

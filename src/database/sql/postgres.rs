@@ -227,11 +227,10 @@ fn class_of(sqlstate: &str) -> SqlErrorClass {
         }
         // serialization_failure, deadlock_detected, lock_not_available.
         (_, "40001" | "40P01" | "55P03") => SqlErrorClass::Contention,
-        // idle_in_transaction_session_timeout: the connection was cut off for too long.
-        (_, "25P03") => SqlErrorClass::Transient,
-        // Connections, rolled back transactions, resources, locks, an operator's intervention, and
-        // errors of the operating system.
-        ("08" | "40" | "53" | "55" | "57" | "58", _) => SqlErrorClass::Transient,
+        // Connections, rolled back transactions, resources, locks, an operator's intervention, errors
+        // of the operating system, and idle_in_transaction_session_timeout: the connection was cut
+        // off for too long.
+        ("08" | "40" | "53" | "55" | "57" | "58", _) | (_, "25P03") => SqlErrorClass::Transient,
         // Authorization.
         ("28", _) => SqlErrorClass::Fatal(Some("check the user name and the password")),
         // insufficient_privilege.

@@ -149,12 +149,12 @@ impl SqlStore {
     }
 
     /// Writes what is not the ledger: rejects and rows.
-    async fn write_content<'v>(
+    async fn write_content(
         &self,
         connection: &mut dyn Connection,
         batch: &Batch,
         objects: &[&ParsedObject],
-        rejects: &mut (dyn Iterator<Item = [Value<'v>; 5]> + Send),
+        rejects: &mut (dyn Iterator<Item = [Value<'_>; 5]> + Send),
     ) -> Result<(), sqlx::Error> {
         self.delete_left_over_rejects(connection, objects).await?;
         self.insert(connection, &REJECTS, rejects).await?;
