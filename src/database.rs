@@ -16,6 +16,8 @@ pub mod url;
 
 pub mod status;
 
+pub(crate) mod attempts;
+
 #[doc(hidden)]
 pub mod memory_store;
 
@@ -33,11 +35,9 @@ use self::batch::Batch;
 use self::ledger::Line;
 use self::status::{FailedObject, RejectedRecord, RunLine, RunTotals};
 use self::url::{DatabaseUrl, Engine};
+use crate::retry::RetryPolicy;
 use crate::trail::object::ObjectId;
 use crate::trail::record::CellRules;
-
-/// How long the write of one batch may take, including the wait for another import's locks.
-pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_mins(15);
 
 /// A database that accepts batches of whole objects.
 ///
@@ -97,8 +97,13 @@ pub trait Store: Sink {
     /// Builds the missing indexes, as many at once as suits the database; returns those it built.
     ///
     /// # Cancellation
-    /// Each index is built whole or not at all; the next call builds the rest.
+    /// Each index is built whole or not at all; the next call builds the rest. A server goes on
+    /// building after the future was dropped: use [`Store::cancel_index_builds`].
     async fn build_missing_indexes(self: Arc<Self>) -> Result<Vec<BuiltIndexes>, DatabaseError>;
+
+    /// Ends the statements of [`Store::build_missing_indexes`] on the server, which then returns an
+    /// error. Call it only while that future has not ended, and await that future.
+    async fn cancel_index_builds(&self);
 
     /// Returns the sums over all lines of the ledger.
     async fn ledger_totals(&self) -> Result<RunTotals, DatabaseError>;
@@ -106,10 +111,12 @@ pub trait Store: Sink {
     /// Returns the last runs, at most `lines_max`, the newest first.
     async fn runs(&self, lines_max: u32) -> Result<Vec<RunLine>, DatabaseError>;
 
-    /// Returns failed objects, at most `lines_max`, the latest first.
+    /// Returns objects that failed, or changed after they were loaded: at most `lines_max`, those of
+    /// the newest run first, then by URI.
     async fn failed_objects(&self, lines_max: u32) -> Result<Vec<FailedObject>, DatabaseError>;
 
-    /// Returns rejected records, at most `lines_max`, ordered by object and position.
+    /// Returns rejected records: at most `lines_max`, those of the newest run first, then by URI and
+    /// position.
     async fn rejected_records(&self, lines_max: u32) -> Result<Vec<RejectedRecord>, DatabaseError>;
 
     /// Closes idle connections gracefully.
@@ -153,6 +160,48 @@ pub struct SchemaChange {
 pub struct OpenOptions {
     /// How rows are sent.
     pub load_method: LoadMethod,
+    /// How long a request is repeated while the server is away. [`Sink::seen`] and [`Sink::write`]
+    /// do not repeat theirs: their caller does.
+    pub retry: RetryPolicy,
+    /// How long the server may take to answer.
+    pub timeouts: Timeouts,
+}
+
+/// How long a server may take to answer, before its connection counts as dead. SQLite has no server;
+/// only `write` applies to it.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// To accept a connection.
+    pub connect: Duration,
+    /// To answer a statement that reads or writes a few lines.
+    pub statement: Duration,
+    /// To store a batch, including the wait for another import's locks, besides the time for its
+    /// bytes.
+    pub write: Duration,
+    /// How often the server is asked whether it still works on a statement that may take hours, such
+    /// as an index. The connection counts as dead when it twice does not.
+    pub heartbeat: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(30),
+            statement: Duration::from_mins(1),
+            write: Duration::from_mins(2),
+            heartbeat: Duration::from_secs(15),
+        }
+    }
+}
+
+impl Timeouts {
+    /// The slowest rate, in bytes per second, at which a batch is stored.
+    const WRITE_RATE_MIN: u64 = 64 << 10;
+
+    /// Returns how long the write of a batch may take.
+    fn write_of(&self, batch: &Batch) -> Duration {
+        self.write + Duration::from_secs(batch.row_bytes() / Self::WRITE_RATE_MIN)
+    }
 }
 
 /// How rows are sent to the database.
@@ -219,9 +268,12 @@ pub struct DatabaseError {
 /// What a caller may do about a [`DatabaseError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorClass {
-    /// The request may succeed later: a lost connection, a deadlock, a busy server. The caller
-    /// queries the ledger before it writes again.
+    /// The request may succeed later: a lost connection, a busy server. The caller queries the
+    /// ledger before it writes again.
     Transient,
+    /// The request lost against another transaction, by a deadlock for example, and may succeed at
+    /// once. The caller queries the ledger before it writes again.
+    Contention,
     /// The ledger already has a line for one of the objects. The caller queries which.
     Conflict,
     /// The database refuses this data; it may accept other data.
@@ -244,10 +296,31 @@ impl DatabaseError {
         }
     }
 
-    /// Returns the error of a batch with an object that already has a ledger line.
-    pub fn conflict() -> Self {
+    /// Returns the error of a request that lost against another transaction.
+    pub fn contention(doing: &str, source: BoxError) -> Self {
+        let hint = "another transaction holds the locks: run the same command again when it has \
+                    ended: loaded objects stay loaded";
+        Self {
+            class: ErrorClass::Contention,
+            message: format!("cannot {doing}"),
+            source: Some(source),
+            hint: Some(hint.to_owned()),
+        }
+    }
+
+    /// Returns the error of a batch with an object that already has a ledger line. `source` names
+    /// the constraint.
+    pub fn conflict(source: BoxError) -> Self {
         let message = "another import wrote one of these objects first".to_owned();
-        Self { class: ErrorClass::Conflict, message, source: None, hint: None }
+        Self { class: ErrorClass::Conflict, message, source: Some(source), hint: None }
+    }
+
+    /// Returns the error of a batch that conflicts again and again, although the ledger has no line
+    /// for its objects.
+    pub fn refused_line(conflict: Self) -> Self {
+        let hint = "the ledger has no line for these objects: look for a unique index or a trigger \
+                    on `import_objects` that this program did not make";
+        Self::fatal("write a ledger line", conflict.into_source(), Some(hint.to_owned()))
     }
 
     /// Returns the error of data that the database refuses.

@@ -12,7 +12,7 @@ use std::str::FromStr;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::cli::config::{Color, Form, defaults, spell_bytes};
+use crate::cli::config::{Color, Form, defaults, spell_bytes, spell_duration};
 use crate::database::redact::redacted;
 
 mod help;
@@ -71,6 +71,14 @@ struct GlobalArgs {
     /// The file is not read if `--database` or `DATABASE_URL` names the database.
     #[arg(long, global = true, value_name = "FILE", help_heading = "Database")]
     config: Option<PathBuf>,
+
+    /// Repeat requests for this time while the database server is away
+    ///
+    /// Such as `90s`, `5m` or `1h`. A run ends with an error only after this time; what it has loaded
+    /// stays loaded.
+    #[arg(long, global = true, value_name = "DURATION", help_heading = "Database",
+        default_value_t = spell_duration(defaults::RETRY_FOR))]
+    retry_for: String,
 
     /// Print errors and the summary only
     #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Output")]
@@ -274,7 +282,7 @@ struct LoadArgs {
 /// Arguments of `status`.
 #[derive(Debug, Args)]
 struct StatusArgs {
-    /// List the objects that could not be loaded, and why
+    /// List the objects that could not be loaded or have changed since, and why
     #[arg(long, group = "part")]
     failed: bool,
 

@@ -52,7 +52,9 @@ pub use self::settings::{
 pub use self::size::SizeError;
 pub(crate) use self::size::spell_bytes;
 pub use self::source_spec::{SourceSpec, SourceSpecError};
-pub(crate) use self::values::{bytes_in, count_in, endpoint_url, price, source};
+pub(crate) use self::values::{
+    bytes_in, count_in, duration_in, endpoint_url, price, source, spell_duration,
+};
 
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,7 @@ pub struct ParsedObject {
     pub sha256: String,
     /// Whether its ledger line replaces an existing one.
     pub replaces_line: bool,
-    /// Invariant: never [`ObjectOutcome::AlreadyLoaded`], which only the ledger can decide.
+    /// [`ObjectOutcome::AlreadyLoaded`] and [`ObjectOutcome::Changed`] update the ledger line.
     outcome: ObjectOutcome,
     /// Invariant: empty unless the outcome is [`ObjectOutcome::Loaded`].
     log: Log,
@@ -45,6 +45,25 @@ impl ParsedObject {
             Err(NoRows::Failed(reason)) => (ObjectOutcome::Failed(reason), Log::default()),
         };
         Self { object, id, sha256, replaces_line, outcome, log }
+    }
+
+    /// Makes an object that was loaded before and has another version now. `sha256` is that of its
+    /// bytes now. If they are the same as when it was loaded, its ledger line gets the new version;
+    /// otherwise the line also records that it changed.
+    pub fn compared(object: ObjectRef, id: ObjectId, sha256: String, loaded_sha256: &str) -> Self {
+        let outcome = if sha256 == loaded_sha256 {
+            ObjectOutcome::AlreadyLoaded
+        } else {
+            let reason = "it changed since it was loaded; the rows of its earlier content are \
+                          still there";
+            ObjectOutcome::Changed(reason.to_owned())
+        };
+        Self { object, id, sha256, replaces_line: false, outcome, log: Log::default() }
+    }
+
+    /// Returns whether it updates its ledger line instead of writing a new one.
+    pub fn updates_line(&self) -> bool {
+        matches!(self.outcome, ObjectOutcome::AlreadyLoaded | ObjectOutcome::Changed(_))
     }
 
     /// Returns what the ledger will record of the object once it is written.
@@ -79,5 +98,14 @@ impl Batch {
     /// Returns how many rows its objects have together.
     pub fn rows(&self) -> usize {
         self.objects.iter().map(|object| object.log.rows.len()).sum()
+    }
+
+    /// Returns how many bytes its rows and rejects have together.
+    pub fn row_bytes(&self) -> u64 {
+        let bytes = |log: &Log| {
+            let rejects: usize = log.rejects.iter().map(|reject| reject.text.len()).sum();
+            (log.rows.as_copy_bytes().len() + rejects) as u64
+        };
+        self.objects.iter().map(|object| bytes(&object.log)).sum()
     }
 }

@@ -21,6 +21,9 @@ pub enum ObjectOutcome {
     AlreadyLoaded,
     /// It is not a log file.
     Skipped(Kind),
+    /// It was loaded, and has changed since, as this reason says. The rows of the earlier content
+    /// are still committed.
+    Changed(String),
     /// Nothing of it is committed, for this reason.
     Failed(String),
 }
@@ -31,6 +34,7 @@ impl ObjectOutcome {
         match self {
             Self::Loaded | Self::AlreadyLoaded => "loaded",
             Self::Skipped(_) => "skipped",
+            Self::Changed(_) => "changed",
             Self::Failed(_) => "failed",
         }
     }
@@ -39,6 +43,7 @@ impl ObjectOutcome {
     pub fn from_columns(outcome: &str, kind: Option<&str>, reason: Option<String>) -> Self {
         match outcome {
             "loaded" => Self::Loaded,
+            "changed" => Self::Changed(reason.unwrap_or_default()),
             "skipped" => Self::Skipped(kind.and_then(Kind::from_name).unwrap_or(Kind::OtherJson)),
             _ => Self::Failed(reason.unwrap_or_default()),
         }
@@ -50,9 +55,10 @@ impl ObjectOutcome {
 pub struct Line {
     /// The object's outcome; never [`ObjectOutcome::AlreadyLoaded`].
     pub outcome: ObjectOutcome,
-    /// The object's version when the line was written.
+    /// The object's version when its bytes were last read.
     pub version: String,
-    /// The SHA-256 of its stored bytes; empty if they were never read.
+    /// The SHA-256 of the stored bytes that the outcome is about: of a changed object, those that
+    /// were loaded. Empty if they were never read.
     pub sha256: String,
     /// The run that wrote the line.
     pub run_id: i64,
@@ -67,9 +73,10 @@ pub enum Triage {
     New,
     /// It failed, or was skipped and has changed since: load it and replace its line.
     Retry,
-    /// Nothing to do: it is loaded, or skipped, and unchanged.
+    /// Nothing to do: its version is the one that the line is about.
     Settled(ObjectOutcome),
-    /// It was loaded, and its version differs now: compare its bytes with this SHA-256.
+    /// It was loaded, and its version differs now: compare its bytes with this SHA-256, and record
+    /// the result.
     Compare {
         /// The SHA-256 of the bytes that were loaded.
         sha256: String,
@@ -84,10 +91,12 @@ pub fn triage(object: &ObjectRef, line: Option<&Line>) -> Triage {
         ObjectOutcome::Loaded | ObjectOutcome::AlreadyLoaded if is_same => {
             Triage::Settled(ObjectOutcome::AlreadyLoaded)
         }
-        ObjectOutcome::Loaded | ObjectOutcome::AlreadyLoaded => {
+        ObjectOutcome::Changed(_) | ObjectOutcome::Skipped(_) if is_same => {
+            Triage::Settled(line.outcome.clone())
+        }
+        ObjectOutcome::Loaded | ObjectOutcome::AlreadyLoaded | ObjectOutcome::Changed(_) => {
             Triage::Compare { sha256: line.sha256.clone() }
         }
-        ObjectOutcome::Skipped(_) if is_same => Triage::Settled(line.outcome.clone()),
         ObjectOutcome::Skipped(_) | ObjectOutcome::Failed(_) => Triage::Retry,
     }
 }
@@ -122,10 +131,13 @@ mod tests {
         let failed = ObjectOutcome::Failed("cut off".into());
         let loaded = Triage::Settled(ObjectOutcome::AlreadyLoaded);
         let compare = Triage::Compare { sha256: "d1".into() };
+        let changed = ObjectOutcome::Changed("other bytes".into());
         for (version, line, expected) in [
             ("v1", None, Triage::New),
             ("v1", Some(line(ObjectOutcome::Loaded)), loaded),
-            ("v2", Some(line(ObjectOutcome::Loaded)), compare),
+            ("v2", Some(line(ObjectOutcome::Loaded)), compare.clone()),
+            ("v1", Some(line(changed.clone())), Triage::Settled(changed.clone())),
+            ("v2", Some(line(changed)), compare),
             ("v1", Some(line(skipped.clone())), Triage::Settled(skipped.clone())),
             ("v2", Some(line(skipped)), Triage::Retry),
             ("v1", Some(line(failed.clone())), Triage::Retry),
@@ -140,11 +152,14 @@ mod tests {
         for outcome in [
             ObjectOutcome::Loaded,
             ObjectOutcome::Skipped(Kind::ConfigItems),
+            ObjectOutcome::Changed("other bytes".into()),
             ObjectOutcome::Failed("cut off".into()),
         ] {
             let (kind, reason) = match &outcome {
                 ObjectOutcome::Skipped(kind) => (Some(kind.as_str()), None),
-                ObjectOutcome::Failed(reason) => (None, Some(reason.clone())),
+                ObjectOutcome::Changed(reason) | ObjectOutcome::Failed(reason) => {
+                    (None, Some(reason.clone()))
+                }
                 _ => (None, None),
             };
             assert_eq!(ObjectOutcome::from_columns(outcome.as_str(), kind, reason), outcome);

@@ -4,6 +4,7 @@
 //! transactions that commit whole or not at all. It keeps nothing on disk and is public only so that
 //! the integration tests can run the contract of the databases on it, too. No command uses it.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use tokio::time::sleep;
 use super::batch::{Batch, ParsedObject};
 use super::ledger::{Line, ObjectOutcome};
 use super::status::{FailedObject, RejectedRecord, RunLine, RunTotals};
-use super::{BuiltIndexes, DatabaseError, Index, Sink, Store, UpgradePolicy, WRITE_TIMEOUT};
+use super::{BuiltIndexes, DatabaseError, Index, Sink, Store, Timeouts, UpgradePolicy};
 use crate::trail::fields::{FIELDS, column};
 use crate::trail::object::ObjectId;
 use crate::trail::record::CellRules;
@@ -98,6 +99,8 @@ struct Facts {
 #[derive(Debug)]
 struct Commit {
     replaced: Vec<ObjectId>,
+    /// New contents of lines of objects that were compared.
+    updates: Vec<(ObjectId, Line)>,
     lines: Vec<(ObjectId, Line, Facts)>,
     rejects: Vec<((ObjectId, u64), RejectedRecord)>,
     rows: Vec<(ObjectId, String)>,
@@ -146,7 +149,7 @@ impl MemoryStore {
     }
 
     /// Returns the number of rows, after checking that no row is there twice and that each object
-    /// with rows is in the ledger as loaded.
+    /// with rows is in the ledger as loaded or changed.
     ///
     /// # Panics
     /// One of the checks fails.
@@ -155,7 +158,8 @@ impl MemoryStore {
         let distinct: HashSet<_> = state.rows.iter().collect();
         assert_eq!(distinct.len(), state.rows.len(), "rows are doubled");
         for (id, _) in &state.rows {
-            assert_eq!(state.lines[id].outcome, ObjectOutcome::Loaded);
+            let outcome = &state.lines[id].outcome;
+            assert!(matches!(outcome, ObjectOutcome::Loaded | ObjectOutcome::Changed(_)));
         }
         state.rows.len()
     }
@@ -170,22 +174,42 @@ impl State {
     fn refuses(&self, object: &ParsedObject) -> bool {
         match object.outcome() {
             ObjectOutcome::Failed(_) => self.refuses_failed_lines,
-            ObjectOutcome::Skipped(_) => false,
-            ObjectOutcome::Loaded | ObjectOutcome::AlreadyLoaded => self.bad.contains(&object.id),
+            ObjectOutcome::Skipped(_)
+            | ObjectOutcome::AlreadyLoaded
+            | ObjectOutcome::Changed(_) => false,
+            ObjectOutcome::Loaded => self.bad.contains(&object.id),
         }
     }
 
     fn apply(&mut self, commit: Commit) -> Result<(), DatabaseError> {
         let is_replaced = |id: &ObjectId| {
-            commit.replaced.contains(id) && self.lines[id].outcome != ObjectOutcome::Loaded
+            let outcome = &self.lines[id].outcome;
+            commit.replaced.contains(id)
+                && matches!(outcome, ObjectOutcome::Skipped(_) | ObjectOutcome::Failed(_))
         };
         let is_taken = |id: &ObjectId| self.lines.contains_key(id) && !is_replaced(id);
-        // A reject without its ledger line conflicts, as in the databases.
-        let is_left_over = |key: &(ObjectId, u64)| self.rejects.contains_key(key);
-        if commit.lines.iter().any(|(id, ..)| is_taken(id))
-            || commit.rejects.iter().any(|(key, _)| is_left_over(key))
-        {
-            return Err(DatabaseError::conflict());
+        if let Some((id, ..)) = commit.lines.iter().find(|(id, ..)| is_taken(id)) {
+            return Err(DatabaseError::conflict(format!("there is a line for {id:?}").into()));
+        }
+        // Rejects without their ledger line are replaced.
+        let ids: HashSet<ObjectId> = commit.lines.iter().map(|(id, ..)| *id).collect();
+        self.rejects.retain(|(id, _), _| !ids.contains(id));
+        for (id, new) in commit.updates {
+            if let Some(line) = self.lines.get_mut(&id) {
+                let is_loaded =
+                    matches!(line.outcome, ObjectOutcome::Loaded | ObjectOutcome::Changed(_));
+                let is_same = line.sha256 == new.sha256;
+                match new.outcome {
+                    ObjectOutcome::Loaded if is_loaded && is_same => {
+                        (line.outcome, line.version) = (ObjectOutcome::Loaded, new.version);
+                    }
+                    ObjectOutcome::Changed(_) if is_loaded && !is_same => {
+                        let sha256 = std::mem::take(&mut line.sha256);
+                        *line = Line { sha256, ..new };
+                    }
+                    _ => {}
+                }
+            }
         }
         for (id, line, facts) in commit.lines {
             self.lines.insert(id, line);
@@ -201,7 +225,17 @@ fn commit_of(run_id: i64, batch: &Batch) -> Commit {
     const EVENT_ID: usize = column("eventID");
     let finished_at = jiff::Timestamp::now().to_string();
     let (mut lines, mut rejects, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+    let mut updates = Vec::new();
     for object in &batch.objects {
+        if object.updates_line() {
+            let outcome = match object.outcome() {
+                ObjectOutcome::AlreadyLoaded => ObjectOutcome::Loaded,
+                changed => changed.clone(),
+            };
+            let (version, sha256) = (object.object.version.clone(), object.sha256.clone());
+            updates.push((object.id, Line { outcome, version, sha256, run_id, batch_id: 0 }));
+            continue;
+        }
         let (id, log, uri) = (object.id, object.log(), object.object.location.uri());
         let event_id = |cells: Cells<'_>| cells[EVENT_ID].unwrap_or_default().to_owned();
         rows.extend(log.rows.iter().map(|cells| (id, event_id(cells))));
@@ -229,7 +263,7 @@ fn commit_of(run_id: i64, batch: &Batch) -> Commit {
         lines.push((id, line, facts));
     }
     let replaced = batch.objects.iter().filter(|object| object.replaces_line);
-    Commit { replaced: replaced.map(|object| object.id).collect(), lines, rejects, rows }
+    Commit { replaced: replaced.map(|object| object.id).collect(), updates, lines, rejects, rows }
 }
 
 fn no_answer(doing: &str, call: usize) -> DatabaseError {
@@ -237,8 +271,9 @@ fn no_answer(doing: &str, call: usize) -> DatabaseError {
 }
 
 async fn time_out(doing: &str) -> DatabaseError {
-    sleep(WRITE_TIMEOUT).await;
-    let cause = format!("no answer within {} s", WRITE_TIMEOUT.as_secs());
+    let timeout = Timeouts::default().write;
+    sleep(timeout).await;
+    let cause = format!("no answer within {} s", timeout.as_secs());
     DatabaseError::transient(doing, cause.into())
 }
 
@@ -292,9 +327,11 @@ impl Sink for MemoryStore {
         match fault {
             Fault::Refuse => return Err(DatabaseError::data_refused("no data is accepted".into())),
             Fault::Break => return Err(no_answer(DOING, call)),
-            Fault::Conflict => return Err(DatabaseError::conflict()),
+            Fault::Conflict => {
+                return Err(DatabaseError::conflict("another import holds the key".into()));
+            }
             Fault::Deadlock => {
-                return Err(DatabaseError::transient(DOING, "deadlock detected".into()));
+                return Err(DatabaseError::contention(DOING, "deadlock detected".into()));
             }
             Fault::Timeout => return Err(time_out(DOING).await),
             Fault::Fatal => return Err(fatal(DOING)),
@@ -379,6 +416,8 @@ impl Store for MemoryStore {
         Ok(if built.indexes.is_empty() { Vec::new() } else { vec![built] })
     }
 
+    async fn cancel_index_builds(&self) {}
+
     async fn ledger_totals(&self) -> Result<RunTotals, DatabaseError> {
         let state = self.state();
         let mut totals = RunTotals::default();
@@ -386,7 +425,7 @@ impl Store for MemoryStore {
             match line.outcome {
                 ObjectOutcome::Loaded | ObjectOutcome::AlreadyLoaded => totals.loaded += 1,
                 ObjectOutcome::Skipped(_) => totals.skipped += 1,
-                ObjectOutcome::Failed(_) => totals.failed += 1,
+                ObjectOutcome::Changed(_) | ObjectOutcome::Failed(_) => totals.failed += 1,
             }
             if let Some(facts) = state.facts.get(id) {
                 totals.records += facts.records;
@@ -406,14 +445,17 @@ impl Store for MemoryStore {
     async fn failed_objects(&self, lines_max: u32) -> Result<Vec<FailedObject>, DatabaseError> {
         let state = self.state();
         let failed = state.lines.iter().filter_map(|(id, line)| {
-            let ObjectOutcome::Failed(reason) = &line.outcome else { return None };
+            let (ObjectOutcome::Failed(reason) | ObjectOutcome::Changed(reason)) = &line.outcome
+            else {
+                return None;
+            };
             let facts = state.facts.get(id)?;
             let (uri, finished_at) = (facts.uri.clone(), facts.finished_at.clone());
             Some(FailedObject { uri, reason: reason.clone(), finished_at, run_id: line.run_id })
         });
         let mut failed: Vec<FailedObject> = failed.collect();
         failed.sort_by(|one, other| {
-            other.finished_at.cmp(&one.finished_at).then_with(|| one.uri.cmp(&other.uri))
+            other.run_id.cmp(&one.run_id).then_with(|| one.uri.cmp(&other.uri))
         });
         failed.truncate(lines_max as usize);
         Ok(failed)
@@ -422,13 +464,14 @@ impl Store for MemoryStore {
     async fn rejected_records(&self, lines_max: u32) -> Result<Vec<RejectedRecord>, DatabaseError> {
         let state = self.state();
         // As a join with the ledger: a reject without a line is not listed.
-        let listed = state.rejects.iter().filter(|((id, _), _)| state.lines.contains_key(id));
-        let mut rejected: Vec<RejectedRecord> = listed.map(|(_, record)| record.clone()).collect();
-        rejected.sort_by(|one, other| {
-            (&one.uri, one.record_index).cmp(&(&other.uri, other.record_index))
+        let listed = state.rejects.iter().filter_map(|((id, _), record)| {
+            let run_id = state.lines.get(id)?.run_id;
+            Some((Reverse(run_id), record.uri.clone(), record.record_index, record))
         });
-        rejected.truncate(lines_max as usize);
-        Ok(rejected)
+        let mut listed: Vec<_> = listed.collect();
+        listed.sort_by(|one, other| (one.0, &one.1, one.2).cmp(&(other.0, &other.1, other.2)));
+        let newest = listed.into_iter().take(lines_max as usize);
+        Ok(newest.map(|(.., record)| record.clone()).collect())
     }
 
     async fn close(&self) {}

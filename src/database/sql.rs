@@ -8,14 +8,15 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use async_trait::async_trait;
 
-use self::connection::{Cell, CellType, Cells, Connection, Value};
+use self::connection::{Cell, CellType, Cells, Connection, Session, Value};
 use self::driver::Driver;
 use self::error::{SqlErrorClass, cause_of, class_of_driver_error, timed_out};
 use self::schema::{INDEXES, Schema, limits};
@@ -48,8 +49,29 @@ mod postgres;
 
 mod mysql;
 
-/// How long a server may take to accept a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a connection may be idle before it is used again: networks forget idle connections.
+const IDLE_MAX: Duration = Duration::from_mins(5);
+
+/// How many heartbeats in a row may find a server that does not work on a statement.
+const IDLE_BEATS_MAX: u32 = 2;
+
+/// Repeats a request to the database while it may succeed later.
+macro_rules! retried {
+    ($store:expr, $request:expr) => {{
+        let mut attempts = crate::database::attempts::Attempts::new($store.options.retry);
+        loop {
+            match $request.await {
+                Ok(value) => break Ok(value),
+                Err(error) => {
+                    if let Err(error) = attempts.wait(error).await {
+                        break Err(error);
+                    }
+                }
+            }
+        }
+    }};
+}
+use retried;
 
 /// A connection in use, with its permit.
 struct PooledConnection<'d> {
@@ -62,14 +84,19 @@ struct PooledConnection<'d> {
 /// A database with our tables.
 pub(super) struct SqlStore {
     driver: Box<dyn Driver>,
+    options: OpenOptions,
     schema: Schema,
     rules: CellRules,
-    /// Connections that are open, idle, and outside any transaction.
-    idle: Mutex<Vec<Box<dyn Connection>>>,
+    /// Connections that are open, idle since this moment, and outside any transaction.
+    idle: Mutex<Vec<(Box<dyn Connection>, Instant)>>,
     /// One permit for each connection that may be open.
     permits: Semaphore,
     /// The SQL of multi-row INSERTs, by table and number of rows; a few per table.
     inserts: Mutex<HashMap<(&'static str, usize), Arc<str>>>,
+    /// Whether index builds are to end.
+    cancels_builds: Arc<AtomicBool>,
+    /// The sessions that build indexes.
+    building: Mutex<Vec<Session>>,
 }
 
 impl fmt::Debug for SqlStore {
@@ -90,8 +117,11 @@ impl SqlStore {
     ) -> Result<Self, DatabaseError> {
         let engine = url.engine();
         let url = url.expose();
+        let cancels_builds = Arc::new(AtomicBool::new(false));
         let driver = match engine {
-            Engine::Sqlite => sqlite::SqliteDriver::new(url).map(into_dyn),
+            Engine::Sqlite => {
+                sqlite::SqliteDriver::new(url, Arc::clone(&cancels_builds)).map(into_dyn)
+            }
             Engine::Postgres => {
                 postgres::PostgresDriver::new(url, options.load_method).map(into_dyn)
             }
@@ -104,6 +134,9 @@ impl SqlStore {
             idle: Mutex::new(Vec::new()),
             permits: Semaphore::new(driver.connections_max()),
             inserts: Mutex::new(HashMap::new()),
+            building: Mutex::new(Vec::new()),
+            cancels_builds,
+            options,
             driver,
         })
     }
@@ -154,7 +187,9 @@ impl SqlStore {
             }
         }
         let mut pooled = self.connection("find the table `import_objects`").await?;
-        let outcome = self.has_table(&mut *pooled.connection, "import_objects").await;
+        let session = pooled.connection.session();
+        let request = self.has_table(&mut *pooled.connection, "import_objects");
+        let outcome = self.in_time(session, self.statement_limit(), request).await;
         self.put_back(pooled, outcome)
     }
 
@@ -186,34 +221,39 @@ impl SqlStore {
     /// Closes the idle connections.
     async fn close_idle(&self) {
         let idle = std::mem::take(&mut *self.lock_idle());
-        for connection in idle {
-            connection.close().await;
-        }
+        let closing = async {
+            for (connection, _) in idle {
+                connection.close().await;
+            }
+        };
+        // A dead connection is not waited for: the process ends.
+        let _ = tokio::time::timeout(self.options.timeouts.statement, closing).await;
     }
 
     async fn permit(&self) -> SemaphorePermit<'_> {
         self.permits.acquire().await.expect("the semaphore is never closed")
     }
 
-    fn lock_idle(&self) -> std::sync::MutexGuard<'_, Vec<Box<dyn Connection>>> {
+    fn lock_idle(&self) -> std::sync::MutexGuard<'_, Vec<(Box<dyn Connection>, Instant)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn give_back(&self, connection: Box<dyn Connection>) {
-        self.lock_idle().push(connection);
+        self.lock_idle().push((connection, Instant::now()));
     }
 
     async fn connect(&self) -> Result<Box<dyn Connection>, sqlx::Error> {
-        tokio::time::timeout(CONNECT_TIMEOUT, self.driver.connect())
+        let limit = self.options.timeouts.connect;
+        tokio::time::timeout(limit, self.driver.connect())
             .await
-            .unwrap_or_else(|_| Err(timed_out("no connection", CONNECT_TIMEOUT)))
+            .unwrap_or_else(|_| Err(timed_out("no connection", limit)))
     }
 
     /// Takes an idle connection, or opens one.
     async fn connection(&self, doing: &'static str) -> Result<PooledConnection<'_>, DatabaseError> {
         let permit = self.permit().await;
-        let idle = self.lock_idle().pop();
-        let connection = if let Some(connection) = idle {
+        let idle = self.lock_idle().pop().filter(|(_, since)| since.elapsed() < IDLE_MAX);
+        let connection = if let Some((connection, _)) = idle {
             connection
         } else {
             let connected = self.connect().await;
@@ -237,10 +277,135 @@ impl SqlStore {
         }
     }
 
-    async fn run(&self, doing: &'static str, statement: &str) -> Result<(), DatabaseError> {
+    /// Returns how long a statement may take that reads or writes a few lines.
+    fn statement_limit(&self) -> Duration {
+        // SQLite waits for other processes by itself, and has no network.
+        let is_sqlite = self.driver.engine() == Engine::Sqlite;
+        if is_sqlite { Duration::MAX } else { self.options.timeouts.statement }
+    }
+
+    /// Waits for a request on the connection of `session`. After `limit`, the connection counts as
+    /// dead, and its session is ended, so that it holds no lock any longer.
+    async fn in_time<T>(
+        &self,
+        session: Option<Session>,
+        limit: Duration,
+        request: impl Future<Output = Result<T, sqlx::Error>> + Send,
+    ) -> Result<T, sqlx::Error> {
+        if let Ok(outcome) = tokio::time::timeout(limit, request).await {
+            return outcome;
+        }
+        self.end_session(session).await;
+        Err(timed_out("no answer", limit))
+    }
+
+    /// Waits for a request that may take hours, as long as the server works on it.
+    async fn watched<T>(
+        &self,
+        session: Option<Session>,
+        request: impl Future<Output = Result<T, sqlx::Error>> + Send,
+    ) -> Result<T, sqlx::Error> {
+        let Some(session) = session else { return request.await };
+        let heartbeat = self.options.timeouts.heartbeat;
+        let mut request = std::pin::pin!(request);
+        let mut idle_beats = 0;
+        while idle_beats < IDLE_BEATS_MAX {
+            tokio::select! {
+                biased;
+                outcome = &mut request => return outcome,
+                is_working = async {
+                    tokio::time::sleep(heartbeat).await;
+                    self.is_working(&session).await
+                } => idle_beats = if is_working { 0 } else { idle_beats + 1 },
+            }
+        }
+        self.end_session(Some(session)).await;
+        Err(timed_out("the server has not worked on the statement", IDLE_BEATS_MAX * heartbeat))
+    }
+
+    /// Returns whether the server works on a statement of this session. A server that answers
+    /// otherwise, because it has too many connections for example, is given the benefit of the
+    /// doubt.
+    async fn is_working(&self, session: &Session) -> bool {
+        let asking = async {
+            let mut connection = self.driver.connect().await?;
+            let rows = connection.query(&session.is_working_sql, &[], &[CellType::Int]).await?;
+            connection.close().await;
+            Ok(rows.into_iter().flatten().any(|cell| cell.into_int() > 0))
+        };
+        match tokio::time::timeout(self.options.timeouts.connect, asking).await {
+            Ok(Ok(is_working)) => is_working,
+            Ok(Err(sqlx::Error::Database(_))) => true,
+            Ok(Err(_)) | Err(_) => false,
+        }
+    }
+
+    /// Ends a session of ours by another connection. A server that cannot be reached ends it by
+    /// itself, by the settings of the connection.
+    async fn end_session(&self, session: Option<Session>) {
+        let Some(session) = session else { return };
+        let ending = async {
+            let mut connection = self.driver.connect().await?;
+            connection.run(&session.end_sql).await?;
+            connection.close().await;
+            Ok::<(), sqlx::Error>(())
+        };
+        let ended = tokio::time::timeout(self.options.timeouts.connect, ending).await;
+        if !matches!(ended, Ok(Ok(()))) {
+            tracing::debug!("the session of a dead connection could not be ended");
+        }
+    }
+
+    /// Builds an index, until [`SqlStore::cancel_builds`].
+    async fn build_index(&self, statement: &str) -> Result<(), DatabaseError> {
+        let doing = "build an index";
         let mut pooled = self.connection(doing).await?;
-        let outcome = pooled.connection.run(statement).await;
+        let session = pooled.connection.session();
+        self.lock_building().extend(session.clone());
+        let outcome = if self.is_cancelled() {
+            let error = std::io::Error::from(std::io::ErrorKind::Interrupted);
+            Err(sqlx::Error::Io(error))
+        } else {
+            self.watched(session.clone(), pooled.connection.run(statement)).await
+        };
+        self.lock_building().retain(|building| Some(building) != session.as_ref());
         self.put_back(pooled, outcome).map_err(|error| without_data(error, doing))
+    }
+
+    /// Ends all index builds on the server.
+    async fn cancel_builds(&self) {
+        self.cancels_builds.store(true, Ordering::Relaxed);
+        let building = std::mem::take(&mut *self.lock_building());
+        for session in building {
+            self.end_session(Some(session)).await;
+        }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancels_builds.load(Ordering::Relaxed)
+    }
+
+    /// Notes that no index is being built any longer.
+    fn builds_are_over(&self) {
+        self.cancels_builds.store(false, Ordering::Relaxed);
+    }
+
+    fn lock_building(&self) -> std::sync::MutexGuard<'_, Vec<Session>> {
+        self.building.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs one statement in a transaction of its own.
+    async fn execute(
+        &self,
+        doing: &'static str,
+        statement: &str,
+        values: &[Value<'_>],
+    ) -> Result<(), DatabaseError> {
+        let mut pooled = self.connection(doing).await?;
+        let session = pooled.connection.session();
+        let request = pooled.connection.execute(statement, values);
+        let outcome = self.in_time(session, self.statement_limit(), request).await;
+        self.put_back(pooled, outcome).map(drop)
     }
 
     async fn query(
@@ -251,7 +416,9 @@ impl SqlStore {
         types: &[CellType],
     ) -> Result<Vec<Cells>, DatabaseError> {
         let mut pooled = self.connection(doing).await?;
-        let outcome = pooled.connection.query(query, values, types).await;
+        let session = pooled.connection.session();
+        let request = pooled.connection.query(query, values, types);
+        let outcome = self.in_time(session, self.statement_limit(), request).await;
         self.put_back(pooled, outcome).map_err(|error| without_data(error, doing))
     }
 
@@ -273,7 +440,8 @@ impl SqlStore {
         };
         match class {
             SqlErrorClass::Transient => DatabaseError::transient(doing, source),
-            SqlErrorClass::Conflict => DatabaseError::conflict(),
+            SqlErrorClass::Contention => DatabaseError::contention(doing, source),
+            SqlErrorClass::Conflict => DatabaseError::conflict(source),
             SqlErrorClass::DataRefused => DatabaseError::data_refused(source),
             SqlErrorClass::NoDatabase => {
                 let hint = Some("`cloudtrail2sql import` creates it".to_owned());
@@ -297,13 +465,13 @@ impl SqlStore {
 #[async_trait]
 impl Store for SqlStore {
     async fn prepare(&self, policy: UpgradePolicy) -> Result<bool, DatabaseError> {
-        let is_created = self.create_if_missing().await?;
-        self.prepare_schema(policy).await?;
+        let is_created = retried!(self, self.create_if_missing())?;
+        retried!(self, self.prepare_schema(policy))?;
         Ok(is_created)
     }
 
     async fn has_ledger(&self) -> Result<bool, DatabaseError> {
-        self.find_ledger().await
+        retried!(self, self.find_ledger())
     }
 
     async fn begin_run(&self, sources: &str) -> Result<i64, DatabaseError> {
@@ -316,31 +484,35 @@ impl Store for SqlStore {
         outcome: &str,
         totals: &RunTotals,
     ) -> Result<(), DatabaseError> {
-        self.update_run(run_id, outcome, totals).await
+        retried!(self, self.update_run(run_id, outcome, totals))
     }
 
     async fn missing_indexes(&self) -> Result<Vec<Index>, DatabaseError> {
-        self.find_missing_indexes().await
+        retried!(self, self.find_missing_indexes())
     }
 
     async fn build_missing_indexes(self: Arc<Self>) -> Result<Vec<BuiltIndexes>, DatabaseError> {
         post_load::build_missing(self).await
     }
 
+    async fn cancel_index_builds(&self) {
+        self.cancel_builds().await;
+    }
+
     async fn ledger_totals(&self) -> Result<RunTotals, DatabaseError> {
-        self.select_ledger_totals().await
+        retried!(self, self.select_ledger_totals())
     }
 
     async fn runs(&self, lines_max: u32) -> Result<Vec<RunLine>, DatabaseError> {
-        self.select_runs(lines_max).await
+        retried!(self, self.select_runs(lines_max))
     }
 
     async fn failed_objects(&self, lines_max: u32) -> Result<Vec<FailedObject>, DatabaseError> {
-        self.select_failed_objects(lines_max).await
+        retried!(self, self.select_failed_objects(lines_max))
     }
 
     async fn rejected_records(&self, lines_max: u32) -> Result<Vec<RejectedRecord>, DatabaseError> {
-        self.select_rejected_records(lines_max).await
+        retried!(self, self.select_rejected_records(lines_max))
     }
 
     async fn close(&self) {

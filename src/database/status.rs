@@ -13,7 +13,7 @@ pub struct RunTotals {
     pub already_loaded: u64,
     /// Objects that are not log files.
     pub skipped: u64,
-    /// Objects of which nothing was committed.
+    /// Objects that could not be loaded, and those that changed after they were loaded.
     pub failed: u64,
     /// Records read from the loaded objects.
     pub records: u64,
@@ -44,7 +44,7 @@ pub struct RunLine {
     pub totals: RunTotals,
 }
 
-/// An object that failed, as the ledger records it.
+/// An object that failed, or changed after it was loaded, as the ledger records it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FailedObject {
     /// Its location.
@@ -53,7 +53,7 @@ pub struct FailedObject {
     pub reason: String,
     /// RFC 3339, UTC.
     pub finished_at: String,
-    /// The run that failed to load it.
+    /// The run that failed to load it, or found that it changed.
     pub run_id: i64,
 }
 

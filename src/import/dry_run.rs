@@ -147,7 +147,6 @@ pub async fn dry_run(
         rules: CellRules::ANY,
         progress: Arc::default(),
         signals: Arc::clone(&signals),
-        losses: Arc::default(),
         breaker: Breaker::default(),
         memory: Memory::new(plan.memory_bytes),
         cpu: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),

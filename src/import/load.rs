@@ -5,17 +5,18 @@
 //! ledger, which commits with the rows, has been queried. A batch that the database refuses is
 //! split until the bad object stands alone; that object is recorded as failed, the others load.
 
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::error::chain;
+use crate::database::attempts::Attempts;
 use crate::database::batch::{Batch, ParsedObject};
 use crate::database::ledger::{Line, ObjectOutcome};
 use crate::database::{DatabaseError, ErrorClass, Sink};
-use crate::retry::{Retry, RetryPolicy};
+use crate::retry::RetryPolicy;
 use crate::trail::object::ObjectId;
 
-/// How often two imports may conflict over one batch. Each conflict settles at least one object of
-/// it, unless the other import rolled back.
+/// How often in a row a batch may conflict with other imports while the ledger has no line for any
+/// of its objects, because the other import rolled back.
 const CONFLICTS_MAX: u32 = 1_000;
 
 /// Writes a batch and settles each of its objects, in `settled`.
@@ -25,7 +26,8 @@ const CONFLICTS_MAX: u32 = 1_000;
 /// back.
 ///
 /// # Errors
-/// The last transient error once `policy` is used up; a fatal one at once.
+/// The last error that a repetition may help once `policy` is used up; a fatal one at once. Conflicts without end are
+/// fatal, too: something other than an import refuses a ledger line.
 pub async fn load(
     sink: &dyn Sink,
     run_id: i64,
@@ -40,25 +42,6 @@ pub async fn load(
     Ok(())
 }
 
-/// Waits before the next attempt.
-///
-/// # Errors
-/// Gives the error back if it is not transient, or if the retries are used up.
-pub(super) async fn wait_to_retry(
-    retry: &mut Retry,
-    error: DatabaseError,
-) -> Result<(), DatabaseError> {
-    if error.class != ErrorClass::Transient {
-        return Err(error);
-    }
-    let Some(wait) = retry.next_wait() else { return Err(error) };
-    let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-    let cause = error.source.as_deref().map(|cause| chain(cause)).unwrap_or_default();
-    warn!(attempt = retry.failed_attempts(), wait_ms, cause, "{}; retrying", error.message);
-    tokio::time::sleep(wait).await;
-    Ok(())
-}
-
 /// Writes a part of a batch, or returns the smaller parts that it has to be split into.
 async fn load_part(
     sink: &dyn Sink,
@@ -67,10 +50,11 @@ async fn load_part(
     policy: RetryPolicy,
     settled: &mut Vec<(ParsedObject, ObjectOutcome)>,
 ) -> Result<Vec<Batch>, DatabaseError> {
-    let mut retry = policy.start();
+    let mut attempts = Attempts::new(policy);
     let mut conflicts = 0;
     let mut must_query = false;
     while !batch.objects.is_empty() {
+        let objects = batch.objects.len();
         let outcome = if must_query {
             settle_by_ledger(sink, run_id, &mut batch, settled).await
         } else {
@@ -79,6 +63,10 @@ async fn load_part(
         let error = match outcome {
             Ok(()) if must_query => {
                 must_query = false;
+                if batch.objects.len() < objects {
+                    conflicts = 0;
+                    attempts.reset();
+                }
                 continue;
             }
             Ok(()) => {
@@ -106,8 +94,9 @@ async fn load_part(
                 let reason = chain(&*error.into_source());
                 alone.fail(format!("the database refuses it: {reason}"));
             }
-            ErrorClass::Transient | ErrorClass::Conflict | ErrorClass::Fatal => {
-                wait_to_retry(&mut retry, error).await?;
+            ErrorClass::Conflict => return Err(DatabaseError::refused_line(error)),
+            ErrorClass::Transient | ErrorClass::Contention | ErrorClass::Fatal => {
+                attempts.wait(error).await?;
                 must_query = true;
             }
         }
@@ -131,13 +120,15 @@ async fn settle_by_ledger(
             continue;
         };
         let is_ours = (line.run_id, line.batch_id) == (run_id, batch_id);
-        let outcome = if is_ours {
+        let outcome = if is_ours || is_updated(&object, line) {
             Some(object.outcome().clone())
         } else {
             outcome_by_other(object.outcome(), line)
         };
         if let Some(outcome) = outcome {
             settled.push((object, outcome));
+        } else if object.updates_line() {
+            batch.objects.push(object);
         } else {
             object.replaces_line = true;
             batch.objects.push(object);
@@ -146,13 +137,24 @@ async fn settle_by_ledger(
     Ok(())
 }
 
-/// Returns what the line of another run settles; `None` if our line is to replace it.
+/// Returns whether the line already has what a compared object records in it.
+fn is_updated(object: &ParsedObject, line: &Line) -> bool {
+    object.updates_line()
+        && line.version == object.object.version
+        && line.outcome.as_str() == object.outcome().as_str()
+}
+
+/// Returns what the line of another run settles; `None` if ours is still to be written.
 fn outcome_by_other(ours: &ObjectOutcome, line: &Line) -> Option<ObjectOutcome> {
     match (&line.outcome, ours) {
+        // An update leaves a line alone that another import has replaced.
+        (_, ObjectOutcome::AlreadyLoaded | ObjectOutcome::Changed(_)) => None,
         (ObjectOutcome::Loaded | ObjectOutcome::AlreadyLoaded, _) => {
             Some(ObjectOutcome::AlreadyLoaded)
         }
-        (ObjectOutcome::Skipped(_), ObjectOutcome::Skipped(_)) => Some(line.outcome.clone()),
+        (ObjectOutcome::Changed(_), _) | (ObjectOutcome::Skipped(_), ObjectOutcome::Skipped(_)) => {
+            Some(line.outcome.clone())
+        }
         (ObjectOutcome::Skipped(_) | ObjectOutcome::Failed(_), _) => None,
     }
 }

@@ -21,14 +21,15 @@ impl LossLog {
     /// Logs an object's outcome: a failure as an error, anything else for debugging.
     pub(super) fn outcome(&self, object: &ObjectRef, outcome: &ObjectOutcome) {
         match outcome {
-            ObjectOutcome::Failed(reason) if self.may_log() => {
+            ObjectOutcome::Changed(reason) | ObjectOutcome::Failed(reason) if self.may_log() => {
                 error!(cause = %reason, "cannot load {}", object.location);
             }
             ObjectOutcome::Skipped(kind) => {
                 debug!(kind = kind.as_str(), "skipped {}", object.location);
             }
             ObjectOutcome::Loaded => debug!("loaded {}", object.location),
-            ObjectOutcome::Failed(_) | ObjectOutcome::AlreadyLoaded => {}
+            ObjectOutcome::Changed(_) | ObjectOutcome::Failed(_) | ObjectOutcome::AlreadyLoaded => {
+            }
         }
     }
 

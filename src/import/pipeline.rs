@@ -85,7 +85,6 @@ pub async fn run(
         rules: sink.rules().clone(),
         progress: Arc::clone(&progress),
         signals: Arc::clone(&signals),
-        losses: Arc::clone(&losses),
         breaker: Breaker::default(),
         memory: Memory::new(plan.memory_bytes),
         cpu: Arc::new(Semaphore::new(cores)),

@@ -8,13 +8,12 @@ use tokio::sync::Semaphore;
 use super::batcher::Prepared;
 use super::breaker::{Breaker, DENIED_MAX};
 use super::error::chain;
-use super::losses::LossLog;
 use super::memory::{Memory, MemoryPermit};
 use super::progress::Progress;
 use super::stop::StopSignals;
 use super::triage::TriagedObject;
 use crate::database::batch::{NoRows, ParsedObject};
-use crate::database::ledger::{ObjectOutcome, Triage, sha256_hex};
+use crate::database::ledger::{Triage, sha256_hex};
 use crate::source::{Source, SourceError};
 use crate::trail::gzip::{DecodeError, decode, decoded_bytes_hint, is_gzip};
 use crate::trail::object::ObjectRef;
@@ -51,7 +50,6 @@ pub(super) struct Preparer {
     pub(super) rules: CellRules,
     pub(super) progress: Arc<Progress>,
     pub(super) signals: Arc<StopSignals>,
-    pub(super) losses: Arc<LossLog>,
     pub(super) breaker: Breaker,
     pub(super) memory: Memory,
     /// One permit per core: decoding and parsing more at once only costs memory.
@@ -108,15 +106,8 @@ impl Preparer {
         };
         let sha256 = sha256_hex(&stored);
         if let Some(loaded_sha256) = loaded_sha256 {
-            let outcome = if loaded_sha256 == sha256 {
-                ObjectOutcome::AlreadyLoaded
-            } else {
-                let reason = "it changed after it was loaded; its earlier rows are still there";
-                ObjectOutcome::Failed(reason.into())
-            };
-            self.losses.outcome(&object, &outcome);
-            self.progress.settled_unread(object.size_bytes, &outcome);
-            return None;
+            let object = ParsedObject::compared(object, id, sha256, &loaded_sha256);
+            return Some(Prepared { object, permit: None });
         }
         let (content, mut permit) = self.read(&stored, &object).await;
         let content = content.map_err(ReadError::into_no_rows);

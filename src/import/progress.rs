@@ -28,7 +28,7 @@ pub struct Tally {
     pub already_loaded: Count,
     /// Objects that are not log files, by kind.
     pub skipped: BTreeMap<Kind, Count>,
-    /// Objects of which nothing was committed.
+    /// Objects that could not be loaded: nothing was committed, or only their earlier content.
     pub failed: Count,
     /// Objects that were listed and not settled, because the run was stopped or failed.
     pub pending: Count,
@@ -137,7 +137,7 @@ impl Tally {
             ObjectOutcome::Loaded => self.loaded.add(size_bytes),
             ObjectOutcome::AlreadyLoaded => self.already_loaded.add(size_bytes),
             ObjectOutcome::Skipped(kind) => self.skipped.entry(*kind).or_default().add(size_bytes),
-            ObjectOutcome::Failed(_) => self.failed.add(size_bytes),
+            ObjectOutcome::Changed(_) | ObjectOutcome::Failed(_) => self.failed.add(size_bytes),
         }
     }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::load::wait_to_retry;
 use super::progress::Progress;
 use super::stop::StopSignals;
+use crate::database::attempts::Attempts;
 use crate::database::ledger::{Line, Triage, triage};
 use crate::database::{DatabaseError, Sink};
 use crate::retry::RetryPolicy;
@@ -110,11 +110,11 @@ impl Lister {
     /// Queries the ledger with the same retry policy as batch writes.
     async fn seen(&self, ids: &[ObjectId]) -> Result<HashMap<ObjectId, Line>, DatabaseError> {
         let Some(ledger) = &self.ledger else { return Ok(HashMap::new()) };
-        let mut retry = self.retry.start();
+        let mut attempts = Attempts::new(self.retry);
         loop {
             match ledger.seen(ids).await {
                 Ok(lines) => return Ok(lines),
-                Err(error) => wait_to_retry(&mut retry, error).await?,
+                Err(error) => attempts.wait(error).await?,
             }
         }
     }

@@ -39,6 +39,7 @@ mod agreement;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use agreement::assert_passes_agree;
+
 pub use text::{CellLimit, CellRules};
 
 /// The records of one log file.

@@ -4,6 +4,8 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sqlx::{Connection, MySqlConnection, PgConnection, Row, SqliteConnection};
@@ -125,6 +127,21 @@ impl OwnDatabase {
         self.query(sql)[0][0].as_deref().unwrap().parse().unwrap()
     }
 
+    /// Returns how many sessions build indexes in this database.
+    pub fn index_builds(&self) -> u64 {
+        self.number(match self.engine {
+            Engine::Sqlite => unreachable!("SQLite has no sessions"),
+            Engine::Postgres => {
+                "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() \
+                 AND state = 'active' AND query LIKE 'CREATE INDEX%'"
+            }
+            _ => {
+                "SELECT CAST(COUNT(*) AS SIGNED) FROM information_schema.processlist \
+                 WHERE db = DATABASE() AND info LIKE 'ALTER TABLE logs ADD INDEX%'"
+            }
+        })
+    }
+
     /// Reads everything that an import leaves.
     pub fn contents(&self) -> Contents {
         let sorted = |sql: &str| {
@@ -160,6 +177,55 @@ impl Drop for OwnDatabase {
             // Bounded, in case a failed test has left a transaction open.
             _ => format!("SET lock_wait_timeout = 30; DROP DATABASE IF EXISTS {name}"),
         });
+    }
+}
+
+/// A transaction that keeps index builds on `logs` waiting, until it is dropped.
+#[derive(Debug)]
+pub struct HeldTable {
+    release: Option<mpsc::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl HeldTable {
+    /// Opens the transaction.
+    pub fn of(database: &OwnDatabase) -> Self {
+        macro_rules! hold {
+            ($connection:ty, $url:expr, $sql:expr, $held:expr, $released:expr) => {{
+                let mut connection = <$connection>::connect($url).await.unwrap();
+                sqlx::raw_sql($sql).execute(&mut connection).await.unwrap();
+                $held.send(()).unwrap();
+                // Released by a message, or by the end of the test.
+                let _ = $released.recv();
+                connection.close().await.unwrap();
+            }};
+        }
+        let (engine, url) = (database.engine, database.url.clone());
+        let (release, released) = mpsc::channel();
+        let (held, is_held) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(async {
+                if engine == Engine::Postgres {
+                    let sql = "BEGIN; LOCK TABLE logs IN ROW EXCLUSIVE MODE";
+                    hold!(PgConnection, &url, sql, held, released);
+                } else {
+                    let sql = "BEGIN; SELECT COUNT(*) FROM logs";
+                    hold!(MySqlConnection, &url, sql, held, released);
+                }
+            });
+        });
+        is_held.recv().unwrap();
+        Self { release: Some(release), thread: Some(thread) }
+    }
+}
+
+impl Drop for HeldTable {
+    fn drop(&mut self) {
+        drop(self.release.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
     }
 }
 

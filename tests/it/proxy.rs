@@ -46,6 +46,9 @@ struct Orders {
     delay: Duration,
     /// Close what is open, and open nothing.
     is_down: bool,
+    /// The first connection on which the program sends this falls silent: from then on it passes
+    /// nothing, and stays open.
+    silent_from: Option<&'static str>,
 }
 
 #[derive(Debug, Default)]
@@ -115,6 +118,11 @@ impl Proxy {
     /// or the server goes down.
     pub fn hold_commits_after(&self, commits_max: u64) {
         self.order(|orders| orders.commits_max = Some(commits_max));
+    }
+
+    /// Lets the first connection fall silent on which the program sends `word`, and no other.
+    pub fn silence_from(&self, word: &'static str) {
+        self.order(|orders| orders.silent_from = Some(word));
     }
 
     pub fn set_delay(&self, delay: Duration) {
@@ -195,6 +203,11 @@ async fn pass(
                 if count == 0 {
                     return Ok(());
                 }
+                if state.silences(&asked[..count]) {
+                    // Until the program closes it, or the server does.
+                    let _ = program.read(&mut asked).await;
+                    return Ok(());
+                }
                 let passed = usize::try_from(bytes_left).unwrap_or(usize::MAX).min(count);
                 let fault = state.fault_of(&asked[..passed]).await;
                 if fault == Some(CommitFault::NeverSent) {
@@ -229,6 +242,17 @@ impl State {
     /// Waits until the orders are so.
     async fn until(&self, is_so: impl FnMut(&Orders) -> bool) {
         let _ = self.orders.subscribe().wait_for(is_so).await;
+    }
+
+    /// Returns whether what the program sends silences its connection.
+    fn silences(&self, asked: &[u8]) -> bool {
+        let is_word = |word: &str| asked.windows(word.len()).any(|it| it == word.as_bytes());
+        let silences = self.orders.borrow().silent_from.is_some_and(is_word);
+        if silences {
+            self.orders.send_modify(|orders| orders.silent_from = None);
+            self.faults_done.fetch_add(1, Ordering::Relaxed);
+        }
+        silences
     }
 
     /// Returns what is to happen to what the program sends. A commit may have to wait before.

@@ -15,6 +15,7 @@ mod objects;
 mod refusals;
 mod runs;
 mod scratch;
+mod silent;
 mod sizes;
 mod tables;
 mod tutorial;

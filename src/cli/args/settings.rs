@@ -54,11 +54,11 @@ impl Cli {
 impl GlobalArgs {
     /// Returns the database that is named by the option, the environment, a file or the default.
     fn database(&self, environment: &Environment) -> Result<DatabaseSettings, ConfigError> {
-        DatabaseSettings::resolve(
-            self.database.as_ref().map(|typed| typed.0.as_str()),
-            self.config.as_deref(),
-            environment,
-        )
+        let flag = "--retry-for";
+        let retry_for = config::duration_in(flag, &self.retry_for, &defaults::RETRY_FOR_RANGE)?;
+        let typed = self.database.as_ref().map(|typed| typed.0.as_str());
+        let settings = DatabaseSettings::resolve(typed, self.config.as_deref(), environment)?;
+        Ok(DatabaseSettings { retry_for, ..settings })
     }
 }
 

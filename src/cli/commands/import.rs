@@ -16,7 +16,7 @@ use indicatif::MultiProgress;
 use tokio::sync::watch;
 
 use self::conclude::{conclude, conclude_after};
-use super::{signals, sources, stores};
+use super::{index, signals, sources, stores};
 use crate::cli::config::{Form, ImportSettings, SourceSpec};
 use crate::cli::error::{Exit, RunError};
 use crate::cli::output::{self, ProgressDisplay, Summary};
@@ -133,13 +133,12 @@ async fn load(
 /// Builds the missing indexes, until the user stops it.
 async fn build_indexes(store: &Arc<dyn Store>, stop: watch::Receiver<bool>) -> Indexed {
     let started = Instant::now();
-    let building = Arc::clone(store).build_missing_indexes();
-    let built = signals::unless_stopped(&stop, building).await;
+    let built = index::build(store, stop).await;
     let took = started.elapsed();
     match built {
-        Some(Ok(built)) => Indexed { end: Ok(End::Complete), built, took },
-        None => Indexed { end: Ok(End::Stopped), built: Vec::new(), took },
-        Some(Err(error)) => Indexed { end: Err(error.into()), built: Vec::new(), took },
+        Ok(Some(built)) => Indexed { end: Ok(End::Complete), built, took },
+        Ok(None) => Indexed { end: Ok(End::Stopped), built: Vec::new(), took },
+        Err(error) => Indexed { end: Err(error.into()), built: Vec::new(), took },
     }
 }
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use tracing::{info, warn};
 
-use crate::cli::config::DatabaseSettings;
+use crate::cli::config::{DatabaseSettings, defaults};
 use crate::cli::error::RunError;
 use crate::cli::output::Warning;
-use crate::database::{self, DatabaseError, LoadMethod, OpenOptions, Store};
+use crate::database::{self, DatabaseError, LoadMethod, OpenOptions, Store, Timeouts};
 
 /// Logs which database is used, and what named it.
 pub(super) fn announce(settings: &DatabaseSettings) {
@@ -35,7 +35,8 @@ pub(super) fn open(
     settings: &DatabaseSettings,
     load_method: LoadMethod,
 ) -> Result<Arc<dyn Store>, RunError> {
-    Ok(database::open(&settings.url, OpenOptions { load_method })?)
+    let (retry, timeouts) = (defaults::database_retry(settings.retry_for), Timeouts::default());
+    Ok(database::open(&settings.url, OpenOptions { load_method, retry, timeouts })?)
 }
 
 /// Opens a database that has our tables.

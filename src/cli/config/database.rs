@@ -2,10 +2,11 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::config_file;
 use super::db_toml::database_url;
-use super::defaults::{DB_TOML, SQLITE_FILE};
+use super::defaults::{DB_TOML, RETRY_FOR, SQLITE_FILE};
 use super::environment::Environment;
 use super::error::ConfigError;
 use super::origin::Origin;
@@ -23,12 +24,14 @@ pub struct DatabaseSettings {
     pub unread_config: Option<PathBuf>,
     /// The `db.toml`, if it holds a password that other users can read. The user is warned of it.
     pub exposed_config: Option<PathBuf>,
+    /// How long requests are repeated while the server is away, in [`RETRY_FOR_RANGE`](super::defaults::RETRY_FOR_RANGE).
+    pub retry_for: Duration,
 }
 
 impl DatabaseSettings {
     /// Returns the first database that is named by `flag` (`--database`), by `DATABASE_URL` unless
     /// it is empty, by the file `config_file` (`--config`), by `db.toml` in the current folder, or
-    /// by the default `sqlite://cloudtrail.db`.
+    /// by the default `sqlite://cloudtrail.db`. Requests are repeated for the default time.
     ///
     /// Opens no database and changes nothing; reads at most one `db.toml` and the CA file it names.
     pub fn resolve(
@@ -39,8 +42,8 @@ impl DatabaseSettings {
         let unread_config = config_file.map(Path::to_owned);
         let parsed = |text: &str, origin: Origin| match DatabaseUrl::parse(text) {
             Ok(url) => {
-                let unread_config = unread_config.clone();
-                Ok(Self { url, origin, unread_config, exposed_config: None })
+                let (unread_config, retry_for) = (unread_config.clone(), RETRY_FOR);
+                Ok(Self { url, origin, unread_config, exposed_config: None, retry_for })
             }
             Err(source) => Err(ConfigError::DatabaseUrl { origin, source }),
         };
@@ -57,7 +60,8 @@ impl DatabaseSettings {
                 let (url, holds_password) = database_url(&file.text, &path, environment)?;
                 let is_exposed = holds_password && file.is_readable;
                 let exposed_config = is_exposed.then(|| path.clone());
-                Ok(Self { url, origin: Origin::File(path), unread_config: None, exposed_config })
+                let (origin, unread_config) = (Origin::File(path), None);
+                Ok(Self { url, origin, unread_config, exposed_config, retry_for: RETRY_FOR })
             }
             Err(ConfigError::UnreadableFile { source, .. })
                 if source.kind() == io::ErrorKind::NotFound && config_file.is_none() =>

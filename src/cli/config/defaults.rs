@@ -105,14 +105,23 @@ pub const STATUS_LINES: usize = 20;
 /// The accepted numbers of lines that `status` prints.
 pub const STATUS_LINES_RANGE: RangeInclusive<usize> = 1..=1_000_000;
 
-/// How requests to the database are repeated: for about half a minute, which is enough for a
-/// server to restart.
-pub const DATABASE_RETRY: RetryPolicy = RetryPolicy {
-    attempts_max: 10,
-    deadline: Duration::from_mins(1),
-    first_wait_max: Duration::from_millis(100),
-    wait_max: Duration::from_secs(10),
-};
+/// How long a request to the database is repeated while the server is away: a failover of a managed
+/// database takes one to two minutes.
+pub const RETRY_FOR: Duration = Duration::from_mins(5);
+
+/// The accepted times for which a request is repeated.
+pub const RETRY_FOR_RANGE: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_hours(24);
+
+/// Returns how requests to the database are repeated. Only the time bounds the attempts.
+pub fn database_retry(retry_for: Duration) -> RetryPolicy {
+    RetryPolicy {
+        attempts_max: u32::MAX,
+        deadline: retry_for,
+        first_wait_max: Duration::from_millis(100),
+        wait_max: Duration::from_secs(10),
+    }
+}
 
 /// How long the process may take to end after its work. A blocking read that still hangs then is
 /// abandoned.

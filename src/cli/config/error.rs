@@ -96,6 +96,14 @@ pub enum ConfigError {
         /// The last day.
         to: Date,
     },
+    /// Not a length of time.
+    #[error("`{flag} {value}` is not a length of time")]
+    Duration {
+        /// The option.
+        flag: &'static str,
+        /// The value as typed.
+        value: String,
+    },
     /// Not a valid price.
     #[error("`{flag} {value}` is not a price")]
     Price {
@@ -143,6 +151,9 @@ impl ConfigError {
             Self::Date { .. } => "write a day as `2026-01-15`, a time as `2026-01-15T08:30:00Z`, \
                  or a period before now as `7d` or `36h`"
                 .into(),
+            Self::Duration { .. } => {
+                "write a number and a unit, such as `90s`, `5m` or `1h`".into()
+            }
             Self::Price { .. } => "use a number that is zero or greater".into(),
             Self::DaysReversed { .. } => "swap them".into(),
             Self::Account(_) => "an account number has 12 digits".into(),

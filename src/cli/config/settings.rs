@@ -130,7 +130,7 @@ impl ImportSettings {
             },
             memory_bytes: self.memory_bytes,
             object_bytes_max: self.object_bytes_max,
-            retry: defaults::DATABASE_RETRY,
+            retry: defaults::database_retry(self.database.retry_for),
         }
     }
 }

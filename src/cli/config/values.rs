@@ -2,7 +2,9 @@
 
 use std::ffi::OsStr;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
+use jiff::SignedDuration;
 use url::Url;
 
 use super::error::ConfigError;
@@ -43,6 +45,33 @@ pub(crate) fn bytes_in(
     let (from, to) = (spell_bytes(*range.start()), spell_bytes(*range.end()));
     let accepted = format!("a size from {from} to {to}");
     Err(ConfigError::OutOfRange { flag, value: value(), accepted })
+}
+
+/// Returns the time that `typed` names, such as `5m` or `90s`, if it is in the range of `flag`.
+pub(crate) fn duration_in(
+    flag: &'static str,
+    typed: &str,
+    range: &RangeInclusive<Duration>,
+) -> Result<Duration, ConfigError> {
+    let value = || typed.to_owned();
+    let parsed = typed.trim().parse::<SignedDuration>();
+    let parsed = parsed.map_err(|_| ConfigError::Duration { flag, value: value() })?;
+    let duration = Duration::try_from(parsed).unwrap_or_default();
+    if range.contains(&duration) {
+        return Ok(duration);
+    }
+    let (from, to) = (spell_duration(*range.start()), spell_duration(*range.end()));
+    let accepted = format!("a time from {from} to {to}");
+    Err(ConfigError::OutOfRange { flag, value: value(), accepted })
+}
+
+/// Returns a text that [`duration_in`] reads back as `duration`, in whole seconds.
+pub(crate) fn spell_duration(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds if seconds % 3600 == 0 => format!("{}h", seconds / 3600),
+        seconds if seconds % 60 == 0 => format!("{}m", seconds / 60),
+        seconds => format!("{seconds}s"),
+    }
 }
 
 /// Returns `value` if it is a valid price.

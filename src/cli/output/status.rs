@@ -24,9 +24,9 @@ pub(crate) enum Status {
     },
     /// The runs, the newest first.
     Runs(Vec<RunLine>),
-    /// The objects that failed, the latest first.
+    /// The objects that failed or changed, the newest run first.
     Failed(Vec<FailedObject>),
-    /// The records that were rejected, by object and place.
+    /// The records that were rejected, the newest run first.
     Rejected(Vec<RejectedRecord>),
 }
 

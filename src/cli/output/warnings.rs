@@ -57,9 +57,10 @@ impl Warning {
                 Some("run the same command to continue")
             }
             Self::Replaced(_) => Some("not UTF-8, a lone surrogate, or U+0000"),
-            Self::Failed(_) => {
-                Some("`cloudtrail2sql status --failed` shows why; run the same command to retry")
-            }
+            Self::Failed(_) => Some(
+                "`cloudtrail2sql status --failed` shows why; the same command \
+                      retries all but changed ones",
+            ),
             Self::Rejected(_) => Some("`cloudtrail2sql status --rejected` shows why"),
             Self::MissingIndexes(_) => Some("`cloudtrail2sql index` builds them"),
             Self::ConfigReadable(_) | Self::DatabaseReadable(_) => {
@@ -120,8 +121,8 @@ mod tests {
             ),
             (
                 Warning::Failed(1),
-                "failed: 1 object (`cloudtrail2sql status --failed` shows why; run the same \
-                 command to retry)",
+                "failed: 1 object (`cloudtrail2sql status --failed` shows why; the same command \
+                 retries all but changed ones)",
             ),
             (
                 Warning::Rejected(1_234),

@@ -81,6 +81,15 @@ impl Cell {
 /// One row of a query's answer.
 pub(super) type Cells = Vec<Cell>;
 
+/// What a server knows a connection as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Session {
+    /// Ends the session, and with it its statement and its transaction.
+    pub(super) end_sql: String,
+    /// Returns one integer: 1 if the session works on a statement, otherwise 0.
+    pub(super) is_working_sql: String,
+}
+
 /// A connection, whatever the driver.
 #[async_trait]
 pub(super) trait Connection: Send {
@@ -105,6 +114,11 @@ pub(super) trait Connection: Send {
     /// Returns how many bytes one row may have.
     fn row_bytes_max(&self) -> usize {
         usize::MAX
+    }
+
+    /// Returns its session on the server; `None` if there is no server.
+    fn session(&self) -> Option<Session> {
+        None
     }
 
     /// Loads the batch's rows into `logs` by COPY. Returns `false`, having done nothing, if this

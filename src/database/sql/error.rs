@@ -16,6 +16,8 @@ use crate::database::BoxError;
 pub(super) enum SqlErrorClass {
     /// The request may succeed later, on a new connection.
     Transient,
+    /// The request lost against another transaction.
+    Contention,
     /// A row with this key exists.
     Conflict,
     /// The database refuses the data; it may accept other data.

@@ -15,23 +15,11 @@
 //! program that uses sqlx, and its lock does not work on MariaDB. Its checksums are not used
 //! either, so comments in the files may be reworded.
 
-use std::time::Duration;
-
 use super::connection::{Cell, CellType, Connection, Value};
 use super::error::{SqlErrorClass, cause_of};
 use super::schema::{SchemaMismatch, placeholders};
 use super::{SqlStore, without_data};
 use crate::database::{DatabaseError, UpgradePolicy};
-use crate::retry::RetryPolicy;
-
-/// For imports that start at once, where a database has no lock, and for a lock that another import
-/// holds: SQLite waits for it for 60 s per attempt, MySQL for 30 s, PostgreSQL without a limit.
-const RETRY: RetryPolicy = RetryPolicy {
-    attempts_max: 20,
-    deadline: Duration::from_mins(15),
-    first_wait_max: Duration::from_millis(100),
-    wait_max: Duration::from_secs(1),
-};
 
 const MIGRATIONS: &str = "import_migrations";
 
@@ -67,37 +55,30 @@ impl SqlStore {
     /// tables can import into them.
     pub(super) async fn prepare_schema(&self, policy: UpgradePolicy) -> Result<(), DatabaseError> {
         let mut pooled = self.connection(READ).await?;
-        let outcome = self.needs_no_change(&mut *pooled.connection).await;
+        let session = pooled.connection.session();
+        let reading = self.needs_no_change(&mut *pooled.connection);
+        let outcome = self.in_time(session, self.statement_limit(), reading).await;
         if self.put_back(pooled, outcome).map_err(|error| without_data(error, READ))? {
             return Ok(());
         }
         let _permit = self.permit().await;
-        let mut retry = RETRY.start();
-        loop {
-            let StepError { doing, error } = match self.migrate_under_lock(policy).await {
-                Ok(refused) => return refused.map_or(Ok(()), Err),
-                Err(error) => error,
-            };
-            let class = self.classify(&error);
-            if matches!(class, SqlErrorClass::Transient | SqlErrorClass::Conflict)
-                && let Some(wait) = retry.next_wait()
-            {
-                tokio::time::sleep(wait).await;
-                continue;
+        let StepError { doing, error } = match self.migrate_under_lock(policy).await {
+            Ok(refused) => return refused.map_or(Ok(()), Err),
+            Err(error) => error,
+        };
+        Err(match self.classify(&error) {
+            SqlErrorClass::Forbidden if doing == CREATE => {
+                let hint = format!(
+                    "the account needs the right to create tables, or tables that another \
+                     account has created: {}",
+                    self.driver.privileges_hint()
+                );
+                DatabaseError::fatal(doing, cause_of(error), Some(hint))
             }
-            return Err(match class {
-                SqlErrorClass::Forbidden if doing == CREATE => {
-                    let hint = format!(
-                        "the account needs the right to create tables, or tables that another \
-                         account has created: {}",
-                        self.driver.privileges_hint()
-                    );
-                    DatabaseError::fatal(doing, cause_of(error), Some(hint))
-                }
-                SqlErrorClass::Conflict => DatabaseError::fatal(doing, cause_of(error), None),
-                _ => without_data(self.error(doing, error), doing),
-            });
-        }
+            // Another import creates the same tables.
+            SqlErrorClass::Conflict => DatabaseError::contention(doing, cause_of(error)),
+            _ => without_data(self.error(doing, error), doing),
+        })
     }
 
     /// Returns whether all migrations have run and `logs` is as it should be.
@@ -131,7 +112,18 @@ impl SqlStore {
         policy: UpgradePolicy,
     ) -> Result<Option<DatabaseError>, StepError> {
         let mut connection = self.connect().await.map_err(while_doing(CREATE))?;
-        let refused = self.migrate_on(&mut *connection, policy).await?;
+        let session = connection.session();
+        let mut failed_at = CREATE;
+        let migrating = async {
+            let migrated = self.migrate_on(&mut *connection, policy).await;
+            migrated.map_err(|StepError { doing, error }| {
+                failed_at = doing;
+                error
+            })
+        };
+        // A migration of a large table may take long.
+        let migrated = self.watched(session, migrating).await;
+        let refused = migrated.map_err(|error| StepError { doing: failed_at, error })?;
         // If `logs` is refused, nothing was committed, and this rolls back.
         connection.close().await;
         Ok(refused)

@@ -9,7 +9,7 @@ use sqlx::migrate::Migrator;
 use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
 use sqlx::{ConnectOptions, Connection as _};
 
-use super::connection::{Cell, CellType, Connection, Value, connection_over_sqlx, quoted};
+use super::connection::{Cell, CellType, Connection, Session, Value, connection_over_sqlx, quoted};
 use super::driver::Driver;
 use super::error::{SqlErrorClass, timed_out};
 use super::schema::{SchemaMismatch, mysql_key, needs_prefix_index, other_columns};
@@ -77,20 +77,26 @@ impl Driver for MysqlDriver {
 
     async fn connect(&self) -> Result<Box<dyn Connection>, sqlx::Error> {
         let inner = MySqlConnection::connect_with(&self.options).await?;
-        let mut connection = MysqlLink { inner, packet_bytes_max: 0 };
+        let mut connection = MysqlLink { inner, packet_bytes_max: 0, id: 0 };
         // Without the strict mode, a server truncates too long values silently. The other settings
         // make the server's own log of statements cheaper: it copies a binary statement instead of
         // converting its text character by character (the columns keep and check their character
         // set), and it escapes less without backslashes. Only MySQL from 8.0.27 on reads the
-        // comment: it then sorts indexes in 64 MiB instead of 1 MiB.
+        // comment: it then sorts indexes in 64 MiB instead of 1 MiB. A server ends a session whose
+        // program has gone without a word after `wait_timeout`, which is 8 hours otherwise.
         let settings = "SET SESSION \
              sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_BACKSLASH_ESCAPES', \
-             character_set_client = binary /*!80027 , innodb_ddl_buffer_size = 67108864 */";
+             autocommit = 1, wait_timeout = 900, character_set_client = binary /*!80027 , innodb_ddl_buffer_size = 67108864 */";
         connection.run(settings).await?;
-        let query = "SELECT CAST(@@max_allowed_packet AS SIGNED)";
-        let rows = connection.query(query, &[], &[CellType::Int]).await?;
-        let bytes = rows.into_iter().flatten().next().map_or(0, Cell::into_int);
+        // The ledger's key decides between two imports, so locks of gaps between keys would only
+        // cause deadlocks.
+        connection.run("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
+        let query = "SELECT CAST(@@max_allowed_packet AS SIGNED), CAST(CONNECTION_ID() AS SIGNED)";
+        let rows = connection.query(query, &[], &[CellType::Int; 2]).await?;
+        let mut values = rows.into_iter().flatten().map(Cell::into_int);
+        let (bytes, id) = (values.next().unwrap_or(0), values.next().unwrap_or(0));
         connection.packet_bytes_max = usize::try_from(bytes).unwrap_or(usize::MAX);
+        connection.id = id;
         Ok(Box::new(connection))
     }
 
@@ -234,10 +240,14 @@ fn class_of(number: u16) -> SqlErrorClass {
         | 3140 | 3141 | 3156 | 3157 | 3903
         // A packet above max_allowed_packet.
         | 1153 => SqlErrorClass::DataRefused,
-        // Too many connections, shutdown, lock wait, deadlock, killed, aborted, idle too long.
-        1040 | 1053 | 1152 | 1158..=1161 | 1180 | 1205 | 1213 | 1317 | 1927 | 2006 | 2013 | 4031 => {
-            SqlErrorClass::Transient
-        }
+        // Lock wait, deadlock, a row that changed under snapshot isolation (MariaDB).
+        1205 | 1213 | 1020 => SqlErrorClass::Contention,
+        // Too many connections to the server or of the account, shutdown, killed, aborted, idle too
+        // long, and a statement to be prepared again because another import built an index.
+        1040 | 1053 | 1152 | 1158..=1161 | 1180 | 1203 | 1226 | 1317 | 1615 | 1927 | 2006 | 2013
+        | 4031 => SqlErrorClass::Transient,
+        // The binary log has the format STATEMENT, which READ COMMITTED cannot use.
+        1665 => SqlErrorClass::Fatal(Some("set `binlog_format` to ROW or MIXED on the server")),
         // Access denied, account locked.
         1045 | 1698 | 3118 => SqlErrorClass::Fatal(Some("check the user name and the password")),
         // Access denied to a database, a table, a column, or for want of a global privilege.
@@ -309,11 +319,24 @@ async fn upgrade_sql(connection: &mut dyn Connection) -> Result<String, sqlx::Er
 struct MysqlLink {
     inner: MySqlConnection,
     packet_bytes_max: usize,
+    /// The server's number of the connection.
+    id: i64,
 }
 
 connection_over_sqlx! { MysqlLink, MySqlArguments,
     fn statement_bytes_max(&self) -> usize {
         STATEMENT_BYTES_MAX.min(self.row_bytes_max())
+    }
+
+    fn session(&self) -> Option<Session> {
+        let id = self.id;
+        Some(Session {
+            end_sql: format!("KILL {id}"),
+            is_working_sql: format!(
+                "SELECT CAST(COUNT(*) AS SIGNED) FROM information_schema.processlist \
+                 WHERE id = {id} AND command <> 'Sleep'"
+            ),
+        })
     }
 
     /// The server refuses a larger packet and closes the connection.
@@ -345,7 +368,7 @@ mod tests {
     #[test]
     fn only_the_listed_numbers_are_blamed_on_the_data() {
         use SqlErrorClass::{
-            Conflict, DataRefused, Fatal, Forbidden, NoDatabase, Transient, Unknown,
+            Conflict, Contention, DataRefused, Fatal, Forbidden, NoDatabase, Transient, Unknown,
         };
         let data = [1048, 1153, 1264, 1265, 1292, 1300, 1366, 1406, 1644, 1690, 3819, 4025];
         for number in data.into_iter().chain([1452, 1526, 3140, 3141, 3157, 3903]) {
@@ -355,8 +378,8 @@ mod tests {
             (1049, NoDatabase),
             (1062, Conflict),
             (1040, Transient),
-            (1205, Transient),
-            (1213, Transient),
+            (1205, Contention),
+            (1213, Contention),
             (1317, Transient),
             (1927, Transient),
             (4031, Transient),
@@ -365,13 +388,12 @@ mod tests {
             (1054, Fatal(None)),
             (1064, Fatal(None)),
             (1146, Fatal(None)),
-            // A changed row under snapshot isolation, a full disk, limits of the account, a
-            // statement to prepare again, a time limit: none is the fault of a row.
-            (1020, Unknown),
+            (1020, Contention),
+            (1203, Transient),
+            (1226, Transient),
+            (1615, Transient),
+            // A full disk, a time limit: neither is the fault of a row.
             (1030, Unknown),
-            (1203, Unknown),
-            (1226, Unknown),
-            (1615, Unknown),
             (1969, Unknown),
             (3024, Unknown),
             (3750, Unknown),
@@ -379,7 +401,7 @@ mod tests {
         ] {
             assert_eq!(class_of(number), expected, "{number}");
         }
-        for number in [1021, 1045, 1114, 1290, 1698, 1792, 1836, 3118] {
+        for number in [1021, 1045, 1114, 1290, 1665, 1698, 1792, 1836, 3118] {
             assert!(matches!(class_of(number), Fatal(Some(_))), "{number}");
         }
     }

@@ -9,7 +9,7 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection as _};
 
-use super::connection::{Cell, CellType, Connection, connection_over_sqlx, quoted};
+use super::connection::{Cell, CellType, Connection, Session, connection_over_sqlx, quoted};
 use super::driver::Driver;
 use super::error::SqlErrorClass;
 use super::schema::{SchemaMismatch, create_index_statements, other_columns};
@@ -32,6 +32,15 @@ const CONNECTIONS_MAX: usize = 72;
 
 /// The advisory lock of the migrations: any number that no other program uses.
 const MIGRATE_LOCK: i64 = 0x636c_6f75_6474_7261;
+
+/// Makes the server notice within a minute that this program's machine is gone, and end the
+/// transaction of a program that hangs. Servers that lack a setting keep theirs.
+const SETTINGS: &str = "SELECT set_config(name, CASE name \
+     WHEN 'tcp_keepalives_idle' THEN '30' WHEN 'tcp_keepalives_interval' THEN '10' \
+     WHEN 'tcp_keepalives_count' THEN '3' WHEN 'tcp_user_timeout' THEN '60000' \
+     ELSE '900000' END, false) FROM pg_settings WHERE name IN ('tcp_keepalives_idle', \
+     'tcp_keepalives_interval', 'tcp_keepalives_count', 'tcp_user_timeout', \
+     'idle_in_transaction_session_timeout')";
 
 pub(super) struct PostgresDriver {
     options: PgConnectOptions,
@@ -78,7 +87,17 @@ impl Driver for PostgresDriver {
 
     async fn connect(&self) -> Result<Box<dyn Connection>, sqlx::Error> {
         let inner = PgConnection::connect_with(&self.options).await?;
-        Ok(Box::new(PostgresLink { inner, load_method: self.load_method }))
+        let (load_method, pid, started) = (self.load_method, 0, String::new());
+        let mut connection = PostgresLink { inner, load_method, pid, started };
+        connection.run(SETTINGS).await?;
+        let query = "SELECT pid::bigint, backend_start::text FROM pg_stat_activity \
+             WHERE pid = pg_backend_pid()";
+        let rows = connection.query(query, &[], &[CellType::Int, CellType::Text]).await?;
+        for row in rows {
+            let [pid, started] = <[_; 2]>::try_from(row).expect("two columns");
+            (connection.pid, connection.started) = (pid.into_int(), started.into_text());
+        }
+        Ok(Box::new(connection))
     }
 
     fn classify(&self, error: &dyn DatabaseError) -> SqlErrorClass {
@@ -206,9 +225,12 @@ fn class_of(sqlstate: &str) -> SqlErrorClass {
         (_, "53100") => {
             SqlErrorClass::Fatal(Some("free space on the server's disk, then run it again"))
         }
-        // Connections, rolled back transactions, resources, locks, an operator's intervention, and
-        // errors of the operating system.
-        ("08" | "40" | "53" | "55" | "57" | "58", _) => SqlErrorClass::Transient,
+        // serialization_failure, deadlock_detected, lock_not_available.
+        (_, "40001" | "40P01" | "55P03") => SqlErrorClass::Contention,
+        // Connections, rolled back transactions, resources, locks, an operator's intervention, errors
+        // of the operating system, and idle_in_transaction_session_timeout: the connection was cut
+        // off for too long.
+        ("08" | "40" | "53" | "55" | "57" | "58", _) | (_, "25P03") => SqlErrorClass::Transient,
         // Authorization.
         ("28", _) => SqlErrorClass::Fatal(Some("check the user name and the password")),
         // insufficient_privilege.
@@ -227,11 +249,25 @@ fn class_of(sqlstate: &str) -> SqlErrorClass {
 struct PostgresLink {
     inner: PgConnection,
     load_method: LoadMethod,
+    /// The number of the server's process, and when it began: numbers are used again.
+    pid: i64,
+    started: String,
 }
 
 connection_over_sqlx! { PostgresLink, PgArguments,
     fn statement_bytes_max(&self) -> usize {
         16 << 20
+    }
+
+    fn session(&self) -> Option<Session> {
+        let own = format!(
+            "FROM pg_stat_activity WHERE pid = {} AND backend_start = '{}'",
+            self.pid, self.started
+        );
+        (self.pid > 0).then(|| Session {
+            end_sql: format!("SELECT pg_terminate_backend(pid) {own}"),
+            is_working_sql: format!("SELECT COUNT(*) {own} AND state = 'active'"),
+        })
     }
 
     async fn copy_rows(&mut self, batch: &Batch) -> Result<bool, sqlx::Error> {
@@ -272,7 +308,7 @@ mod tests {
     #[test]
     fn only_the_listed_classes_are_blamed_on_the_data() {
         use SqlErrorClass::{
-            Conflict, DataRefused, Fatal, Forbidden, NoDatabase, Transient, Unknown,
+            Conflict, Contention, DataRefused, Fatal, Forbidden, NoDatabase, Transient, Unknown,
         };
         for (sqlstate, expected) in [
             ("23505", Conflict),
@@ -288,11 +324,11 @@ mod tests {
             ("3D000", NoDatabase),
             ("42501", Forbidden),
             ("08006", Transient),
-            ("40001", Transient),
-            ("40P01", Transient),
+            ("40001", Contention),
+            ("40P01", Contention),
             ("53200", Transient),
             ("53300", Transient),
-            ("55P03", Transient),
+            ("55P03", Contention),
             ("57014", Transient),
             ("57P01", Transient),
             ("57P03", Transient),
@@ -301,9 +337,8 @@ mod tests {
             ("42703", Fatal(None)),
             ("42P01", Fatal(None)),
             ("XX000", Fatal(None)),
-            // A transaction that was idle for too long, and a pooler that lost the prepared
-            // statement: neither is the fault of a row.
-            ("25P03", Unknown),
+            ("25P03", Transient),
+            // A pooler that lost the prepared statement: not the fault of a row.
             ("26000", Unknown),
             ("99999", Unknown),
             ("", Unknown),

@@ -1,8 +1,9 @@
 //! Runs, and the queries of `status`: totals, failed objects, rejected records.
 
-use super::SqlStore;
 use super::connection::{Cell, CellType, Value};
 use super::schema::{RUNS, placeholders};
+use super::{SqlStore, retried};
+use crate::database::attempts::Attempts;
 use crate::database::status::{FailedObject, RejectedRecord, RunLine, RunTotals};
 use crate::database::url::Engine;
 use crate::database::{DatabaseError, ErrorClass};
@@ -11,28 +12,63 @@ impl SqlStore {
     /// Records that a run has begun; returns its id. `sources` is a JSON array.
     pub(super) async fn insert_run(&self, sources: &str) -> Result<i64, DatabaseError> {
         let started = jiff::Timestamp::now();
-        let mut id = started.as_microsecond();
+        let (mut id, started_at) = (started.as_microsecond(), started.to_string());
+        let mut attempts = Attempts::new(self.options.retry);
+        let mut may_be_recorded = false;
         loop {
-            let started_at = started.to_string();
-            let values = [
-                Value::Int(id),
-                Value::Text(Some(&started_at)),
-                Value::Text(None),
-                Value::Text(Some(env!("CARGO_PKG_VERSION"))),
-                Value::Text(Some(sources)),
-                Value::Text(Some("running")),
-            ];
-            let values: Vec<Value<'_>> =
-                values.into_iter().chain(std::iter::repeat_n(Value::count(0), 9)).collect();
-            let mut pooled = self.connection("record the run").await?;
-            let outcome = pooled.connection.execute(&self.insert_sql(&RUNS, 1), &values).await;
-            match self.put_back(pooled, outcome) {
-                Ok(_) => return Ok(id),
-                // Another run began in the same microsecond.
-                Err(error) if error.class == ErrorClass::Conflict => id += 1,
-                Err(error) => return Err(error),
-            }
+            let outcome = self.insert_run_line(id, &started_at, sources).await;
+            let error = match outcome {
+                Ok(()) => return Ok(id),
+                // The answer to an earlier attempt was lost, or another run began in the same
+                // microsecond.
+                Err(error) if error.class == ErrorClass::Conflict => {
+                    let is_ours = may_be_recorded
+                        && retried!(self, self.is_run_line(id, &started_at, sources))?;
+                    if is_ours {
+                        return Ok(id);
+                    }
+                    (id, may_be_recorded) = (id + 1, false);
+                    continue;
+                }
+                Err(error) => error,
+            };
+            attempts.wait(error).await?;
+            may_be_recorded = true;
         }
+    }
+
+    async fn insert_run_line(
+        &self,
+        id: i64,
+        started_at: &str,
+        sources: &str,
+    ) -> Result<(), DatabaseError> {
+        let values = [
+            Value::Int(id),
+            Value::Text(Some(started_at)),
+            Value::Text(None),
+            Value::Text(Some(env!("CARGO_PKG_VERSION"))),
+            Value::Text(Some(sources)),
+            Value::Text(Some("running")),
+        ];
+        let values: Vec<Value<'_>> =
+            values.into_iter().chain(std::iter::repeat_n(Value::count(0), 9)).collect();
+        self.execute("record the run", &self.insert_sql(&RUNS, 1), &values).await
+    }
+
+    /// Returns whether the line of this id began at this nanosecond with these sources.
+    async fn is_run_line(
+        &self,
+        id: i64,
+        started_at: &str,
+        sources: &str,
+    ) -> Result<bool, DatabaseError> {
+        let query = "SELECT started_at, sources FROM import_runs WHERE id = ?";
+        let query = placeholders(self.driver.engine(), query);
+        let doing = "read the record of the run";
+        let rows = self.query(doing, &query, &[Value::Int(id)], &[CellType::Text; 2]).await?;
+        let found: Vec<String> = rows.into_iter().flatten().map(Cell::into_text).collect();
+        Ok(found == [started_at, sources])
     }
 
     /// Records how a run ended.
@@ -61,9 +97,7 @@ impl SqlStore {
             Value::count(totals.replaced_chars),
             Value::Int(run_id),
         ];
-        let mut pooled = self.connection("record the end of the run").await?;
-        let outcome = pooled.connection.execute(&update, &values).await;
-        self.put_back(pooled, outcome).map(drop)
+        self.execute("record the end of the run", &update, &values).await
     }
 
     /// Returns the sums over all lines of the ledger.
@@ -92,7 +126,8 @@ impl SqlStore {
             match outcome.into_text().as_str() {
                 "loaded" => totals.loaded = count(objects),
                 "skipped" => totals.skipped = count(objects),
-                _ => totals.failed = count(objects),
+                // Failed and changed.
+                _ => totals.failed += count(objects),
             }
             totals.records += count(records);
             totals.rows += count(rows);
@@ -142,14 +177,14 @@ impl SqlStore {
         Ok(rows.into_iter().map(read).collect())
     }
 
-    /// Returns failed objects, the latest first.
+    /// Returns failed and changed objects, those of the newest run first.
     pub(super) async fn select_failed_objects(
         &self,
         lines_max: u32,
     ) -> Result<Vec<FailedObject>, DatabaseError> {
         let query = format!(
             "SELECT uri, reason, finished_at, run_id FROM import_objects \
-             WHERE outcome = 'failed' ORDER BY finished_at DESC, uri LIMIT {lines_max}"
+             WHERE outcome IN ('failed', 'changed') ORDER BY run_id DESC, uri LIMIT {lines_max}"
         );
         let types = [CellType::Text, CellType::Text, CellType::Text, CellType::Int];
         let rows = self.select(&query, &types).await?;
@@ -165,7 +200,7 @@ impl SqlStore {
         Ok(rows.into_iter().map(read).collect())
     }
 
-    /// Returns rejected records, ordered by object and position.
+    /// Returns rejected records, those of the newest run first, then by object and position.
     pub(super) async fn select_rejected_records(
         &self,
         lines_max: u32,
@@ -173,7 +208,7 @@ impl SqlStore {
         let query = format!(
             "SELECT o.uri, r.record_index, r.offset_bytes, r.reason, r.record \
              FROM import_rejects r JOIN import_objects o ON o.id = r.object_id \
-             ORDER BY o.uri, r.record_index LIMIT {lines_max}"
+             ORDER BY o.run_id DESC, o.uri, r.record_index LIMIT {lines_max}"
         );
         let types = [CellType::Text, CellType::Int, CellType::Int, CellType::Text, CellType::Text];
         let rows = self.select(&query, &types).await?;

@@ -8,6 +8,8 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -33,20 +35,26 @@ const PAGE_BYTES: u32 = 16_384;
 /// The page cache, in KiB, as SQLite's `cache_size` counts it when negative.
 const CACHE_SIZE: &str = "-32768";
 
+/// After how many instructions SQLite looks whether it is to end an index build: far less than a
+/// second.
+const INSTRUCTIONS_BETWEEN_LOOKS: i32 = 10_000;
+
 #[derive(Debug)]
 pub(super) struct SqliteDriver {
     options: SqliteConnectOptions,
+    /// Interrupts statements while it is true.
+    interrupts: Arc<AtomicBool>,
 }
 
 impl SqliteDriver {
-    pub(super) fn new(url: &str) -> Result<Self, sqlx::Error> {
+    pub(super) fn new(url: &str, interrupts: Arc<AtomicBool>) -> Result<Self, sqlx::Error> {
         let options: SqliteConnectOptions = url.parse()?;
         let options = options
             .create_if_missing(false)
             .busy_timeout(BUSY_TIMEOUT)
             .pragma("cache_size", CACHE_SIZE)
             .disable_statement_logging();
-        Ok(Self { options })
+        Ok(Self { options, interrupts })
     }
 }
 
@@ -65,7 +73,11 @@ impl Driver for SqliteDriver {
     }
 
     async fn connect(&self) -> Result<Box<dyn Connection>, sqlx::Error> {
-        let inner = SqliteConnection::connect_with(&self.options).await?;
+        let mut inner = SqliteConnection::connect_with(&self.options).await?;
+        let interrupts = Arc::clone(&self.interrupts);
+        inner.lock_handle().await?.set_progress_handler(INSTRUCTIONS_BETWEEN_LOOKS, move || {
+            !interrupts.load(Ordering::Relaxed)
+        });
         let mut connection = SqliteLink { inner };
         let mode = connection.query("PRAGMA journal_mode", &[], &[CellType::Text]).await?;
         // A database that its owner set to another mode keeps that mode.

@@ -1,8 +1,10 @@
 //! The one transaction, the same for all databases, and the ledger's lines.
 //!
-//! It deletes replaced ledger lines, then inserts the new lines, the rejects and the rows. The
+//! It updates the ledger lines of objects that were compared, deletes replaced lines, then inserts
+//! the new lines, the rejects and the rows. The
 //! ledger comes first because its primary key decides between two imports of the same object: the
-//! loser gets the conflict before it has sent its rows.
+//! loser gets the conflict before it has sent its rows. A violated constraint of any other table is
+//! not a conflict with another import.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
@@ -11,14 +13,17 @@ use async_trait::async_trait;
 
 use super::SqlStore;
 use super::connection::{CellType, Cells, Connection, Value};
-use super::error::{SqlErrorClass, cause_of, timed_out};
+use super::error::{SqlErrorClass, cause_of};
 use super::schema::{LOGS, OBJECTS, REJECTS, Table, placeholders, statement_rows_max};
 use crate::database::batch::{Batch, ParsedObject};
 use crate::database::ledger::{Line, ObjectOutcome};
 use crate::database::url::Engine;
-use crate::database::{DatabaseError, Sink, WRITE_TIMEOUT};
+use crate::database::{DatabaseError, Sink};
 use crate::trail::object::ObjectId;
 use crate::trail::record::CellRules;
+
+/// How many ids one DELETE names.
+const DELETED_IDS_MAX: usize = 1_024;
 
 #[async_trait]
 impl Sink for SqlStore {
@@ -27,17 +32,15 @@ impl Sink for SqlStore {
     }
 
     async fn seen(&self, ids: &[ObjectId]) -> Result<HashMap<ObjectId, Line>, DatabaseError> {
-        let Some(last) = ids.last() else { return Ok(HashMap::new()) };
-        // The list is padded to a power of two, so that few statements are prepared.
-        let width = ids.len().next_power_of_two();
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let (list, values) = id_list(ids);
         let query = format!(
             "SELECT id, outcome, kind, reason, version, digest, run_id, batch_id FROM import_objects \
-             WHERE id IN ({})",
-            vec!["?"; width].join(",")
+             WHERE id IN ({list})"
         );
         let query = placeholders(self.driver.engine(), &query);
-        let padded = ids.iter().chain(std::iter::repeat_n(last, width - ids.len()));
-        let values: Vec<Value<'_>> = padded.map(|id| Value::Bytes(&id.0)).collect();
         let types = [
             CellType::Bytes,
             CellType::Text,
@@ -54,17 +57,17 @@ impl Sink for SqlStore {
 
     async fn write(&self, run_id: i64, batch: &Batch) -> Result<(), DatabaseError> {
         let mut pooled = self.connection("write a batch").await?;
+        let (session, limit) = (pooled.connection.session(), self.options.timeouts.write_of(batch));
         let writing = self.write_batch(&mut *pooled.connection, run_id, batch);
-        let outcome = tokio::time::timeout(WRITE_TIMEOUT, writing)
-            .await
-            .unwrap_or_else(|_| Err(timed_out("no answer", WRITE_TIMEOUT)));
+        let outcome = self.in_time(session, limit, writing).await;
         // Two imports of the same folder conflict in every batch. Rolling back keeps the connection,
         // so that they need not log in again each time.
-        let is_conflict =
-            outcome.as_ref().is_err_and(|error| self.classify(error) == SqlErrorClass::Conflict);
-        if is_conflict && pooled.connection.run("ROLLBACK").await.is_ok() {
+        if let Err(error) = &outcome
+            && self.classify(error) == SqlErrorClass::Conflict
+            && pooled.connection.run("ROLLBACK").await.is_ok()
+        {
             self.give_back(pooled.connection);
-            return Err(DatabaseError::conflict());
+            return outcome.map_err(|error| self.error("write a batch", error));
         }
         self.put_back(pooled, outcome)
     }
@@ -81,12 +84,17 @@ impl SqlStore {
         let engine = self.driver.engine();
         let begin = if engine == Engine::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
         connection.run(begin).await?;
-        let delete = "DELETE FROM import_objects WHERE id = ? AND outcome <> 'loaded'";
+        let delete = "DELETE FROM import_objects WHERE id = ? AND outcome IN ('skipped', 'failed')";
         let delete = placeholders(engine, delete);
         // Ordered by key, so that the inserts of two imports cannot deadlock. With replaced lines
         // they can; the server then rolls one of them back, and it is retried.
-        let mut objects: Vec<&ParsedObject> = batch.objects.iter().collect();
+        let (mut updated, mut objects): (Vec<&ParsedObject>, Vec<&ParsedObject>) =
+            batch.objects.iter().partition(|object| object.updates_line());
+        updated.sort_by_key(|object| object.id);
         objects.sort_by_key(|object| object.id);
+        for object in updated {
+            self.update_line(connection, object, run_id).await?;
+        }
         for object in objects.iter().filter(|object| object.replaces_line) {
             connection.execute(&delete, &[Value::Bytes(&object.id.0)]).await?;
         }
@@ -98,18 +106,79 @@ impl SqlStore {
         self.insert(connection, &OBJECTS, &mut lines).await?;
         let mut rejects =
             objects.iter().zip(&texts).flat_map(|(object, texts)| reject_lines(object, texts));
-        self.insert(connection, &REJECTS, &mut rejects).await?;
-        if batch.rows() > 0 {
-            self.write_rows(connection, batch).await.map_err(|error| {
-                if self.classify(&error) == SqlErrorClass::Conflict {
-                    // We create no unique index on `logs`. The user did, and the data violates it:
-                    // this is not a conflict with another import.
-                    return sqlx::Error::Encode(cause_of(error));
-                }
-                error
-            })?;
-        }
+        let written = self.write_content(connection, batch, &objects, &mut rejects).await;
+        written.map_err(|error| {
+            if self.classify(&error) == SqlErrorClass::Conflict {
+                // We create no unique index on `logs`, and the rejects of these objects are
+                // deleted. The user made an index, and the data violates it.
+                return sqlx::Error::Encode(cause_of(error));
+            }
+            error
+        })?;
         connection.run("COMMIT").await
+    }
+
+    /// Records that an object has another version with the same bytes or with other bytes.
+    ///
+    /// The conditions make it repeatable, and leave a line alone that another import has replaced.
+    async fn update_line(
+        &self,
+        connection: &mut dyn Connection,
+        object: &ParsedObject,
+        run_id: i64,
+    ) -> Result<(), sqlx::Error> {
+        let version = Value::Text(Some(&object.object.version));
+        let (id, sha256) = (Value::Bytes(&object.id.0), Value::Text(Some(&object.sha256)));
+        let engine = self.driver.engine();
+        if let ObjectOutcome::Changed(reason) = object.outcome() {
+            // No batch has the number 0: the line is not mistaken for one that this run inserted.
+            let update = "UPDATE import_objects SET version = ?, outcome = 'changed', reason = ?, \
+                 run_id = ?, batch_id = 0, finished_at = ? \
+                 WHERE id = ? AND digest <> ? AND outcome IN ('loaded', 'changed')";
+            let finished_at = jiff::Timestamp::now().to_string();
+            let (reason, finished_at) =
+                (Value::Text(Some(reason)), Value::Text(Some(&finished_at)));
+            let values = [version, reason, Value::Int(run_id), finished_at, id, sha256];
+            connection.execute(&placeholders(engine, update), &values).await?;
+        } else {
+            let update = "UPDATE import_objects SET version = ?, outcome = 'loaded', reason = NULL \
+                 WHERE id = ? AND digest = ? AND outcome IN ('loaded', 'changed')";
+            connection.execute(&placeholders(engine, update), &[version, id, sha256]).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is not the ledger: rejects and rows.
+    async fn write_content(
+        &self,
+        connection: &mut dyn Connection,
+        batch: &Batch,
+        objects: &[&ParsedObject],
+        rejects: &mut (dyn Iterator<Item = [Value<'_>; 5]> + Send),
+    ) -> Result<(), sqlx::Error> {
+        self.delete_left_over_rejects(connection, objects).await?;
+        self.insert(connection, &REJECTS, rejects).await?;
+        if batch.rows() > 0 {
+            self.write_rows(connection, batch).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the rejects of objects that had no ledger line until now. Somebody deleted their
+    /// lines, or restored only some of the tables.
+    async fn delete_left_over_rejects(
+        &self,
+        connection: &mut dyn Connection,
+        objects: &[&ParsedObject],
+    ) -> Result<(), sqlx::Error> {
+        for objects in objects.chunks(DELETED_IDS_MAX) {
+            let ids: Vec<ObjectId> = objects.iter().map(|object| object.id).collect();
+            let (list, values) = id_list(&ids);
+            let delete = format!("DELETE FROM import_rejects WHERE object_id IN ({list})");
+            let delete = placeholders(self.driver.engine(), &delete);
+            connection.execute(&delete, &values).await?;
+        }
+        Ok(())
     }
 
     async fn write_rows(
@@ -181,6 +250,16 @@ impl SqlStore {
     }
 }
 
+/// Returns placeholders and values for a list of ids, at least one. The list is padded to a power
+/// of two, so that few statements are prepared.
+fn id_list(ids: &[ObjectId]) -> (String, Vec<Value<'_>>) {
+    let last = ids.last().expect("the list is not empty");
+    let width = ids.len().next_power_of_two();
+    let padded = ids.iter().chain(std::iter::repeat_n(last, width - ids.len()));
+    let values = padded.map(|id| Value::Bytes(&id.0)).collect();
+    (vec!["?"; width].join(","), values)
+}
+
 fn reject_lines<'v>(
     object: &'v ParsedObject,
     texts: &'v LineTexts,
@@ -213,7 +292,9 @@ impl LineTexts {
         let (kind, reason) = match outcome {
             ObjectOutcome::Loaded | ObjectOutcome::AlreadyLoaded => (None, None),
             ObjectOutcome::Skipped(kind) => (Some(kind.as_str()), None),
-            ObjectOutcome::Failed(reason) => (None, Some(visible_nul(reason))),
+            ObjectOutcome::Changed(reason) | ObjectOutcome::Failed(reason) => {
+                (None, Some(visible_nul(reason)))
+            }
         };
         let outcome = outcome.as_str();
         let uri = visible_nul(&object.object.location.uri());

@@ -277,7 +277,8 @@ async fn conflicts_without_end_end() {
     let endless = vec![Fault::Conflict; 2_000];
     let sink = MemoryStore::with_write_faults(endless);
     let error = load_error(&sink, batch()).await;
-    assert!(error.class == ErrorClass::Conflict, "{error:?}");
+    assert!(error.class == ErrorClass::Fatal, "{error:?}");
+    assert_eq!(chain(&error), "cannot write a ledger line: another import holds the key");
     assert_eq!(sink.state().writes, CONFLICTS_MAX as usize + 1);
 }
 

@@ -1,10 +1,12 @@
-//! Ctrl-C and SIGTERM in the middle of a load.
+//! Ctrl-C and SIGTERM in the middle of a load, and of an index build.
+
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use sqlx::Connection;
 
 use crate::binary::{Place, Run, Running};
-use crate::databases::{Engine, OwnDatabase, promises};
+use crate::databases::{Engine, HeldTable, OwnDatabase, promises};
 use crate::logs::log_gz;
 use crate::s3_server::{ACCESS_KEY, Hold, Op, S3Server, SECRET_KEY};
 use crate::wait;
@@ -16,6 +18,55 @@ const FETCHERS: usize = 2;
 
 promises! { on all:
     a_stopped_run_loads_what_is_in_flight_and_the_same_command_resumes
+}
+
+promises! { on all:
+    an_index_build_is_cancelled_on_the_server_and_the_run_is_interrupted
+}
+
+/// How long the program may take to end after a signal.
+const END_MAX: Duration = Duration::from_secs(10);
+
+fn an_index_build_is_cancelled_on_the_server_and_the_run_is_interrupted(engine: Engine) {
+    let database = OwnDatabase::new(engine);
+    let place = Place::with_database(&database.url);
+    place.write("logs/a.json.gz", log_gz(&["a"]));
+    place.run(&["import", "--no-index", "logs"]).expect(0);
+    let mut held = None;
+    if engine == Engine::Sqlite {
+        // Rows for many seconds.
+        database.query(
+            "INSERT INTO logs (errorCode, eventName, eventSource, eventTime, eventType, requestID) \
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 600000) \
+             SELECT hex(randomblob(20)), hex(randomblob(20)), hex(randomblob(20)), \
+             hex(randomblob(20)), hex(randomblob(20)), hex(randomblob(20)) FROM n",
+        );
+    } else {
+        held = Some(HeldTable::of(&database));
+    }
+    for (args, is_run) in [(&["index"][..], false), (&["import", "logs"], true)] {
+        let mut running = place.start(args);
+        assert!(running.reaches("building 6 indexes"), "{}", running.end().shown());
+        match engine {
+            Engine::Sqlite => std::thread::sleep(Duration::from_millis(300)),
+            _ => wait::until("the build waits", || database.index_builds() > 0),
+        }
+        let signalled = Instant::now();
+        running.signal("INT");
+        let run = running.end().expect(130);
+        assert!(signalled.elapsed() < END_MAX, "{:?}", signalled.elapsed());
+        if held.is_some() {
+            // The transaction still holds the table, so nothing but the cancel ends the build.
+            wait::until("no build is left", || database.index_builds() == 0);
+        }
+        if is_run {
+            let status = place.run(&["status", "--runs", "--output=json"]).expect(0).json();
+            assert_eq!(status[0]["outcome"], "interrupted", "{}", run.shown());
+        }
+    }
+    drop(held);
+    database.query("DELETE FROM logs WHERE eventID IS NULL");
+    place.run(&["index"]).expect(0);
 }
 
 /// Returns a server with 41 logs of two records.

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::{Tree, import};
-use crate::databases::{Engine, promises};
+use crate::databases::{Engine, HeldTable, promises};
 use crate::proxy::{CommitFault, Proxy};
+use crate::wait;
 
 /// Batches that are in before a server goes away. The load is in the middle then, because the
 /// proxy holds all later ones.
@@ -15,6 +16,7 @@ promises! { on servers:
     connections_cut_anywhere_neither_lose_nor_double_rows
     a_server_that_comes_back_is_waited_for
     a_slow_server_is_waited_for
+    a_server_that_restarts_outside_the_batches_is_waited_for
 }
 
 fn a_lost_answer_to_a_commit_neither_loses_nor_doubles_rows(engine: Engine) {
@@ -85,6 +87,30 @@ fn a_server_that_comes_back_is_waited_for(engine: Engine) {
     tree.assert_imported(&database);
 }
 
+/// The sessions are ended and nobody is let in for a while: while the indexes are built, and then
+/// before the end of the run is recorded.
+fn a_server_that_restarts_outside_the_batches_is_waited_for(engine: Engine) {
+    let tree = Tree::new(engine);
+    let (database, proxy) = (tree.empty_database(), Proxy::start(engine));
+    let held = HeldTable::of(&database);
+    let url = proxy.url(&database);
+    let args = ["--output=json", "--database", &url, "import", "logs"];
+    let mut running = tree.place.start(&args);
+    assert!(running.reaches("building 6 indexes"), "{}", running.end().shown());
+    wait::until("the build waits", || database.index_builds() > 0);
+    proxy.set_down(true);
+    assert!(running.reaches("; retrying"), "{}", running.end().shown());
+    std::thread::sleep(Duration::from_secs(2));
+    drop(held);
+    proxy.set_down(false);
+    let run = running.end().expect(3);
+    tree.assert_imported(&database);
+    assert_eq!(run.json()["indexes_missing"].as_array().unwrap().len(), 0, "{}", run.shown());
+    let status =
+        tree.place.run(&["--database", &database.url, "status", "--runs", "--output=json"]);
+    assert_eq!(status.expect(0).json()[0]["outcome"], "partial");
+}
+
 fn a_slow_server_is_waited_for(engine: Engine) {
     let tree = Tree::new(engine);
     let (database, proxy) = (tree.empty_database(), Proxy::start(engine));
@@ -100,7 +126,7 @@ fn a_server_that_stays_away_ends_the_run_and_the_same_command_goes_on() {
     for engine in engines {
         engine.admin_url();
     }
-    // Side by side, because each waits half a minute for its server.
+    // Side by side, because each waits for its server.
     std::thread::scope(|scope| {
         for engine in engines {
             scope.spawn(move || a_server_stays_away(engine));
@@ -113,7 +139,7 @@ fn a_server_stays_away(engine: Engine) {
     let (database, proxy) = (tree.empty_database(), Proxy::start(engine));
     proxy.hold_commits_after(COMMITS_BEFORE_DOWN);
     let url = proxy.url(&database);
-    let mut running = tree.place.start(&import(&url));
+    let mut running = tree.place.start(&[&import(&url)[..], &["--retry-for=8s"]].concat());
     assert!(running.reaches("debug: loaded "), "{}", running.end().shown());
     proxy.set_down(true);
     let run = running.end().expect(1);

@@ -114,14 +114,6 @@ impl Backend {
         }
     }
 
-    /// Deletes all rejects.
-    pub async fn delete_rejects(&self) {
-        match self {
-            Self::Memory(store) => store.state().rejects.clear(),
-            Self::Sql(scratch) => scratch.run("DELETE FROM import_rejects").await,
-        }
-    }
-
     /// Makes the next writes yield to others, as those to a real database do.
     pub fn yield_in_writes(&self) {
         if let Self::Memory(store) = self {

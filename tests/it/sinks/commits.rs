@@ -32,14 +32,17 @@ promises! { async on everywhere:
     rows_rejects_and_ledger_line_commit_together
     a_refused_batch_leaves_nothing
     a_batch_with_a_taken_key_conflicts_and_leaves_nothing
-    a_reject_without_its_ledger_line_conflicts
+    rejects_without_their_ledger_line_are_replaced
     a_line_is_replaced_unless_it_is_loaded
+    a_compared_object_updates_its_line_and_only_if_it_is_loaded
     the_ledger_knows_what_is_asked_whatever_the_number
     two_imports_of_the_same_objects_load_each_once
 }
 promises! { async on all:
     the_tables_hold_what_was_committed
     a_duplicate_in_the_users_own_unique_index_is_refused_data
+    a_duplicate_among_the_rejects_is_refused_data
+    a_ledger_that_refuses_a_line_for_good_is_reported
     a_write_dropped_at_any_moment_is_in_or_out_whole
 }
 promises! { async on servers:
@@ -156,27 +159,59 @@ async fn a_batch_with_a_taken_key_conflicts_and_leaves_nothing(on: impl Into<Bac
     assert_eq!(backend.counts().await, [8, 3, 0]);
 }
 
-/// Review B4: an object whose ledger line somebody deleted can only be loaded again after its
-/// rejects are deleted, too.
-async fn a_reject_without_its_ledger_line_conflicts(on: impl Into<BackendKind>) {
+/// Returns an object with two rows and these rejects.
+fn with_rejects(name: &str, indexes: &[u64]) -> ParsedObject {
+    let mut log = numbered_log(name, 2);
+    log.rejects = indexes.iter().map(|index| reject(*index, "17")).collect();
+    object(name, Ok(log))
+}
+
+async fn rejects_without_their_ledger_line_are_replaced(on: impl Into<BackendKind>) {
     let (backend, sink) = Backend::prepared(on).await;
-    let with_reject = |name: &str| {
-        let mut log = numbered_log(name, 2);
-        log.rejects = vec![reject(2, "17")];
-        object(name, Ok(log))
-    };
     // Without rows, because the write does not delete rows.
-    let only_reject = object("a", Ok(Log { rejects: vec![reject(2, "17")], ..Log::default() }));
-    sink.write(6, &batch(1, [only_reject])).await.unwrap();
+    let rejects = vec![reject(2, "17"), reject(3, "18")];
+    let only_rejects = object("a", Ok(Log { rejects, ..Log::default() }));
+    sink.write(6, &batch(1, [only_rejects, with_rejects("other", &[0])])).await.unwrap();
     backend.delete_line("a").await;
-    assert_eq!(backend.counts().await, [0, 0, 1]);
-    let again = batch(1, [with_reject("a"), with_reject("b")]);
-    let error = sink.write(RUN, &again).await.unwrap_err();
-    assert_eq!(error.class, ErrorClass::Conflict, "{error:?}");
-    assert_eq!(backend.counts().await, [0, 0, 1]);
-    backend.delete_rejects().await;
+    assert_eq!(backend.counts().await, [2, 1, 3]);
+    // Fewer rejects than before: what is left over goes, too.
+    let again = batch(1, [with_rejects("a", &[2]), with_rejects("b", &[5])]);
     sink.write(RUN, &again).await.unwrap();
-    assert_eq!(backend.counts().await, [4, 2, 2]);
+    assert_eq!(backend.counts().await, [6, 3, 3]);
+    let found = sink.rejected_records(10).await.unwrap();
+    let mut found: Vec<_> = found.iter().map(|it| (&*it.uri, it.record_index)).collect();
+    found.sort_unstable();
+    assert_eq!(found, [("s3://trail/a", 2), ("s3://trail/b", 5), ("s3://trail/other", 0)]);
+}
+
+/// What refuses the line is named, and not "another import".
+async fn a_ledger_that_refuses_a_line_for_good_is_reported(engine: Engine) {
+    let (scratch, sink) = Scratch::prepared(engine).await;
+    let column = if engine.is_mysql() { "version (20)" } else { "version" };
+    scratch.run(&format!("CREATE UNIQUE INDEX one_version ON import_objects ({column})")).await;
+    let (mut settled, objects) = (Vec::new(), [numbered("a", 1), numbered("b", 1)]);
+    let error = load(&*sink, RUN, batch(1, objects), RETRY, &mut settled).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Fatal);
+    assert_eq!(error.message, "cannot write a ledger line");
+    let cause = error.source.as_ref().unwrap().to_string();
+    // SQLite names the column, not the index.
+    let expected = if engine == Engine::Sqlite { "import_objects.version" } else { "one_version" };
+    assert!(cause.contains(expected), "{cause}");
+    assert!(error.hint.unwrap().contains("unique index"));
+    assert_eq!((settled.len(), scratch.counts().await), (0, [0; 3]));
+}
+
+/// The user's own index on the rejects refuses one object, and the others load.
+async fn a_duplicate_among_the_rejects_is_refused_data(engine: Engine) {
+    let (scratch, sink) = Scratch::prepared(engine).await;
+    scratch.run("CREATE UNIQUE INDEX once ON import_rejects (offset_bytes)").await;
+    let objects = [with_rejects("a", &[1]), with_rejects("b", &[1]), numbered("c", 1)];
+    let mut settled = Vec::new();
+    load(&*sink, RUN, batch(1, objects), RETRY, &mut settled).await.unwrap();
+    assert_eq!(scratch.counts().await, [3, 3, 1]);
+    let failed = sink.failed_objects(10).await.unwrap();
+    assert_eq!(failed.len(), 1);
+    assert!(failed[0].reason.contains("the database refuses it: "), "{}", failed[0].reason);
 }
 
 async fn a_line_is_replaced_unless_it_is_loaded(on: impl Into<BackendKind>) {
@@ -202,6 +237,59 @@ async fn a_line_is_replaced_unless_it_is_loaded(on: impl Into<BackendKind>) {
     assert_eq!(backend.counts().await, [5, 3, 0]);
     let seen = sink.seen(&[id("failed"), id("skipped")]).await.unwrap();
     assert!(seen.values().all(|line| line.outcome == ObjectOutcome::Loaded && line.run_id == RUN));
+}
+
+/// Returns an object of another version, whose bytes have this SHA-256.
+fn compared(name: &str, version: &str, sha256: &str) -> ParsedObject {
+    let ParsedObject { mut object, id, sha256: loaded_sha256, .. } = numbered(name, 0);
+    object.version = version.into();
+    ParsedObject::compared(object, id, sha256.into(), &loaded_sha256)
+}
+
+async fn a_compared_object_updates_its_line_and_only_if_it_is_loaded(on: impl Into<BackendKind>) {
+    let (backend, sink) = Backend::prepared(on).await;
+    let lines = [failed("failed", "cut"), numbered("same", 2), numbered("other", 1)];
+    sink.write(6, &batch(1, lines)).await.unwrap();
+    let names = ["same", "other", "failed", "new"];
+    let ids = names.map(id);
+    // Twice: an update is repeatable, after a lost answer.
+    for _ in 0..2 {
+        let objects = [
+            compared("same", "v2", "d1"),
+            compared("other", "v2", "d2"),
+            compared("failed", "v2", "d2"),
+            compared("new", "v2", "d1"),
+        ];
+        sink.write(RUN, &batch(2, objects)).await.unwrap();
+        assert_eq!(backend.counts().await, [3, 3, 0]);
+        let seen = sink.seen(&ids).await.unwrap();
+        let line = |name: &str| {
+            let line = &seen[&id(name)];
+            (line.outcome.as_str(), &*line.version, &*line.sha256, line.run_id, line.batch_id)
+        };
+        assert_eq!(line("same"), ("loaded", "v2", "d1", 6, 1));
+        assert_eq!(line("other"), ("changed", "v2", "d1", RUN, 0));
+        assert_eq!(line("failed"), ("failed", "v1", "d1", 6, 1));
+        assert!(!seen.contains_key(&id("new")));
+    }
+    // `status` shows it: the newest run first.
+    let failed = sink.failed_objects(10).await.unwrap();
+    let shown: Vec<_> = failed.iter().map(|it| (&*it.uri, it.run_id)).collect();
+    assert_eq!(shown, [("s3://trail/other", RUN), ("s3://trail/failed", 6)]);
+    assert!(failed[0].reason.contains("changed since it was loaded"), "{}", failed[0].reason);
+    let totals = sink.ledger_totals().await.unwrap();
+    assert_eq!((totals.loaded, totals.failed, totals.rows), (1, 2, 3));
+    // A changed line is never replaced, and the loaded bytes make it loaded again.
+    let mut replacing = numbered("other", 5);
+    replacing.replaces_line = true;
+    let error = sink.write(8, &batch(1, [replacing])).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Conflict, "{error:?}");
+    sink.write(8, &batch(2, [compared("other", "v3", "d1")])).await.unwrap();
+    let seen = sink.seen(&ids).await.unwrap();
+    let line = &seen[&id("other")];
+    assert_eq!((&line.outcome, &*line.version), (&ObjectOutcome::Loaded, "v3"));
+    assert_eq!(sink.failed_objects(10).await.unwrap().len(), 1);
+    assert_eq!(backend.counts().await, [3, 3, 0]);
 }
 
 async fn a_duplicate_in_the_users_own_unique_index_is_refused_data(engine: Engine) {

@@ -12,6 +12,7 @@ promises! { async on everywhere:
     a_run_is_recorded_from_its_beginning_to_its_end
     runs_that_begin_at_once_have_different_ids
     failed_objects_and_rejected_records_are_listed
+    the_newest_run_is_listed_first
     the_ledger_adds_up
 }
 
@@ -86,6 +87,36 @@ async fn failed_objects_and_rejected_records_are_listed(on: impl Into<BackendKin
     assert_eq!((&*found[0].reason, &*found[0].record), ("not a CloudTrail record", "null"));
     assert!(found[1].record == text && found[1].uri == "s3://trail/b");
     assert_eq!(sink.rejected_records(1).await.unwrap().len(), 1);
+}
+
+async fn the_newest_run_is_listed_first(on: impl Into<BackendKind>) {
+    let (_backend, sink) = Backend::prepared(on).await;
+    let with_rejects = |name| {
+        let mut log = numbered_log(name, 1);
+        log.rejects = vec![reject(4, "1"), reject(9, "2")];
+        object(name, Ok(log))
+    };
+    // The names order differently from the runs.
+    for (run, names) in [(5, ["a", "z"]), (7, ["d", "c"]), (6, ["b", "y"])] {
+        let rejected = names.map(with_rejects);
+        let failed = names.map(|name| failed(&format!("failed {name}"), "x"));
+        sink.write(run, &batch(1, rejected.into_iter().chain(failed).collect::<Vec<_>>()))
+            .await
+            .unwrap();
+    }
+    for lines_max in [3, 4, 100] {
+        let taken = lines_max as usize;
+        let found = sink.failed_objects(lines_max).await.unwrap();
+        let found: Vec<&str> = found.iter().map(|it| it.uri.rsplit(' ').next().unwrap()).collect();
+        let expected = ["c", "d", "b", "y", "a", "z"];
+        assert_eq!(found, expected[..taken.min(6)]);
+        let found = sink.rejected_records(lines_max).await.unwrap();
+        let found: Vec<_> =
+            found.iter().map(|it| (it.uri.rsplit('/').next().unwrap(), it.record_index)).collect();
+        let expected: Vec<_> =
+            expected.into_iter().flat_map(|name| [(name, 4), (name, 9)]).take(taken).collect();
+        assert_eq!(found, expected);
+    }
 }
 
 async fn the_ledger_adds_up(on: impl Into<BackendKind>) {

@@ -6,9 +6,10 @@ use std::ops::Deref;
 
 use cloudtrail2sql::cli::config::{DatabaseSettings, Environment};
 use cloudtrail2sql::database::{
-    self, DatabaseError, LoadMethod, OpenOptions, SchemaChange, Store, UpgradePolicy,
+    self, DatabaseError, LoadMethod, OpenOptions, SchemaChange, Store, Timeouts, UpgradePolicy,
 };
 
+use super::commits::RETRY;
 use crate::databases::{Engine, OwnDatabase, Table, query};
 
 /// An [`OwnDatabase`] that is inspected without blocking.
@@ -103,13 +104,23 @@ pub fn open(url: &str) -> Arc<dyn Store> {
 pub fn open_as_later_version(url: &str, change: SchemaChange) -> Arc<dyn Store> {
     let settings = settings(url);
     let load_method = LoadMethod::fastest(settings.engine());
-    database::open_as_later_version(&settings.url, OpenOptions { load_method }, change).unwrap()
+    database::open_as_later_version(&settings.url, options(load_method), change).unwrap()
 }
 
 fn open_by(url: &str, load_method: Option<LoadMethod>) -> Result<Arc<dyn Store>, DatabaseError> {
     let settings = settings(url);
     let load_method = load_method.unwrap_or(LoadMethod::fastest(settings.engine()));
-    database::open(&settings.url, OpenOptions { load_method })
+    database::open(&settings.url, options(load_method))
+}
+
+/// Returns a sink for a URL, opened in this way.
+pub fn open_with(url: &str, options: OpenOptions) -> Arc<dyn Store> {
+    database::open(&settings(url).url, options).unwrap()
+}
+
+/// Returns the options with short waits.
+pub fn options(load_method: LoadMethod) -> OpenOptions {
+    OpenOptions { load_method, retry: RETRY, timeouts: Timeouts::default() }
 }
 
 fn settings(url: &str) -> DatabaseSettings {

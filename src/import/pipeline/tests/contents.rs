@@ -113,17 +113,35 @@ async fn an_object_above_the_cap_fails_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_version_of_the_same_bytes_is_in_already() {
+async fn a_new_version_of_the_same_bytes_is_fetched_once() {
     let (source, sink) = (logs(), new_sink());
     complete(&source, &sink).await;
     source.touch(&name(3));
-    let tally = complete(&source, &sink).await;
-    assert_eq!((tally.already_loaded.objects, tally.failed.objects), (41, 0));
-    assert_eq!((sink.rows(), source.fetches()), (123, 42));
+    for _ in 0..3 {
+        let tally = complete(&source, &sink).await;
+        assert_eq!((tally.already_loaded.objects, tally.failed.objects), (41, 0));
+        assert_eq!((sink.rows(), source.fetches()), (123, 42));
+    }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_loaded_object_with_other_content_fails_and_its_rows_stay() {
+async fn the_new_version_is_recorded_although_answers_are_lost() {
+    for fault in [Fault::Lose, Fault::Break, Fault::Late, Fault::Conflict, Fault::Refuse] {
+        let (source, sink) = (logs(), new_sink());
+        complete(&source, &sink).await;
+        source.touch(&name(3));
+        sink.state().write_faults.push_back(fault);
+        let tally = complete(&source, &sink).await;
+        assert_eq!(tally.already_loaded.objects, 41, "{fault:?}");
+        complete(&source, &sink).await;
+        // A refused update is tried again by the next run.
+        let fetches = if fault == Fault::Refuse { 43 } else { 42 };
+        assert_eq!((sink.rows(), source.fetches()), (123, fetches), "{fault:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loaded_object_with_other_content_is_recorded_as_changed_and_its_rows_stay() {
     let (source, sink) = (logs(), new_sink());
     complete(&source, &sink).await;
     source.put(&name(3), log_gz(&["3/0", "3/1", "3/2", "3/3"]));
@@ -131,7 +149,18 @@ async fn a_loaded_object_with_other_content_fails_and_its_rows_stay() {
         let tally = complete(&source, &sink).await;
         assert_eq!((tally.already_loaded.objects, tally.failed.objects), (40, 1));
         assert!(tally.has_losses());
-        assert_eq!((sink.rows(), sink.lines("loaded")), (123, 41));
+        assert_eq!((sink.rows(), sink.lines("loaded"), sink.lines("changed")), (123, 40, 1));
+        // The second of these runs does not fetch it.
+        assert_eq!(source.fetches(), 42);
+    }
+    // Another change is compared again; the loaded content comes back.
+    source.put(&name(3), log_gz(&["3/0"]));
+    assert_eq!(complete(&source, &sink).await.failed.objects, 1);
+    source.put(&name(3), log_gz(&["3/0", "3/1", "3/2"]));
+    for _ in 0..2 {
+        let tally = complete(&source, &sink).await;
+        assert_eq!((tally.already_loaded.objects, tally.failed.objects), (41, 0));
+        assert_eq!((sink.rows(), sink.lines("loaded"), source.fetches()), (123, 41, 44));
     }
 }
 
