@@ -238,6 +238,13 @@ async fn pass(
     }
 }
 
+/// Returns whether the program sends a COMMIT. `READ COMMITTED` is none.
+fn has_commit(asked: &[u8]) -> bool {
+    let word = b"COMMIT";
+    let ends = asked.windows(word.len()).enumerate().filter(|(_, bytes)| bytes == word);
+    ends.into_iter().any(|(at, _)| asked.get(at + word.len()) != Some(&b'T'))
+}
+
 impl State {
     /// Waits until the orders are so.
     async fn until(&self, is_so: impl FnMut(&Orders) -> bool) {
@@ -246,7 +253,10 @@ impl State {
 
     /// Returns whether what the program sends silences its connection.
     fn silences(&self, asked: &[u8]) -> bool {
-        let is_word = |word: &str| asked.windows(word.len()).any(|it| it == word.as_bytes());
+        let is_word = |word: &str| match word {
+            "COMMIT" => has_commit(asked),
+            word => asked.windows(word.len()).any(|it| it == word.as_bytes()),
+        };
         let silences = self.orders.borrow().silent_from.is_some_and(is_word);
         if silences {
             self.orders.send_modify(|orders| orders.silent_from = None);
@@ -257,8 +267,7 @@ impl State {
 
     /// Returns what is to happen to what the program sends. A commit may have to wait before.
     async fn fault_of(&self, asked: &[u8]) -> Option<CommitFault> {
-        let word = b"COMMIT";
-        if !asked.windows(word.len()).any(|bytes| bytes == word) {
+        if !has_commit(asked) {
             return None;
         }
         let commits = 1 + self.commits.fetch_add(1, Ordering::Relaxed);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cloudtrail2sql::database::memory_store::{Fault, MemoryStore};
-use cloudtrail2sql::database::{ErrorClass, Sink};
+use cloudtrail2sql::database::{ErrorClass, Sink, Timeouts};
 use cloudtrail2sql::import::load::load;
 use cloudtrail2sql::retry::RetryPolicy;
 use tokio::time::Instant;
@@ -13,16 +13,15 @@ use super::commits::RETRY;
 use super::objects::{RUN, batch, id, numbered};
 
 #[tokio::test(start_paused = true)]
-async fn a_deadlock_and_a_timeout_are_transient_and_leave_nothing() {
-    // The write timeout of the databases.
-    let quarter_of_an_hour = Duration::from_mins(15);
-    for (fault, expected) in
-        [(Fault::Deadlock, Duration::ZERO), (Fault::Timeout, quarter_of_an_hour)]
-    {
+async fn a_deadlock_and_a_timeout_have_their_class_and_leave_nothing() {
+    for (fault, class, expected) in [
+        (Fault::Deadlock, ErrorClass::Contention, Duration::ZERO),
+        (Fault::Timeout, ErrorClass::Transient, Timeouts::default().write),
+    ] {
         let store = MemoryStore::with_write_faults([fault]);
         let started = Instant::now();
         let error = store.write(RUN, &batch(1, [numbered("a", 3)])).await.unwrap_err();
-        assert_eq!(error.class, ErrorClass::Transient, "{fault:?}");
+        assert_eq!(error.class, class, "{fault:?}");
         assert_eq!(started.elapsed(), expected, "{fault:?}");
         assert_eq!((store.rows(), store.lines("loaded")), (0, 0), "{fault:?}");
     }

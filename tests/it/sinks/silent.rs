@@ -99,17 +99,17 @@ async fn a_connection_that_falls_silent_around_the_load_is_replaced(engine: Engi
 async fn a_connection_that_falls_silent_in_a_batch_is_replaced(engine: Engine) {
     let (scratch, _) = Scratch::prepared(engine).await;
     let rows = if engine == Engine::Postgres { "COPY logs" } else { "INSERT INTO logs" };
-    for (n, word) in (1..).zip(["INSERT INTO import_objects", rows, "COMMIT"]) {
+    for (n, word) in (1_u8..).zip(["INSERT INTO import_objects", rows, "COMMIT"]) {
         // Another store each time: a prepared statement is not sent again as text.
         let (proxy, sink) = silenceable(&scratch);
         proxy.silence_from(word);
         let (started, mut settled) = (Instant::now(), Vec::new());
         let objects = [numbered(&format!("a{n}"), 3), numbered(&format!("b{n}"), 2)];
-        load(&*sink, RUN, batch(n, objects), RETRY, &mut settled).await.unwrap();
+        load(&*sink, RUN, batch(n.into(), objects), RETRY, &mut settled).await.unwrap();
         assert_survived(&proxy, 1, started, word);
         assert_eq!(
             (settled.len(), scratch.counts().await),
-            (2, [5, 2, 0].map(|it| it * n as usize))
+            (2, [5, 2, 0].map(|it| it * usize::from(n)))
         );
         // The ledger's query is sent as text only now.
         proxy.silence_from("FROM import_objects");
