@@ -158,8 +158,8 @@ pub enum UrlError {
     /// A database named `.` or `..`.
     #[error("a database cannot be named `.` or `..`")]
     DotDatabase,
-    /// A host name with characters that a host name cannot have.
-    #[error("`{}` is not a host name", redacted(.0))]
+    /// A host name with characters that a host name cannot have, without what may be a password.
+    #[error("`{0}` is not a host name")]
     BadHost(String),
 }
 
@@ -380,7 +380,11 @@ fn host_in_url(hostname: &str) -> Result<String, UrlError> {
     }
     let is_name = !hostname.is_empty()
         && hostname.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
-    if is_name { Ok(hostname.to_owned()) } else { Err(UrlError::BadHost(hostname.to_owned())) }
+    if is_name {
+        Ok(hostname.to_owned())
+    } else {
+        Err(UrlError::BadHost(redacted(hostname).into_owned()))
+    }
 }
 
 /// Refuses what follows the host of a URL if it has `@` or `#`, or a database named `.` or `..`.
