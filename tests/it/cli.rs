@@ -1,11 +1,13 @@
 //! The output of the program: whole runs, compared with `snapshots/`.
 
 mod errors;
+mod hostile;
 mod names;
 mod signals;
 mod streams;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::binary::{Place, assert_shown};
@@ -26,6 +28,11 @@ fn small_tree() -> Place {
     place.write(format!("{digests}/d.json"), r#"{"digestEndTime":"2023-07-10T12:00:00Z"}"#);
     place.write("AWSLogs/note.txt", "copied on Monday\n");
     place
+}
+
+/// Sets the permissions of a file, whatever the umask.
+fn set_mode(place: &Place, name: &str, mode: u32) {
+    fs::set_permissions(place.path(name), fs::Permissions::from_mode(mode)).unwrap();
 }
 
 /// Returns the names in a folder.

@@ -172,9 +172,9 @@ fn folders(counts: &FolderCounts) -> String {
     names.sort_by_key(|(_, folders)| std::cmp::Reverse(*folders));
     let rest = names.split_off(names.len().min(FOLDER_NAMES_SHOWN));
     let more = counts.others + rest.iter().map(|(_, folders)| folders).sum::<u64>();
-    let named =
+    let in_words =
         |(name, folders): (&String, u64)| counted(folders, &format!("{} folder", visible(name)));
-    let mut shown = names.into_iter().map(named).collect::<Vec<_>>().join(", ");
+    let mut shown = names.into_iter().map(in_words).collect::<Vec<_>>().join(", ");
     if more > 0 {
         shown.push_str(&format!(" and {}", counted(more, "other folder")));
     }

@@ -103,7 +103,10 @@ fn broken_files() -> Vec<Case> {
         failed("h-records-number.json", r#"{"Records":5}"#, "`Records` is a number"),
         failed("h-records-boolean.json", r#"{"Records":true}"#, "`Records` is a boolean"),
         failed("h-records-null.json", r#"{"Records":null}"#, "`Records` is null"),
-        failed("i-scalar.json", "5", "neither gzip nor"),
+        failed("i-scalar.json", "5", "JSON, but a number instead of an object or an array"),
+        failed("k-twice.json.gz", gz(&whole), "gzip data inside gzip data (unpack it once)"),
+        failed("k-zip.json.gz", b"PK\x03\x04\x14\0", "not JSON, but a zip archive"),
+        failed("k-utf16.json", b"\xff\xfe{\0\"\0", "not JSON, but text in UTF-16"),
     ]
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::small_tree;
+use super::{set_mode, small_tree};
 use crate::binary::{Place, assert_shown};
 use crate::databases::{Engine, OwnDatabase};
 
@@ -69,6 +69,7 @@ fn a_sqlite_file_that_cannot_be_used_is_named() {
         place.run(&["--database", "sqlite://no/such/folder/x.db", "import", "AWSLogs"])
     );
     place.write("no.db", "this is a text file, and no database at all; it is left alone\n");
+    set_mode(&place, "no.db", 0o600);
     let before = fs::read(place.path("no.db")).unwrap();
     assert_shown!("sqlite_no_database", place.run(&["--database", "no.db", "import", "AWSLogs"]));
     assert_eq!(fs::read(place.path("no.db")).unwrap(), before);
@@ -81,6 +82,7 @@ fn commands_that_read_the_ledger_report_that_there_is_none() {
     assert_shown!("index_without_database", place.run(&["index"]));
     assert!(!place.path("cloudtrail.db").exists(), "a command that only reads made a database");
     place.write("cloudtrail.db", "");
+    set_mode(&place, "cloudtrail.db", 0o600);
     assert_shown!("status_without_tables", place.run(&["status"]));
     assert_shown!("index_without_tables", place.run(&["index"]));
 }

@@ -1,0 +1,106 @@
+//! What comes from outside cannot forge output, take a password, or be read by others.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use super::set_mode;
+use crate::binary::Place;
+use crate::logs::log_json;
+
+const ACCOUNT: &str = "AWSLogs/111122223333";
+
+fn mode(place: &Place, name: &str) -> u32 {
+    fs::metadata(place.path(name)).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn the_name_of_a_folder_cannot_forge_the_summary() {
+    let place = Place::new();
+    place.write("logs/a.json", log_json(&["a"]));
+    let name = "x\u{1b}[31m\nobjects: 9 listed = 9 loaded\u{202e}\u{9b}";
+    place.write(format!("logs/{ACCOUNT}/{name}/b.json"), log_json(&["b"]));
+    for command in [&["import", "logs"][..], &["import", "--dry-run", "logs"]] {
+        let run = place.run(command).expect(0);
+        let shown = format!("{}{}", run.stdout, run.stderr);
+        assert!(!shown.contains(['\u{1b}', '\u{202e}', '\u{9b}']), "{shown:?}");
+        assert!(!shown.lines().any(|line| line.starts_with("objects: 9")), "{shown}");
+        assert!(shown.contains("1 x\\u{1b}[31m\\nobjects: 9 listed"), "{shown}");
+    }
+    let run = place.run(&["--output", "json", "--log-format", "json", "import", "logs"]).expect(0);
+    assert!(!run.stdout.contains(['\u{202e}', '\u{9b}']), "{}", run.shown());
+    assert_eq!(run.json()["folders_without_logs"][name], 1, "{}", run.shown());
+}
+
+#[test]
+fn hidden_characters_are_escaped_in_json_logs() {
+    let place = Place::new();
+    place.write("logs/a\u{7f}\u{9b}\u{202e}.json", "{");
+    let run = place.run(&["--log-format", "json", "import", "logs"]).expect(3);
+    assert!(!run.stderr.contains(['\u{7f}', '\u{9b}', '\u{202e}']), "{}", run.shown());
+    assert!(run.stderr.contains("a\\u007f\\u009b\\u202e.json"), "{}", run.shown());
+}
+
+#[test]
+fn a_password_in_the_wrong_place_is_not_echoed() {
+    let place = Place::new();
+    place.write("host.toml", "engine = \"postgres\"\nhostname = \"u:hunter2@h\"\n");
+    for args in [
+        &["postgres://u:hunter2@h/d"][..],
+        &["--databse", "postgres://u:hunter2@h/d", "import", "x"],
+        &["--databse=postgres://u:hunter2@h/d", "import", "x"],
+        &["import", "postgres://u:hunter2@h/d"],
+        &["import", "s3://KEY:hunter2@bucket"],
+        &["import", "s3://KEY:hun/hunter2@bucket/x"],
+        &["import", "s3:KEY:hunter2@bucket"],
+        &["--config", "postgres://u:hunter2@h/d", "status"],
+        &["--config", "host.toml", "status"],
+    ] {
+        let run = place.run(args).expect(2);
+        assert!(!run.stderr.contains("hunter2"), "{args:?}: {}", run.shown());
+        assert!(run.stderr.contains("error"), "{args:?}: {}", run.shown());
+    }
+}
+
+#[test]
+fn the_sqlite_file_is_private_and_one_that_is_not_is_reported() {
+    let place = Place::new();
+    place.write("logs/a.json", log_json(&["a"]));
+    let run = place.run(&["import", "logs"]).expect(0);
+    assert_eq!(mode(&place, "cloudtrail.db"), 0o600);
+    assert!(!run.stderr.contains("other users"), "{}", run.shown());
+    set_mode(&place, "cloudtrail.db", 0o644);
+    let run = place.run(&["status"]).expect(0);
+    assert!(run.stderr.contains("other users can read the database"), "{}", run.shown());
+}
+
+#[test]
+fn a_db_toml_that_others_can_change_is_refused_and_a_readable_password_reported() {
+    let mut place = Place::new();
+    place.set("AWS_SECRET_ACCESS_KEY", "hunter2");
+    place.write("db.toml", "engine = \"postgres\"\nhostname = \"/nowhere\"\npassword = \"p\"\n");
+    set_mode(&place, "db.toml", 0o606);
+    let run = place.run(&["status"]).expect(2);
+    assert!(run.stderr.contains("other users can change db.toml"), "{}", run.shown());
+    set_mode(&place, "db.toml", 0o604);
+    let run = place.run(&["status"]);
+    assert!(run.stderr.contains("db.toml, which holds a password"), "{}", run.shown());
+    let key = "password_env = \"AWS_SECRET_ACCESS_KEY\"\n";
+    place.write("db.toml", format!("engine = \"postgres\"\nhostname = \"/nowhere\"\n{key}"));
+    let run = place.run(&["status"]).expect(2);
+    assert!(run.stderr.contains("which holds AWS credentials"), "{}", run.shown());
+}
+
+#[test]
+fn the_programs_own_files_are_not_imported() {
+    let place = Place::new();
+    place.write("a.json", log_json(&["a"]));
+    place.write("db.toml", "engine = \"sqlite\"\n");
+    for loaded in [1, 0] {
+        let run = place.run(&["--output", "json", "import", "."]).expect(0);
+        assert_eq!(run.json()["listed"]["objects"], 1, "{}", run.shown());
+        assert_eq!(run.json()["loaded"]["objects"], loaded, "{}", run.shown());
+        assert!(run.json()["own_files"].as_u64().unwrap() >= 2, "{}", run.shown());
+    }
+    let run = place.run(&["import", "."]).expect(0);
+    assert!(run.stdout.contains("not listed (used by this program): "), "{}", run.shown());
+}
