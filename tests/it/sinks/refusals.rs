@@ -214,14 +214,14 @@ async fn an_unknown_error_is_fatal_and_shown_with_its_code(engine: Engine) {
     let (scratch, sink) = Scratch::prepared(engine).await;
     let (trigger, expected) = if engine.is_mysql() {
         let trigger = "CREATE TRIGGER unknown BEFORE INSERT ON logs FOR EACH ROW \
-             SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 1615, MESSAGE_TEXT = 'prepare it again'";
-        (trigger, "error 1615: prepare it again")
+             SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 1030, MESSAGE_TEXT = 'got error 28'";
+        (trigger, "error 1030: got error 28")
     } else {
         let trigger = "CREATE FUNCTION unknown() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
-             RAISE EXCEPTION 'idle for too long' USING ERRCODE = '25P03'; END $$; \
+             RAISE EXCEPTION 'no such statement' USING ERRCODE = '26000'; END $$; \
              CREATE TRIGGER unknown BEFORE INSERT ON logs \
              FOR EACH ROW EXECUTE FUNCTION unknown()";
-        (trigger, "SQLSTATE 25P03: idle for too long")
+        (trigger, "SQLSTATE 26000: no such statement")
     };
     scratch.run(trigger).await;
     let mut settled = Vec::new();
