@@ -9,7 +9,7 @@ use tracing::{debug, warn};
 use super::{DatabaseError, ErrorClass};
 use crate::retry::{Retry, RetryPolicy};
 
-/// How often a request that goes on failing is reported.
+/// The time between two reports of a request that keeps failing.
 const REPORT_EVERY: Duration = Duration::from_secs(30);
 
 /// How often a request may lose against other transactions. It waits only briefly in between, so

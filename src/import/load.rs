@@ -26,8 +26,8 @@ const CONFLICTS_MAX: u32 = 1_000;
 /// back.
 ///
 /// # Errors
-/// The last error that a repetition may help once `policy` is used up; a fatal one at once. Conflicts without end are
-/// fatal, too: something other than an import refuses a ledger line.
+/// The last transient error once `policy` is used up; a fatal one at once. Conflicts without end
+/// are fatal, too: something other than an import refuses a ledger line.
 pub async fn load(
     sink: &dyn Sink,
     run_id: i64,

@@ -1,10 +1,9 @@
 //! The one transaction, the same for all databases, and the ledger's lines.
 //!
 //! It updates the ledger lines of objects that were compared, deletes replaced lines, then inserts
-//! the new lines, the rejects and the rows. The
-//! ledger comes first because its primary key decides between two imports of the same object: the
-//! loser gets the conflict before it has sent its rows. A violated constraint of any other table is
-//! not a conflict with another import.
+//! the new lines, the rejects and the rows. The ledger comes first because its primary key decides
+//! between two imports of the same object: the loser gets the conflict before it has sent its rows.
+//! A violated constraint of any other table is not a conflict with another import.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
