@@ -97,8 +97,8 @@ pub trait Store: Sink {
     /// Builds the missing indexes, as many at once as suits the database; returns those it built.
     ///
     /// # Cancellation
-    /// Each index is built whole or not at all; the next call builds the rest. A server goes on
-    /// building after the future was dropped: use [`Store::cancel_index_builds`].
+    /// Each index is built whole or not at all; the next call builds the rest. A server continues
+    /// to build after the future was dropped: use [`Store::cancel_index_builds`].
     async fn build_missing_indexes(self: Arc<Self>) -> Result<Vec<BuiltIndexes>, DatabaseError>;
 
     /// Ends the statements of [`Store::build_missing_indexes`] on the server, which then returns an

@@ -1,7 +1,7 @@
-//! Reads a `db.toml`, unless somebody else may have written it.
+//! Reads a `db.toml`, unless another user may have written it.
 //!
 //! A `db.toml` decides which server gets the password. The one in the current folder is read without
-//! being named, and the folder may be somebody else's.
+//! being named, and the folder may belong to another user.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! `logs` is compared after the migrations, because a table of an older version lacks the columns
-//! that they add. Without `import_migrations`, a `logs` table belongs to somebody else; it is
+//! that they add. Without `import_migrations`, a `logs` table was made by another program; it is
 //! compared before anything is changed. Narrow columns are widened if the user asked for it.
 //!
 //! sqlx only embeds the files. Its own runner is not used: its table has the same name for every

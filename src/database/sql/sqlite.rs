@@ -100,8 +100,8 @@ impl Driver for SqliteDriver {
     }
 
     async fn create_database(&self) -> Result<(), sqlx::Error> {
-        // Audit logs are nobody else's. SQLite gives the journal the permissions of the file. If
-        // the file cannot be created, SQLite says why.
+        // Other users must not read audit logs. SQLite gives the journal the permissions of the
+        // file. If the file cannot be created, SQLite reports the reason.
         let mut options = OpenOptions::new();
         let _ = options.write(true).create_new(true).mode(0o600).open(self.options.get_filename());
         let options = self.options.clone().create_if_missing(true).page_size(PAGE_BYTES);
