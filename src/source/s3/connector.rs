@@ -6,14 +6,13 @@
 
 use std::error::Error;
 use std::fmt;
-use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition, TokenBucket};
+use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
     Builder, Credentials, ProvideCredentials, Region, StalledStreamProtectionConfig,
@@ -24,13 +23,6 @@ use super::answer::innermost;
 use super::http;
 use super::options::{S3Options, shown};
 use crate::source::SourceError;
-
-/// Attempts of one request, the first included. With the default timeouts they take about a
-/// minute.
-const REQUEST_ATTEMPTS_MAX: u32 = 8;
-
-/// The longest wait between two attempts.
-pub(super) const BACKOFF_MAX: Duration = Duration::from_secs(20);
 
 /// Where to ask when no region is set anywhere: every region knows where a bucket is.
 const REGION_DEFAULT: &str = "us-east-1";
@@ -123,15 +115,9 @@ impl S3Connector {
         let timeouts = self.options.timeouts;
         let mut builder = Builder::from(&self.sdk)
             .region(Region::new(region.to_owned()))
-            .retry_config(self.retries(REQUEST_ATTEMPTS_MAX))
-            // Some 14 fetches that retry at once use up the SDK's shared budget of 500 tokens; a
-            // short storm of `SlowDown` would then fail objects after their first attempt. The
-            // SDK's adaptive mode is worse: after 30 refusals it waits for more than a minute.
-            .retry_partition(
-                RetryPartition::custom("cloudtrail2sql")
-                    .token_bucket(TokenBucket::unlimited())
-                    .build(),
-            )
+            // `Bucket` retries: the SDK has no limit on the rate of its retries, does not retry
+            // an answer that is cut short, and does not take 429 for throttling.
+            .retry_config(RetryConfig::disabled())
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(timeouts.connect)
@@ -149,14 +135,6 @@ impl S3Connector {
             builder = builder.force_path_style(true);
         }
         builder
-    }
-
-    /// Returns the SDK's retries, with a number of attempts.
-    pub(super) fn retries(&self, attempts_max: u32) -> RetryConfig {
-        RetryConfig::standard()
-            .with_max_attempts(attempts_max)
-            .with_initial_backoff(self.options.timeouts.retry_base)
-            .with_max_backoff(BACKOFF_MAX)
     }
 
     /// Returns the endpoint, or else the region, for messages.

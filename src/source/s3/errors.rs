@@ -1,27 +1,97 @@
-//! What a failed request means: the run cannot continue, or only one object is left out.
+//! What a failed request means: another attempt, the end of the run, or one object left out.
 
 use std::error::Error;
 
 use aws_sdk_s3::config::http::HttpResponse;
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 
 use super::answer::{Answer, innermost};
 use super::bucket::Bucket;
-use crate::source::SourceError;
+use crate::source::{Cause, SourceError};
 use crate::trail::object::ObjectRef;
+
+/// Why one attempt of a request failed.
+#[derive(Debug)]
+pub(super) enum AttemptError {
+    /// The request was not sent, as without credentials.
+    NotSent(Cause),
+    /// There was no answer.
+    NoAnswer(Cause),
+    /// The server refused the request.
+    Refused(Answer),
+    /// The answer is cut short or damaged.
+    Damaged(Cause),
+    /// The object is not the one that was listed.
+    Changed,
+}
+
+impl AttemptError {
+    /// Returns why a request of the SDK failed.
+    pub(super) fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        if let Some(answer) = Answer::of(error) {
+            // The SDK could not read the body of a successful answer.
+            return if answer.is_success() {
+                Self::Damaged(innermost(error))
+            } else {
+                Self::Refused(answer)
+            };
+        }
+        let is_sent = match error {
+            SdkError::ConstructionFailure(_) => false,
+            SdkError::DispatchFailure(failure) => {
+                failure.as_connector_error().is_some_and(is_of_network)
+            }
+            _ => true,
+        };
+        if is_sent { Self::NoAnswer(innermost(error)) } else { Self::NotSent(innermost(error)) }
+    }
+
+    /// Returns whether another attempt may succeed.
+    pub(super) fn is_transient(&self) -> bool {
+        match self {
+            Self::NoAnswer(_) | Self::Damaged(_) => true,
+            Self::Refused(answer) => answer.is_transient(),
+            Self::NotSent(_) | Self::Changed => false,
+        }
+    }
+
+    /// Returns whether the server asks for fewer requests.
+    pub(super) fn is_throttling(&self) -> bool {
+        matches!(self, Self::Refused(answer) if answer.is_throttling())
+    }
+
+    /// Returns what happened, in one line.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Self::NotSent(cause) | Self::NoAnswer(cause) | Self::Damaged(cause) => {
+                cause.to_string()
+            }
+            Self::Refused(answer) => answer.to_string(),
+            Self::Changed => "it changed".into(),
+        }
+    }
+}
+
+/// Whether the network failed, not the steps before it, such as getting credentials.
+fn is_of_network(error: &ConnectorError) -> bool {
+    error.is_io() || error.is_timeout() || error.as_other().is_some()
+}
 
 impl Bucket {
     /// Returns why a listing of `prefix` failed.
-    pub(super) async fn list_error<E>(
-        &self,
-        prefix: &str,
-        error: SdkError<E, HttpResponse>,
-    ) -> SourceError
-    where
-        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
-    {
-        let Some(answer) = Answer::of(&error) else { return self.no_answer(error).await };
+    pub(super) async fn list_error(&self, prefix: &str, error: AttemptError) -> SourceError {
         let uri = self.uri(prefix);
+        let answer = match error {
+            AttemptError::NotSent(cause) | AttemptError::NoAnswer(cause) => {
+                return self.no_answer(cause).await;
+            }
+            AttemptError::Damaged(cause) => return SourceError::List { uri, cause },
+            AttemptError::Changed => unreachable!("a listing is not of one version"),
+            AttemptError::Refused(answer) => answer,
+        };
         match self.fatal_error(&uri, answer) {
             Ok(fatal) => fatal,
             Err(answer) if answer.status == 404 => self.no_bucket(answer),
@@ -32,23 +102,25 @@ impl Bucket {
         }
     }
 
-    /// Returns why `object` could not be fetched.
-    pub(super) async fn fetch_error<E>(
+    /// Returns why `object` could not be fetched in so many attempts.
+    pub(super) async fn fetch_error(
         &self,
         object: &ObjectRef,
-        error: SdkError<E, HttpResponse>,
-    ) -> SourceError
-    where
-        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
-    {
+        error: AttemptError,
+        attempts: u32,
+    ) -> SourceError {
         let uri = object.location.uri();
-        let Some(answer) = Answer::of(&error) else {
+        let answer = match error {
             // The run ends only if S3 answers nothing else either.
-            return if self.is_reachable().await {
-                SourceError::Fetch { uri, cause: innermost(&error) }
-            } else {
-                self.no_answer(error).await
-            };
+            AttemptError::NoAnswer(cause) if self.is_reachable().await => {
+                return SourceError::Fetch { uri, cause };
+            }
+            AttemptError::NotSent(cause) | AttemptError::NoAnswer(cause) => {
+                return self.no_answer(cause).await;
+            }
+            AttemptError::Damaged(cause) => return SourceError::Broken { uri, attempts, cause },
+            AttemptError::Changed => return SourceError::Changed { uri },
+            AttemptError::Refused(answer) => answer,
         };
         match self.fatal_error(&uri, answer) {
             Ok(fatal) => fatal,
@@ -59,7 +131,8 @@ impl Bucket {
             Err(answer) if answer.is_archived() => {
                 SourceError::Archived { uri, cause: answer.into() }
             }
-            Err(answer) if answer.status == 403 || answer.is_kms() => {
+            // Throttling is not a missing permission, although KMS is what refuses.
+            Err(answer) if answer.status == 403 || (answer.is_kms() && !answer.is_throttling()) => {
                 SourceError::Denied { uri, grant: self.grant(), cause: answer.into() }
             }
             Err(answer) => SourceError::Fetch { uri, cause: answer.into() },
@@ -88,16 +161,11 @@ impl Bucket {
     }
 
     /// Returns why there was no answer at all.
-    pub(super) async fn no_answer<E>(&self, error: SdkError<E, HttpResponse>) -> SourceError
-    where
-        E: Error + Send + Sync + 'static,
-    {
+    pub(super) async fn no_answer(&self, cause: Cause) -> SourceError {
         // No error type of the SDK says that credentials were missing, so the provider is asked.
         match self.connector.check_credentials().await {
             Err(no_credentials) => no_credentials,
-            Ok(()) => {
-                SourceError::Unreachable { place: self.place.clone(), cause: innermost(&error) }
-            }
+            Ok(()) => SourceError::Unreachable { place: self.place.clone(), cause },
         }
     }
 }
