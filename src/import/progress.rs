@@ -8,8 +8,11 @@ use serde::Serialize;
 use crate::database::batch::ParsedObject;
 use crate::database::ledger::ObjectOutcome;
 use crate::database::status::RunTotals;
-use crate::source::Found;
+use crate::source::{Found, UnreadableFolder};
 use crate::trail::record::Kind;
+
+/// Unreadable folders that are named in the summary; the others are only counted.
+const UNREADABLE_NAMED_MAX: usize = 20;
 
 /// The counters of one run, shared by its tasks.
 #[derive(Debug, Default)]
@@ -48,6 +51,10 @@ pub struct Tally {
     pub without_logs: BTreeMap<String, u64>,
     /// Folders and objects that the selection leaves out.
     pub filtered_out: u64,
+    /// Selected folders that could not be listed.
+    pub unreadable_folders: u64,
+    /// The first of them, in the order of the listing.
+    pub unreadable: Vec<UnreadableFolder>,
     /// Whether all objects have been listed.
     pub is_listing_done: bool,
 }
@@ -93,6 +100,9 @@ impl Progress {
             for (name, folders) in &found.without_logs {
                 *tally.without_logs.entry(name.clone()).or_default() += folders;
             }
+            tally.unreadable_folders += found.unreadable.len() as u64;
+            let room = UNREADABLE_NAMED_MAX - tally.unreadable.len();
+            tally.unreadable.extend(found.unreadable.iter().take(room).cloned());
         });
     }
 
@@ -171,7 +181,7 @@ impl Tally {
 
     /// Returns whether something was left out or replaced.
     pub fn has_losses(&self) -> bool {
-        self.failed.objects + self.rejects + self.replaced_chars > 0
+        self.failed.objects + self.unreadable_folders + self.rejects + self.replaced_chars > 0
     }
 
     /// Returns the sums that the ledger keeps of a run.

@@ -1,8 +1,9 @@
 //! A local file, or a folder and everything below it.
 //!
 //! Links are followed, except those to files and folders that are listed anyway. A file that
-//! cannot be read is still listed, so that its fetch fails and is counted: no file is left out in
-//! silence. Pipes, sockets and devices are left out with a warning.
+//! cannot be read is still listed, so that its fetch fails and is counted. A folder that cannot be
+//! read is reported beside the objects. So nothing is left out in silence. Pipes, sockets and
+//! devices are left out with a warning.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata};
@@ -17,7 +18,7 @@ use tokio::task::spawn_blocking;
 use tracing::{debug, warn};
 use walkdir::{DirEntry, WalkDir};
 
-use super::{Fetched, Found, Source, SourceError, Step};
+use super::{Fetched, Found, Source, SourceError, Step, UnreadableFolder, is_out_of_files};
 use crate::trail::layout::{Place, Selection, Visit};
 use crate::trail::object::{Location, ObjectRef};
 
@@ -60,7 +61,7 @@ impl FolderSource {
             }
             Ok(Self { root, is_named: metadata.is_file() })
         };
-        open().map_err(|cause| SourceError::Path { path: path.to_owned(), cause })
+        open().map_err(|cause| path_error(path.to_owned(), cause))
     }
 
     /// Returns the absolute path.
@@ -145,20 +146,41 @@ impl FolderStep {
                 Err(error) if error.loop_ancestor().is_some() => {
                     warn!(%error, "skipped: a link to a folder above it, which is listed anyway");
                 }
-                Err(error) => match error.path() {
-                    Some(path) if error.depth() > 0 || self.is_named => {
-                        warn!(%error, "cannot be read");
-                        found.objects.push(listed(path.to_owned(), None, self.is_named));
-                    }
-                    // Without a path, no object can stand for what is missing: end the listing.
-                    _ => {
-                        let path = error.path().unwrap_or(&self.root).to_owned();
-                        return Err(SourceError::Path { path, cause: error.into() });
-                    }
-                },
+                Err(error) => self.unread(error, found)?,
             }
         }
         Ok(true)
+    }
+
+    /// Adds what stands for an entry that cannot be read: a failed folder, or an object whose fetch
+    /// will fail.
+    ///
+    /// # Errors
+    /// The listing cannot continue.
+    fn unread(&self, error: walkdir::Error, found: &mut Found) -> Result<(), SourceError> {
+        let is_below = error.depth() > 0 || self.is_named;
+        let path = error.path().filter(|_| is_below).map(Path::to_owned);
+        let cause = error.into_io_error().expect("a loop of links has been handled");
+        // Without a path, nothing can stand for what is missing.
+        let Some(path) = path else {
+            return Err(path_error(self.root.clone(), cause));
+        };
+        if is_out_of_files(&cause) {
+            return Err(path_error(path, cause));
+        }
+        // What cannot even be looked at may be a folder.
+        let is_file = self.is_named
+            || match fs::metadata(&path) {
+                Ok(metadata) => !metadata.is_dir(),
+                Err(error) => error.kind() != io::ErrorKind::PermissionDenied,
+            };
+        if is_file {
+            found.objects.push(listed(path, None, self.is_named));
+        } else {
+            let (uri, reason) = (path.display().to_string(), cause.to_string());
+            found.unreadable.push(UnreadableFolder { uri, reason });
+        }
+        Ok(())
     }
 
     /// Skips a folder if its path shows that it holds no selected objects.
@@ -221,8 +243,18 @@ fn path(object: &ObjectRef) -> &Path {
 fn fetch_error(object: &ObjectRef, cause: io::Error) -> SourceError {
     let uri = object.location.uri();
     match cause.kind() {
+        _ if is_out_of_files(&cause) => path_error(path(object).to_owned(), cause),
         io::ErrorKind::NotFound => SourceError::Missing { uri, cause: cause.into() },
         _ => SourceError::Fetch { uri, cause: cause.into() },
+    }
+}
+
+/// Returns the error of a file or folder without which the run cannot continue.
+fn path_error(path: PathBuf, cause: io::Error) -> SourceError {
+    if is_out_of_files(&cause) {
+        SourceError::OpenFiles { place: path.display().to_string(), cause: cause.into() }
+    } else {
+        SourceError::Path { path, cause }
     }
 }
 

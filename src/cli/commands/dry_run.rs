@@ -23,16 +23,17 @@ pub(super) async fn run(settings: &ImportSettings, form: Form) -> Result<Exit, R
     let (found, end) =
         dry_run(&settings.plan(), sources, ledger, Arc::clone(&progress), stop).await?;
     store.close().await;
+    let tally = progress.tally();
     let report = DryRunReport {
         dry_run: &found,
-        tally: &progress.tally(),
+        tally: &tally,
         prices: settings.prices,
         engine: settings.database.engine(),
     };
     output::print(&report, form)?;
     Ok(match end {
         End::Stopped => Exit::Interrupted,
-        End::Complete if !found.unread.is_empty() => Exit::LeftOut,
+        End::Complete if !found.unread.is_empty() || tally.unreadable_folders > 0 => Exit::LeftOut,
         End::Complete => Exit::Complete,
     })
 }

@@ -13,6 +13,7 @@ use crate::cli::config::Prices;
 use crate::database::url::Engine;
 use crate::import::dry_run::{DryRun, Found, Group, UnreadObject};
 use crate::import::progress::{Count, Tally};
+use crate::source::UnreadableFolder;
 
 /// The speed assumed for the estimate of the time, which is printed with it.
 ///
@@ -158,6 +159,8 @@ impl Report for DryRunReport<'_> {
             other_shards: self.tally.other_shards,
             filtered_out: self.tally.filtered_out,
             folders_without_logs: &self.tally.without_logs,
+            unreadable_folders: self.tally.unreadable_folders,
+            unreadable: &self.tally.unreadable,
             unread: &self.dry_run.unread,
             estimate: self.estimate(),
             requests: self.requests(),
@@ -175,6 +178,8 @@ struct ReportJson<'s> {
     other_shards: Count,
     filtered_out: u64,
     folders_without_logs: &'s BTreeMap<String, u64>,
+    unreadable_folders: u64,
+    unreadable: &'s [UnreadableFolder],
     unread: &'s [UnreadObject],
     estimate: Option<Estimate>,
     requests: Option<Requests>,

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use super::format::{bytes, count, counted, duration};
+use super::format::{bytes, count, counted, duration, visible};
 use super::table::Table;
 use super::warnings::Warning;
 use super::{Report, to_json};
 use crate::cli::error::Exit;
 use crate::database::{BuiltIndexes, Index};
 use crate::import::progress::{Count, Tally};
+use crate::source::UnreadableFolder;
 
 mod json;
 
@@ -115,6 +116,9 @@ impl Summary {
         if tally.failed.objects > 0 {
             warnings.push(Warning::Failed(tally.failed.objects));
         }
+        if tally.unreadable_folders > 0 {
+            warnings.push(Warning::Unreadable(tally.unreadable_folders));
+        }
         if tally.rejects > 0 {
             warnings.push(Warning::Rejected(tally.rejects));
         }
@@ -147,6 +151,13 @@ pub(super) fn left_out(tally: &Tally) -> Vec<String> {
         let folders: Vec<String> =
             folders.map(|(name, folders)| counted(*folders, &format!("{name} folder"))).collect();
         lines.push(format!("not listed (no logs inside): {}", folders.join(", ")));
+    }
+    for UnreadableFolder { uri, reason } in &tally.unreadable {
+        lines.push(format!("cannot list {}: {}", visible(uri), visible(reason)));
+    }
+    let unnamed = tally.unreadable_folders - tally.unreadable.len() as u64;
+    if unnamed > 0 {
+        lines.push(format!("cannot list {}", counted(unnamed, "more folder")));
     }
     match tally.filtered_out {
         0 => {}
@@ -201,10 +212,20 @@ mod tests {
                 "left to other shards: 1 object",
             ]
         );
+        tally.without_logs.clear();
+        tally.unreadable_folders = 3;
+        let folder = |uri: &str| UnreadableFolder { uri: uri.into(), reason: "denied".into() };
+        tally.unreadable = vec![folder("/a"), folder("/b\n")];
+        assert_eq!(
+            left_out(&tally)[..3],
+            ["cannot list /a: denied", "cannot list /b\\n: denied", "cannot list 1 more folder"]
+        );
+        tally.unreadable_folders = 0;
+        tally.unreadable.clear();
         tally.filtered_out = 1_234;
         tally.other_shards.objects = 2;
         assert_eq!(
-            left_out(&tally)[1..],
+            left_out(&tally),
             ["filtered out: 1,234 folders and objects", "left to other shards: 2 objects",]
         );
     }

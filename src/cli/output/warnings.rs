@@ -33,6 +33,8 @@ pub(crate) enum Warning {
     Replaced(u64),
     /// Objects failed.
     Failed(u64),
+    /// Folders could not be listed.
+    Unreadable(u64),
     /// Records were rejected.
     Rejected(u64),
     /// A signal ended the run.
@@ -55,6 +57,7 @@ impl Warning {
             Self::Failed(_) => {
                 Some("`cloudtrail2sql status --failed` shows why; run the same command to retry")
             }
+            Self::Unreadable(_) => Some("make them readable and run the same command again"),
             Self::Rejected(_) => Some("`cloudtrail2sql status --rejected` shows why"),
             Self::MissingIndexes(_) => Some("`cloudtrail2sql index` builds them"),
             Self::ConfigNotRead { .. } | Self::NoObjects | Self::NoLogs | Self::NothingNew => None,
@@ -81,6 +84,9 @@ impl fmt::Display for Warning {
                 write!(f, "replaced: {} characters by U+FFFD", count(*chars))
             }
             Self::Failed(objects) => write!(f, "failed: {}", counted(*objects, "object")),
+            Self::Unreadable(folders) => {
+                write!(f, "not listed: {}", counted(*folders, "unreadable folder"))
+            }
             Self::Rejected(records) => write!(f, "rejected: {}", counted(*records, "record")),
             Self::Interrupted => f.write_str("interrupted: everything counted as loaded is stored"),
             Self::StoppedByError => {
@@ -107,6 +113,11 @@ mod tests {
                 Warning::Failed(1),
                 "failed: 1 object (`cloudtrail2sql status --failed` shows why; run the same \
                  command to retry)",
+            ),
+            (
+                Warning::Unreadable(2),
+                "not listed: 2 unreadable folders (make them readable and run the same command \
+                 again)",
             ),
             (
                 Warning::Rejected(1_234),

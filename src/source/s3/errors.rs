@@ -7,7 +7,7 @@ use aws_sdk_s3::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 
 use super::answer::{Answer, innermost};
 use super::bucket::Bucket;
-use crate::source::{Cause, SourceError};
+use crate::source::{Cause, SourceError, is_out_of_files};
 use crate::trail::object::ObjectRef;
 
 /// Why one attempt of a request failed.
@@ -15,6 +15,8 @@ use crate::trail::object::ObjectRef;
 pub(super) enum AttemptError {
     /// The request was not sent, as without credentials.
     NotSent(Cause),
+    /// The request was not sent, because the process has too many open files.
+    OpenFiles(Cause),
     /// There was no answer.
     NoAnswer(Cause),
     /// The server refused the request.
@@ -39,6 +41,9 @@ impl AttemptError {
                 Self::Refused(answer)
             };
         }
+        if causes(error).any(|cause| cause.downcast_ref().is_some_and(is_out_of_files)) {
+            return Self::OpenFiles(innermost(error));
+        }
         let is_sent = match error {
             SdkError::ConstructionFailure(_) => false,
             SdkError::DispatchFailure(failure) => {
@@ -54,7 +59,7 @@ impl AttemptError {
         match self {
             Self::NoAnswer(_) | Self::Damaged(_) => true,
             Self::Refused(answer) => answer.is_transient(),
-            Self::NotSent(_) | Self::Changed => false,
+            Self::NotSent(_) | Self::OpenFiles(_) | Self::Changed => false,
         }
     }
 
@@ -66,13 +71,19 @@ impl AttemptError {
     /// Returns what happened, in one line.
     pub(super) fn reason(&self) -> String {
         match self {
-            Self::NotSent(cause) | Self::NoAnswer(cause) | Self::Damaged(cause) => {
-                cause.to_string()
-            }
+            Self::NotSent(cause)
+            | Self::OpenFiles(cause)
+            | Self::NoAnswer(cause)
+            | Self::Damaged(cause) => cause.to_string(),
             Self::Refused(answer) => answer.to_string(),
             Self::Changed => "it changed".into(),
         }
     }
+}
+
+/// Returns `error` and all its causes.
+fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| (*error).source())
 }
 
 /// Whether the network failed, not the steps before it, such as getting credentials.
@@ -88,6 +99,7 @@ impl Bucket {
             AttemptError::NotSent(cause) | AttemptError::NoAnswer(cause) => {
                 return self.no_answer(cause).await;
             }
+            AttemptError::OpenFiles(cause) => return SourceError::OpenFiles { place: uri, cause },
             AttemptError::Damaged(cause) => return SourceError::List { uri, cause },
             AttemptError::Changed => unreachable!("a listing is not of one version"),
             AttemptError::Refused(answer) => answer,
@@ -118,6 +130,7 @@ impl Bucket {
             AttemptError::NotSent(cause) | AttemptError::NoAnswer(cause) => {
                 return self.no_answer(cause).await;
             }
+            AttemptError::OpenFiles(cause) => return SourceError::OpenFiles { place: uri, cause },
             AttemptError::Damaged(cause) => return SourceError::Broken { uri, attempts, cause },
             AttemptError::Changed => return SourceError::Changed { uri },
             AttemptError::Refused(answer) => answer,

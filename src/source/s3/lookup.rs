@@ -54,6 +54,9 @@ impl Bucket {
                 AttemptError::NotSent(cause) | AttemptError::NoAnswer(cause) => {
                     Err(self.no_answer(cause).await)
                 }
+                AttemptError::OpenFiles(cause) => {
+                    Err(SourceError::OpenFiles { place: self.uri(key), cause })
+                }
                 // The listing that follows gets a refusal with a code.
                 _ => Ok(None),
             };

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::Summary;
 use crate::cli::output::indexes::{BuiltJson, names};
 use crate::import::progress::Count;
+use crate::source::UnreadableFolder;
 
 /// The keys, in the order in which they are printed.
 #[derive(Serialize)]
@@ -24,6 +25,8 @@ pub(super) struct SummaryJson<'s> {
     other_shards: Count,
     filtered_out: u64,
     folders_without_logs: &'s BTreeMap<String, u64>,
+    unreadable_folders: u64,
+    unreadable: &'s [UnreadableFolder],
     list_requests: u64,
     records: u64,
     rows: u64,
@@ -64,6 +67,8 @@ impl<'s> From<&'s Summary> for SummaryJson<'s> {
             other_shards: tally.other_shards,
             filtered_out: tally.filtered_out,
             folders_without_logs: &tally.without_logs,
+            unreadable_folders: tally.unreadable_folders,
+            unreadable: &tally.unreadable,
             list_requests: tally.list_requests,
             records: tally.records,
             rows: tally.rows,
