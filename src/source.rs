@@ -83,6 +83,8 @@ pub struct Found {
     pub without_logs: BTreeMap<String, u64>,
     /// Folders and objects that are not selected.
     pub filtered_out: u64,
+    /// Links on disk that lead out of the folder and were not followed.
+    pub links_not_followed: u64,
     /// Selected folders that could not be listed.
     pub unreadable: Vec<UnreadableFolder>,
 }

@@ -51,6 +51,8 @@ pub struct Tally {
     pub without_logs: BTreeMap<String, u64>,
     /// Folders and objects that the selection leaves out.
     pub filtered_out: u64,
+    /// Links on disk that lead out of their source's folder and were not followed.
+    pub links_not_followed: u64,
     /// Selected folders that could not be listed.
     pub unreadable_folders: u64,
     /// The first of them, in the order of the listing.
@@ -97,6 +99,7 @@ impl Progress {
         self.change(|tally| {
             tally.list_requests += found.requests;
             tally.filtered_out += found.filtered_out;
+            tally.links_not_followed += found.links_not_followed;
             for (name, folders) in &found.without_logs {
                 *tally.without_logs.entry(name.clone()).or_default() += folders;
             }

@@ -15,7 +15,7 @@ use crate::import::progress::Progress;
 pub(super) async fn run(settings: &ImportSettings, form: Form) -> Result<Exit, RunError> {
     stores::announce(&settings.database);
     let stop = signals::stop_on_signals()?;
-    let sources = sources::open(&settings.sources, &settings.s3).await?;
+    let sources = sources::open(&settings.sources, &settings.s3, settings.follows_links).await?;
     let store = stores::open(&settings.database, settings.load_method)?;
     let has_ledger = store.has_ledger().await?;
     let ledger = has_ledger.then(|| Arc::clone(&store) as Arc<dyn Sink>);

@@ -57,7 +57,7 @@ pub(super) async fn run(
 ) -> Result<Exit, RunError> {
     stores::announce(&settings.database);
     let stop = signals::stop_on_signals()?;
-    let sources = sources::open(&settings.sources, &settings.s3).await?;
+    let sources = sources::open(&settings.sources, &settings.s3, settings.follows_links).await?;
     let run = prepare(settings).await?;
     let loaded = load(&run, settings, sources, stop.clone(), bars).await;
     let indexed = match loaded.end {

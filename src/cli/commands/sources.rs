@@ -15,12 +15,16 @@ use crate::source::s3::{S3Connector, S3Options};
 pub(super) async fn open(
     specs: &[SourceSpec],
     s3: &S3Options,
+    follows_links: bool,
 ) -> Result<Vec<Arc<dyn Source>>, RunError> {
     let mut connector = None;
     let mut sources: Vec<Arc<dyn Source>> = Vec::new();
     for spec in specs {
         match spec {
-            SourceSpec::Path(path) => sources.push(Arc::new(FolderSource::open(path)?)),
+            SourceSpec::Path(path) => {
+                let source = FolderSource::open(path)?.follow_links(follows_links);
+                sources.push(Arc::new(source));
+            }
             SourceSpec::S3 { bucket, key } => {
                 let connector = match &connector {
                     Some(connector) => connector,

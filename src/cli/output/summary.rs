@@ -152,6 +152,10 @@ pub(super) fn left_out(tally: &Tally) -> Vec<String> {
             folders.map(|(name, folders)| counted(*folders, &format!("{name} folder"))).collect();
         lines.push(format!("not listed (no logs inside): {}", folders.join(", ")));
     }
+    if tally.links_not_followed > 0 {
+        let links = counted(tally.links_not_followed, "link");
+        lines.push(format!("not followed: {links} out of the folder (see `--follow-links`)"));
+    }
     for UnreadableFolder { uri, reason } in &tally.unreadable {
         lines.push(format!("cannot list {}: {}", visible(uri), visible(reason)));
     }
@@ -222,6 +226,10 @@ mod tests {
         );
         tally.unreadable_folders = 0;
         tally.unreadable.clear();
+        tally.links_not_followed = 1;
+        let links = "not followed: 1 link out of the folder (see `--follow-links`)";
+        assert_eq!(left_out(&tally)[0], links);
+        tally.links_not_followed = 0;
         tally.filtered_out = 1_234;
         tally.other_shards.objects = 2;
         assert_eq!(

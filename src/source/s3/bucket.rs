@@ -12,8 +12,8 @@ use aws_sdk_s3::operation::head_bucket::{HeadBucketError, HeadBucketOutput};
 use aws_sdk_s3::types::RequestPayer;
 use tracing::{debug, warn};
 
+use super::attempt::AttemptError;
 use super::connector::S3Connector;
-use super::errors::AttemptError;
 use super::rate_limiter::RateLimiter;
 use crate::retry::{Retry, RetryPolicy};
 use crate::source::Grant;

@@ -4,8 +4,8 @@ use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use bytes::BytesMut;
 
 use super::answer::innermost;
+use super::attempt::AttemptError;
 use super::bucket::Bucket;
-use super::errors::AttemptError;
 use super::page::version;
 use crate::source::{Fetched, SourceError};
 use crate::trail::object::{Location, ObjectRef};

@@ -63,9 +63,13 @@ impl S3Step {
         Self { bucket, selection: Arc::clone(selection), request }
     }
 
-    /// Returns the step that lists one known object.
-    pub(super) fn known(bucket: Arc<Bucket>, object: ObjectRef) -> Self {
-        Self { bucket, selection: Arc::default(), request: Request::Known(object) }
+    /// Returns the step that lists one known object, if it is selected.
+    pub(super) fn known(
+        bucket: Arc<Bucket>,
+        selection: &Arc<Selection>,
+        object: ObjectRef,
+    ) -> Self {
+        Self { bucket, selection: Arc::clone(selection), request: Request::Known(object) }
     }
 
     fn next(&self, request: Request) -> Box<dyn Step> {

@@ -1,8 +1,8 @@
 //! What an address names: the region of its bucket, an object, or keys with a prefix.
 
 use super::answer::{Answer, innermost};
+use super::attempt::AttemptError;
 use super::bucket::Bucket;
-use super::errors::AttemptError;
 use super::page::{ListRequest, version};
 use crate::source::SourceError;
 use crate::trail::object::ObjectRef;

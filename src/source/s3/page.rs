@@ -11,8 +11,8 @@ use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::types::{EncodingType, Object};
 use percent_encoding::percent_decode_str;
 
+use super::attempt::AttemptError;
 use super::bucket::Bucket;
-use super::errors::AttemptError;
 use crate::source::SourceError;
 use crate::trail::object::ObjectRef;
 
