@@ -302,7 +302,7 @@ fn read(object: &ObjectRef, bytes_max: u64) -> Result<Bytes, SourceError> {
 fn path(object: &ObjectRef) -> &Path {
     match &object.location {
         Location::File(path) => path,
-        Location::S3 { .. } => unreachable!("a folder lists only files"),
+        Location::S3 { .. } | Location::OtherS3 { .. } => unreachable!("a folder lists only files"),
     }
 }
 

@@ -153,8 +153,8 @@ pub(super) fn left_out(tally: &Tally) -> Vec<String> {
         lines.push(format!("not listed (no logs inside): {}", folders.join(", ")));
     }
     if tally.links_not_followed > 0 {
-        let links = counted(tally.links_not_followed, "link");
-        lines.push(format!("not followed: {links} out of the folder (see `--follow-links`)"));
+        let counted = counted(tally.links_not_followed, "link");
+        lines.push(format!("not followed: {counted} out of the folder (see `--follow-links`)"));
     }
     for UnreadableFolder { uri, reason } in &tally.unreadable {
         lines.push(format!("cannot list {}: {}", visible(uri), visible(reason)));

@@ -77,7 +77,11 @@ impl Bucket {
     }
 
     pub(super) fn location(&self, key: String) -> Location {
-        Location::S3 { bucket: self.name.clone(), key }
+        let bucket = self.name.clone();
+        match self.connector.other_server() {
+            Some(endpoint) => Location::OtherS3 { endpoint, bucket, key },
+            None => Location::S3 { bucket, key },
+        }
     }
 
     pub(super) fn uri(&self, key: &str) -> String {
@@ -165,11 +169,13 @@ impl Bucket {
 
 /// Returns the partition of AWS that a region belongs to, as ARNs name it.
 fn partition(region: &str) -> &'static str {
-    const PARTITIONS: [(&str, &str); 6] = [
+    // The partitions of the AWS SDKs' endpoint rules.
+    const PARTITIONS: [(&str, &str); 7] = [
         ("cn-", "aws-cn"),
         ("us-gov-", "aws-us-gov"),
         ("us-iso-", "aws-iso"),
         ("us-isob-", "aws-iso-b"),
+        ("eu-isoe-", "aws-iso-e"),
         ("us-isof-", "aws-iso-f"),
         ("eusc-", "aws-eusc"),
     ];
@@ -182,8 +188,17 @@ mod tests {
 
     #[test]
     fn an_arn_names_the_partition_of_the_region() {
-        assert_eq!(partition("eu-west-1"), "aws");
-        assert_eq!(partition("us-gov-west-1"), "aws-us-gov");
-        assert_eq!(partition("cn-north-1"), "aws-cn");
+        for (region, name) in [
+            ("eu-west-1", "aws"),
+            ("us-gov-west-1", "aws-us-gov"),
+            ("cn-north-1", "aws-cn"),
+            ("us-iso-east-1", "aws-iso"),
+            ("us-isob-east-1", "aws-iso-b"),
+            ("eu-isoe-west-1", "aws-iso-e"),
+            ("us-isof-south-1", "aws-iso-f"),
+            ("eusc-de-east-1", "aws-eusc"),
+        ] {
+            assert_eq!(partition(region), name, "{region}");
+        }
     }
 }

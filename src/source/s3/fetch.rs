@@ -8,7 +8,7 @@ use super::attempt::AttemptError;
 use super::bucket::Bucket;
 use super::page::version;
 use crate::source::{Fetched, SourceError};
-use crate::trail::object::{Location, ObjectRef};
+use crate::trail::object::ObjectRef;
 
 /// The largest buffer that is reserved before the first byte arrives. A listed size may be wrong.
 const CAPACITY_BYTES_MAX: u64 = 64 << 20;
@@ -41,9 +41,7 @@ impl Bucket {
         object: &ObjectRef,
         wanted_bytes: u64,
     ) -> Result<Fetched, AttemptError> {
-        let Location::S3 { key, .. } = &object.location else {
-            unreachable!("a bucket lists only S3 objects");
-        };
+        let key = object.location.key().expect("a bucket lists only S3 objects");
         // A range cannot be empty.
         let is_head = 0 < wanted_bytes && wanted_bytes < object.size_bytes;
         let range = is_head.then(|| format!("bytes=0-{}", wanted_bytes - 1));

@@ -67,7 +67,7 @@ impl Trees {
         let folder = self.folder.path().canonicalize().unwrap();
         let local = FolderSource::open(&folder.join(prefix)).unwrap();
         let local = list_selected(&local, selection.clone(), false).await;
-        let keys = names(&remote.objects, &format!("s3://{BUCKET}/"));
+        let keys = names(&remote.objects, &format!("{}/{BUCKET}/", self.server.endpoint_url()));
         let files = names(&local.objects, &format!("{}/", folder.display()));
         let (folders, files): (Vec<_>, Vec<_>) =
             keys.iter().chain(&files).cloned().partition(|key| key.ends_with('/'));

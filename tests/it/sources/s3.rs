@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use cloudtrail2sql::source::s3::{S3Connector, S3Options, S3Source, Timeouts};
 use cloudtrail2sql::source::{Found, Source, SourceError};
-use cloudtrail2sql::trail::object::{Location, ObjectRef};
+use cloudtrail2sql::trail::object::ObjectRef;
 
 use super::{Fixture, contract, list, only};
 use crate::s3_server::{ACCESS_KEY, ALWAYS, Fault, Op, REGION, S3Server, SECRET_KEY};
@@ -46,8 +46,7 @@ impl Fixture for Wire {
     }
 
     fn name_of(&self, object: &ObjectRef) -> String {
-        let Location::S3 { key, .. } = &object.location else { panic!("{object:?}") };
-        key.clone()
+        object.location.key().unwrap().to_owned()
     }
 }
 
@@ -127,11 +126,22 @@ async fn a_name_is_an_object_or_a_folder_or_a_prefix() {
         let source = open(&server, name).await.unwrap();
         let objects = list(&source).await;
         let names = objects.iter().map(|object| object.location.uri()).collect::<Vec<_>>();
-        let uris = keys.iter().map(|key| format!("s3://{BUCKET}/{key}")).collect::<Vec<_>>();
+        let bucket = format!("{}/{BUCKET}", server.endpoint_url());
+        let uris = keys.iter().map(|key| format!("{bucket}/{key}")).collect::<Vec<_>>();
         assert_eq!(names, uris, "{name}");
     }
     let error = open(&server, "nothing").await.unwrap_err();
     assert!(matches!(error, SourceError::NotFound { .. }), "{error:?}");
+}
+
+/// Issue 11, B22: they were one object for the ledger.
+#[tokio::test]
+async fn one_key_on_two_servers_is_two_objects() {
+    let (server, _, object) = one_object("AWSLogs/a").await;
+    let (other, _, other_object) = one_object("AWSLogs/a").await;
+    assert_eq!(object.location.uri(), format!("{}/trail/AWSLogs/a", server.endpoint_url()));
+    assert_eq!(other_object.location.uri(), format!("{}/trail/AWSLogs/a", other.endpoint_url()));
+    assert_ne!(object.location.id(), other_object.location.id());
 }
 
 #[tokio::test]
@@ -190,7 +200,8 @@ async fn a_denied_listing_ends_the_run_and_names_the_permission() {
         "the role needs `s3:ListBucket` on `arn:aws:s3:::trail` and `s3:GetObject` on \
          `arn:aws:s3:::trail/AWSLogs/*`; a requester-pays bucket needs `--request-payer`"
     );
-    assert_eq!(error.to_string(), "cannot list `s3://trail/AWSLogs/`");
+    let uri = format!("{}/trail/AWSLogs/", server.endpoint_url());
+    assert_eq!(error.to_string(), format!("cannot list `{uri}`"));
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert_eq!(cause, "`AccessDenied` (status 403, request TESTREQUEST): as ordered by the test");
     assert_eq!(server.calls(Op::ListObjectsV2), 1, "a refusal is not retried");
@@ -207,7 +218,7 @@ async fn a_denied_object_costs_only_itself_and_names_the_permission() {
         "the role needs `s3:GetObject` on `arn:aws:s3:::trail/*`, and `kms:Decrypt` on the KMS \
          key if one encrypts it"
     );
-    assert_eq!(error.to_string(), "cannot read `s3://trail/AWSLogs/a`");
+    assert_eq!(error.to_string(), format!("cannot read `{}`", object.location));
 }
 
 #[tokio::test]
