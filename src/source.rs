@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use serde::Serialize;
 
 use crate::trail::layout::Selection;
 use crate::trail::object::ObjectRef;
@@ -84,6 +85,10 @@ pub struct Found {
     pub filtered_out: u64,
     /// Files that the program itself uses, such as its database.
     pub own_files: u64,
+    /// Links on disk that lead out of the folder and were not followed.
+    pub links_not_followed: u64,
+    /// Selected folders that could not be listed.
+    pub unreadable: Vec<UnreadableFolder>,
 }
 
 /// The most names that [`FolderCounts`] keeps.
@@ -117,6 +122,23 @@ impl FolderCounts {
     }
 }
 
+/// A folder that could not be listed: what is below it is unknown.
+///
+/// It is not an object, so it has no line in the ledger, and the next run asks again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnreadableFolder {
+    /// Where it is.
+    pub uri: String,
+    /// Why it could not be listed.
+    pub reason: String,
+}
+
+/// Whether the process or the system has too many open files. No single object is to blame.
+fn is_out_of_files(error: &io::Error) -> bool {
+    // POSIX `ENFILE` and `EMFILE`; 23 and 24 on Linux, macOS and the BSDs.
+    matches!(error.raw_os_error(), Some(23 | 24))
+}
+
 impl Found {
     /// Drops the objects that are not selected, and counts them.
     fn keep_selected(&mut self, selection: &Selection) {
@@ -143,6 +165,15 @@ pub enum SourceError {
         /// The error of the operating system.
         #[source]
         cause: io::Error,
+    },
+    /// The process has as many open files as it may have.
+    #[error("too many open files to read `{place}`")]
+    OpenFiles {
+        /// The file, folder or S3 object.
+        place: String,
+        /// The error of the operating system.
+        #[source]
+        cause: Cause,
     },
     /// No AWS credentials were found.
     #[error("cannot get AWS credentials")]
@@ -307,6 +338,7 @@ impl SourceError {
     pub fn is_fatal(&self) -> bool {
         match self {
             Self::Path { .. }
+            | Self::OpenFiles { .. }
             | Self::Credentials { .. }
             | Self::Expired { .. }
             | Self::Refused { .. }
@@ -331,6 +363,11 @@ impl SourceError {
         let hint = match self {
             Self::Path { cause, .. } if cause.kind() == io::ErrorKind::NotFound => {
                 "check the spelling; S3 addresses start with `s3://`".into()
+            }
+            Self::OpenFiles { .. } => {
+                "raise the limit with `ulimit -n 4096` in this shell, or set \
+                 fewer `--fetchers`; then run the same command: loaded objects are kept"
+                    .into()
             }
             Self::Credentials { profile: Some(profile), .. } => format!(
                 "sign in with `aws sso login --profile {profile}`, or set another `--profile`; \

@@ -171,6 +171,12 @@ struct SelectionArgs {
     #[arg(long, value_name = "REGION")]
     trail_region: Vec<String>,
 
+    /// Follow symbolic links that lead out of a folder that is imported
+    ///
+    /// Each target is read once. Links to something in the folder need no following.
+    #[arg(long)]
+    follow_links: bool,
+
     /// Import only the K-th of N equal parts, so that N machines share the work
     ///
     /// An object is assigned to a part by a hash of its name. The machines need not know each

@@ -127,6 +127,7 @@ pub async fn dry_run(
         shard: plan.shard,
         progress,
         signals: Arc::clone(&signals),
+        losses: Arc::default(),
         sends_settled: true,
     });
     let (triaged_tx, triaged_rx) = mpsc::channel(TRIAGED_QUEUED_MAX);

@@ -6,6 +6,7 @@ use tracing::{debug, error};
 
 use crate::database::batch::ParsedObject;
 use crate::database::ledger::ObjectOutcome;
+use crate::source::UnreadableFolder;
 use crate::trail::object::ObjectRef;
 
 /// Objects that are named in the log when they fail or lose something. The ledger has them all.
@@ -30,6 +31,13 @@ impl LossLog {
             ObjectOutcome::Loaded => debug!("loaded {}", object.location),
             ObjectOutcome::Changed(_) | ObjectOutcome::Failed(_) | ObjectOutcome::AlreadyLoaded => {
             }
+        }
+    }
+
+    /// Logs a folder that could not be listed.
+    pub(super) fn unreadable(&self, folder: &UnreadableFolder) {
+        if self.may_log() {
+            error!(cause = folder.reason, "cannot list {}", folder.uri);
         }
     }
 

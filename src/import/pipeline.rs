@@ -79,6 +79,7 @@ pub async fn run(
         shard: plan.shard,
         progress: Arc::clone(&progress),
         signals: Arc::clone(&signals),
+        losses: Arc::clone(&losses),
         sends_settled: false,
     });
     let preparer = Arc::new(Preparer {

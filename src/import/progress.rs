@@ -8,8 +8,11 @@ use serde::Serialize;
 use crate::database::batch::ParsedObject;
 use crate::database::ledger::ObjectOutcome;
 use crate::database::status::RunTotals;
-use crate::source::{FolderCounts, Found};
+use crate::source::{FolderCounts, Found, UnreadableFolder};
 use crate::trail::record::Kind;
+
+/// Unreadable folders that are named in the summary; the others are only counted.
+const UNREADABLE_NAMED_MAX: usize = 20;
 
 /// The counters of one run, shared by its tasks.
 #[derive(Debug, Default)]
@@ -50,6 +53,12 @@ pub struct Tally {
     pub filtered_out: u64,
     /// Files that were left out, because the program itself uses them.
     pub own_files: u64,
+    /// Links on disk that lead out of their source's folder and were not followed.
+    pub links_not_followed: u64,
+    /// Selected folders that could not be listed.
+    pub unreadable_folders: u64,
+    /// The first of them, in the order of the listing.
+    pub unreadable: Vec<UnreadableFolder>,
     /// Whether all objects have been listed.
     pub is_listing_done: bool,
 }
@@ -94,6 +103,10 @@ impl Progress {
             tally.filtered_out += found.filtered_out;
             tally.own_files += found.own_files;
             tally.without_logs.merge(&found.without_logs);
+            tally.links_not_followed += found.links_not_followed;
+            tally.unreadable_folders += found.unreadable.len() as u64;
+            let room = UNREADABLE_NAMED_MAX - tally.unreadable.len();
+            tally.unreadable.extend(found.unreadable.iter().take(room).cloned());
         });
     }
 
@@ -172,7 +185,7 @@ impl Tally {
 
     /// Returns whether something was left out or replaced.
     pub fn has_losses(&self) -> bool {
-        self.failed.objects + self.rejects + self.replaced_chars > 0
+        self.failed.objects + self.unreadable_folders + self.rejects + self.replaced_chars > 0
     }
 
     /// Returns the sums that the ledger keeps of a run.

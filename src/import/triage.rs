@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use super::losses::LossLog;
 use super::progress::Progress;
 use super::stop::StopSignals;
 use crate::database::attempts::Attempts;
@@ -25,6 +26,7 @@ pub(super) struct Lister {
     pub(super) shard: Shard,
     pub(super) progress: Arc<Progress>,
     pub(super) signals: Arc<StopSignals>,
+    pub(super) losses: Arc<LossLog>,
     /// Whether objects that need nothing are passed on, too, instead of only being counted.
     pub(super) sends_settled: bool,
 }
@@ -58,6 +60,7 @@ impl Lister {
                     // The other listers continue while this one triages.
                     self.queue.done(&source, std::mem::take(&mut found.steps));
                     self.progress.stepped(&found);
+                    found.unreadable.iter().for_each(|folder| self.losses.unreadable(folder));
                     self.page(&source, found.objects, &triaged).await?;
                 }
                 Some((Err(error), _)) => {

@@ -1,10 +1,12 @@
 //! A local file, or a folder and everything below it.
 //!
-//! Links are followed, except those to files and folders that are listed anyway. A file that
-//! cannot be read is still listed, so that its fetch fails and is counted: no file is left out in
-//! silence. Pipes, sockets and devices are left out with a warning.
+//! A link to a file or folder below the root needs no following: its target is listed anyway. Links
+//! that lead elsewhere are followed only on request, and each target once. A file that cannot be read is still listed, so that its fetch fails and is counted. A folder that cannot be
+//! read is reported beside the objects. So nothing is left out in silence. Pipes, sockets and
+//! devices are left out with a warning.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -17,7 +19,7 @@ use tokio::task::spawn_blocking;
 use tracing::{debug, warn};
 use walkdir::{DirEntry, WalkDir};
 
-use super::{Fetched, Found, Source, SourceError, Step};
+use super::{Fetched, Found, Source, SourceError, Step, UnreadableFolder, is_out_of_files};
 use crate::trail::layout::{Place, Selection, Visit};
 use crate::trail::object::{Location, ObjectRef};
 
@@ -35,11 +37,15 @@ const CAPACITY_BYTES_MAX: u64 = 64 << 20;
 /// default number of fetchers for folders.
 const INLINE_BYTES_MAX: u64 = 256 << 10;
 
+/// Links that are named in the log because they are not followed. The summary counts all.
+const LINKS_LOGGED_MAX: u64 = 20;
+
 /// A file or folder.
 #[derive(Debug)]
 pub struct FolderSource {
     root: PathBuf,
     is_named: bool,
+    follows_links: bool,
     own_files: Arc<[PathBuf]>,
 }
 
@@ -59,9 +65,17 @@ impl FolderSource {
             } else {
                 ensure_regular(&metadata)?;
             }
-            Ok(Self { root, is_named: metadata.is_file(), own_files: Arc::default() })
+            let is_named = metadata.is_file();
+            Ok(Self { root, is_named, follows_links: false, own_files: Arc::default() })
         };
-        open().map_err(|cause| SourceError::Path { path: path.to_owned(), cause })
+        open().map_err(|cause| path_error(path.to_owned(), cause))
+    }
+
+    /// Sets whether links that lead out of the folder are followed. By default they are not.
+    #[must_use]
+    pub fn follow_links(mut self, follows_links: bool) -> Self {
+        self.follows_links = follows_links;
+        self
     }
 
     /// Leaves out and counts these files: those that the program itself uses. Each path is absolute
@@ -85,7 +99,8 @@ impl Source for FolderSource {
             is_named: self.is_named,
             selection: Arc::clone(selection),
             own_files: Arc::clone(&self.own_files),
-            walk: WalkDir::new(&self.root).follow_links(true).into_iter(),
+            walk: WalkDir::new(&self.root).follow_links(self.follows_links).into_iter(),
+            links: Links { follows: self.follows_links, ..Links::default() },
         })
     }
 
@@ -112,6 +127,20 @@ struct FolderStep {
     selection: Arc<Selection>,
     own_files: Arc<[PathBuf]>,
     walk: walkdir::IntoIter,
+    links: Links,
+}
+
+/// The links of a walk that lead out of the root.
+#[derive(Debug, Default)]
+struct Links {
+    /// Whether they are followed.
+    follows: bool,
+    /// The targets of those that were followed, without links in their paths.
+    targets: HashSet<PathBuf>,
+    /// The followed links that the walk is in, the innermost last.
+    inside: Vec<PathBuf>,
+    /// The number of those that were not followed.
+    not_followed: u64,
 }
 
 #[async_trait]
@@ -137,36 +166,11 @@ impl FolderStep {
         while found.objects.len() < PAGE_OBJECTS_MAX {
             let Some(entry) = self.walk.next() else { return Ok(false) };
             match entry {
-                Ok(entry) if is_listed_anyway(&entry, &self.root) => {
-                    let path = entry.path().display();
-                    debug!(%path, "skipped: its target is listed anyway");
-                    if entry.file_type().is_dir() {
-                        self.walk.skip_current_dir();
-                    }
-                }
-                Ok(entry) if entry.file_type().is_dir() => self.enter(&entry, found),
-                Ok(entry) if !entry.file_type().is_file() => {
-                    warn!(path = %entry.path().display(), "skipped: neither a file nor a folder");
-                }
-                Ok(entry) if self.is_own(&entry) => found.own_files += 1,
-                Ok(entry) => {
-                    let metadata = entry.metadata().ok();
-                    found.objects.push(listed(entry.into_path(), metadata.as_ref(), self.is_named));
-                }
+                Ok(entry) => self.add(entry, found),
                 Err(error) if error.loop_ancestor().is_some() => {
                     warn!(%error, "skipped: a link to a folder above it, which is listed anyway");
                 }
-                Err(error) => match error.path() {
-                    Some(path) if error.depth() > 0 || self.is_named => {
-                        warn!(%error, "cannot be read");
-                        found.objects.push(listed(path.to_owned(), None, self.is_named));
-                    }
-                    // Without a path, no object can stand for what is missing: end the listing.
-                    _ => {
-                        let path = error.path().unwrap_or(&self.root).to_owned();
-                        return Err(SourceError::Path { path, cause: error.into() });
-                    }
-                },
+                Err(error) => self.unread(error, found)?,
             }
         }
         Ok(true)
@@ -180,26 +184,112 @@ impl FolderStep {
             && fs::canonicalize(entry.path()).is_ok_and(|path| self.own_files.contains(&path))
     }
 
-    /// Skips a folder if its path shows that it holds no selected objects.
-    fn enter(&mut self, entry: &DirEntry, found: &mut Found) {
+    /// Adds what stands for an entry that cannot be read: a failed folder, or an object whose fetch
+    /// will fail.
+    ///
+    /// # Errors
+    /// The listing cannot continue.
+    fn unread(&self, error: walkdir::Error, found: &mut Found) -> Result<(), SourceError> {
+        let is_below = error.depth() > 0 || self.is_named;
+        let path = error.path().filter(|_| is_below).map(Path::to_owned);
+        let cause = error.into_io_error().expect("a loop of links has been handled");
+        // Without a path, nothing can stand for what is missing.
+        let Some(path) = path else {
+            return Err(path_error(self.root.clone(), cause));
+        };
+        if is_out_of_files(&cause) {
+            return Err(path_error(path, cause));
+        }
+        // What cannot even be looked at may be a folder.
+        let is_file = self.is_named
+            || match fs::metadata(&path) {
+                Ok(metadata) => !metadata.is_dir(),
+                Err(error) => error.kind() != io::ErrorKind::PermissionDenied,
+            };
+        if is_file {
+            found.objects.push(listed(path, None, self.is_named));
+        } else {
+            let (uri, reason) = (path.display().to_string(), cause.to_string());
+            found.unreadable.push(UnreadableFolder { uri, reason });
+        }
+        Ok(())
+    }
+
+    /// Adds a file, or enters a folder.
+    fn add(&mut self, entry: DirEntry, found: &mut Found) {
+        let kind = entry.file_type();
+        let is_visited = !kind.is_dir() || self.may_hold_selected(&entry, found);
+        if !is_visited || !self.links.are_read_through(&entry, &self.root, found) {
+            if kind.is_dir() {
+                self.walk.skip_current_dir();
+            }
+        } else if kind.is_file() && self.is_own(&entry) {
+            found.own_files += 1;
+        } else if kind.is_file() {
+            let metadata = entry.metadata().ok();
+            found.objects.push(listed(entry.into_path(), metadata.as_ref(), self.is_named));
+        } else if kind.is_symlink() {
+            // It leads nowhere, so its fetch will fail.
+            found.objects.push(listed(entry.into_path(), None, self.is_named));
+        } else if !kind.is_dir() {
+            warn!(path = %entry.path().display(), "skipped: neither a file nor a folder");
+        }
+    }
+
+    /// Whether the path of a folder allows that it holds selected objects.
+    fn may_hold_selected(&self, entry: &DirEntry, found: &mut Found) -> bool {
         let path = entry.path().to_string_lossy();
         let Some((above, name)) = path.rsplit_once('/').filter(|_| entry.depth() > 0) else {
-            return;
+            return true;
         };
         match Place::of(above).visit(name, &self.selection) {
-            Visit::Enter(_) => return,
+            Visit::Enter(_) => return true,
             Visit::NoLogs => found.without_logs.add(name, 1),
             Visit::FilteredOut => found.filtered_out += 1,
         }
-        self.walk.skip_current_dir();
+        false
     }
 }
 
-/// Whether `entry` is a link to a file or folder below `root`, which would be listed twice.
-fn is_listed_anyway(entry: &DirEntry, root: &Path) -> bool {
-    entry.path_is_symlink()
-        && entry.depth() > 0
-        && fs::canonicalize(entry.path()).is_ok_and(|target| target.starts_with(root))
+impl Links {
+    /// Whether an entry is read by its path: no other path of the walk leads to it.
+    fn are_read_through(&mut self, entry: &DirEntry, root: &Path, found: &mut Found) -> bool {
+        let path = entry.path();
+        while self.inside.pop_if(|link| !path.starts_with(link)).is_some() {}
+        let is_link = entry.path_is_symlink() && entry.depth() > 0;
+        if !is_link && self.inside.is_empty() {
+            return true;
+        }
+        // A link that leads nowhere is read, so that its fetch fails and is counted.
+        let Ok(target) = fs::canonicalize(path) else { return true };
+        let is_read_elsewhere = target.starts_with(root)
+            || self.targets.contains(&target)
+            || is_link && target.ancestors().any(|above| self.targets.contains(above));
+        if is_read_elsewhere {
+            debug!(path = %path.display(), "skipped: its target is listed anyway");
+            return false;
+        }
+        if is_link && !self.follows {
+            found.links_not_followed += 1;
+            self.not_followed += 1;
+            match self.not_followed.cmp(&LINKS_LOGGED_MAX) {
+                Ordering::Less => {
+                    let (path, target) = (path.display(), target.display());
+                    warn!(%path, %target, "not followed: a link out of the folder");
+                }
+                Ordering::Equal => warn!("more links out of the folder are not followed"),
+                Ordering::Greater => {}
+            }
+            return false;
+        }
+        if is_link {
+            self.targets.insert(target);
+            if entry.file_type().is_dir() {
+                self.inside.push(path.to_owned());
+            }
+        }
+        true
+    }
 }
 
 /// Returns the object of a file. Without metadata it has no size and no version.
@@ -233,15 +323,25 @@ fn read(object: &ObjectRef, bytes_max: u64) -> Result<Bytes, SourceError> {
 fn path(object: &ObjectRef) -> &Path {
     match &object.location {
         Location::File(path) => path,
-        Location::S3 { .. } => unreachable!("a folder lists only files"),
+        Location::S3 { .. } | Location::OtherS3 { .. } => unreachable!("a folder lists only files"),
     }
 }
 
 fn fetch_error(object: &ObjectRef, cause: io::Error) -> SourceError {
     let uri = object.location.uri();
     match cause.kind() {
+        _ if is_out_of_files(&cause) => path_error(path(object).to_owned(), cause),
         io::ErrorKind::NotFound => SourceError::Missing { uri, cause: cause.into() },
         _ => SourceError::Fetch { uri, cause: cause.into() },
+    }
+}
+
+/// Returns the error of a file or folder without which the run cannot continue.
+fn path_error(path: PathBuf, cause: io::Error) -> SourceError {
+    if is_out_of_files(&cause) {
+        SourceError::OpenFiles { place: path.display().to_string(), cause: cause.into() }
+    } else {
+        SourceError::Path { path, cause }
     }
 }
 

@@ -29,6 +29,8 @@ mod rate_limiter;
 
 mod answer;
 
+mod attempt;
+
 mod connector;
 
 mod bucket;
@@ -133,7 +135,7 @@ impl Source for S3Source {
         let bucket = Arc::clone(&self.bucket);
         Box::new(match &self.scope {
             Scope::Prefix(prefix) => S3Step::below(bucket, selection, prefix.clone()),
-            Scope::Object(object) => S3Step::known(bucket, object.clone()),
+            Scope::Object(object) => S3Step::known(bucket, selection, object.clone()),
         })
     }
 

@@ -11,11 +11,20 @@ use sha2::{Digest, Sha256};
 /// Where an object is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Location {
-    /// An S3 object.
+    /// An S3 object on AWS, where a bucket's name is unique.
     S3 {
         /// Bucket name.
         bucket: String,
         /// Key, as S3 gives it: case-sensitive UTF-8 of up to 1,024 bytes.
+        key: String,
+    },
+    /// An object on another server with the S3 protocol. Two servers may have buckets of one name.
+    OtherS3 {
+        /// The server's `http://` or `https://` URL, without a slash at its end.
+        endpoint: String,
+        /// Bucket name.
+        bucket: String,
+        /// Key.
         key: String,
     },
     /// A local file, by its absolute path.
@@ -23,7 +32,8 @@ pub enum Location {
 }
 
 impl Location {
-    /// Returns the name that people read: `s3://bucket/key`, or the path.
+    /// Returns the name that people read: `s3://bucket/key`, `https://server/bucket/key` for another
+    /// S3 server, or the path.
     ///
     /// In a path that is not UTF-8, U+FFFD stands for each invalid byte; [`Location::id`] still
     /// distinguishes two such paths.
@@ -34,7 +44,7 @@ impl Location {
     /// Returns the object's key in the ledger.
     pub fn id(&self) -> ObjectId {
         let name = match self {
-            Self::S3 { bucket, key } => Cow::Owned(format!("s3://{bucket}/{key}").into_bytes()),
+            Self::S3 { .. } | Self::OtherS3 { .. } => Cow::Owned(self.uri().into_bytes()),
             Self::File(path) => Cow::Borrowed(path.as_os_str().as_encoded_bytes()),
         };
         let folder_bytes = name.iter().rposition(|byte| *byte == b'/').unwrap_or_default();
@@ -43,6 +53,14 @@ impl Location {
         folder_hash.copy_from_slice(&Sha256::digest(&name[..folder_bytes])[..folder_hash.len()]);
         name_hash.copy_from_slice(&Sha256::digest(&name)[..name_hash.len()]);
         ObjectId(id)
+    }
+
+    /// Returns the key of an S3 object; `None` for a file.
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Self::S3 { key, .. } | Self::OtherS3 { key, .. } => Some(key),
+            Self::File(_) => None,
+        }
     }
 
     /// Returns the part after the last `/`.
@@ -56,6 +74,7 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::S3 { bucket, key } => write!(f, "s3://{bucket}/{key}"),
+            Self::OtherS3 { endpoint, bucket, key } => write!(f, "{endpoint}/{bucket}/{key}"),
             Self::File(path) => write!(f, "{}", path.display()),
         }
     }
@@ -139,6 +158,21 @@ mod tests {
     fn two_keys_that_differ_in_case_have_two_ids() {
         let id = |key: &str| Location::S3 { bucket: "b".into(), key: key.into() }.id();
         assert_ne!(id("AWSLogs/a.json.gz"), id("AWSLogs/A.json.gz"));
+    }
+
+    #[test]
+    fn one_key_on_two_servers_has_two_ids() {
+        let (bucket, key) = ("b".to_owned(), "AWSLogs/a.json.gz".to_owned());
+        let other = |endpoint: &str| {
+            let (endpoint, bucket, key) = (endpoint.to_owned(), bucket.clone(), key.clone());
+            Location::OtherS3 { endpoint, bucket, key }
+        };
+        let (one, two) = (other("http://127.0.0.1:9000"), other("http://127.0.0.1:9001"));
+        let aws = Location::S3 { bucket: bucket.clone(), key: key.clone() };
+        assert_eq!(aws.uri(), "s3://b/AWSLogs/a.json.gz");
+        assert_eq!(one.uri(), "http://127.0.0.1:9000/b/AWSLogs/a.json.gz");
+        let ids = std::collections::BTreeSet::from([aws.id(), one.id(), two.id()]);
+        assert_eq!(ids.len(), 3);
     }
 
     #[cfg(unix)]

@@ -312,11 +312,8 @@ async fn answer(
     let fault = if is_redirected { Some(Fault::Redirect) } else { fault };
     let mut response = match fault {
         None => s3.call(request.map(Body::from)).await?,
-        Some(Fault::Cut(bytes)) => {
-            fault::cut(s3.call(request.map(Body::from)).await?, bytes, false)
-        }
-        Some(Fault::Stall(bytes)) => {
-            fault::cut(s3.call(request.map(Body::from)).await?, bytes, true)
+        Some(_) if let Some((bytes, end)) = fault::cut_at(fault) => {
+            fault::cut(s3.call(request.map(Body::from)).await?, bytes, end)
         }
         Some(Fault::Hang) => std::future::pending::<Result<_, Infallible>>().await.unwrap(),
         Some(Fault::Drop) => return Err(HttpError::new("connection dropped, as ordered".into())),

@@ -6,6 +6,7 @@ mod independent;
 mod plan;
 mod rate_limiter;
 mod s3;
+mod unreadable;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,6 +47,7 @@ async fn list_selected(source: &dyn Source, selection: Selection, wants_more: bo
         all.filtered_out += found.filtered_out;
         all.own_files += found.own_files;
         all.without_logs.merge(&found.without_logs);
+        all.links_not_followed += found.links_not_followed;
         steps.extend(found.steps.into_iter().rev());
     }
     all
@@ -134,6 +136,27 @@ async fn a_folder_with_nothing_in_it_is_an_empty_listing<F: Fixture>() {
     let fixture = F::new().await;
     let source = fixture.open("").await.unwrap();
     assert!(list(&*source).await.is_empty());
+}
+
+/// Issue 11, B6: a named S3 object ignored the selection.
+async fn the_selection_applies_to_a_named_object<F: Fixture>() {
+    let fixture = F::new().await;
+    let name = "AWSLogs/111122223333/CloudTrail/eu-west-1/2026/01/15/a.json.gz";
+    fixture.put(name, b"x").await;
+    for (source, from, objects) in [
+        (name, "2026-01-15", 1),
+        (name, "2026-01-16", 0),
+        ("AWSLogs", "2026-01-15", 1),
+        ("AWSLogs", "2026-01-16", 0),
+    ] {
+        let selection = Selection { from: Some(from.parse().unwrap()), ..Selection::default() };
+        let opened = fixture.open(source).await.unwrap();
+        let found = list_selected(&*opened, selection, false).await;
+        assert_eq!(found.objects.len(), objects, "{source}");
+        if source == name {
+            assert_eq!(found.filtered_out, 1 - objects as u64, "{source}");
+        }
+    }
 }
 
 async fn only_what_is_below_the_folder_is_listed<F: Fixture>() {
@@ -247,6 +270,7 @@ macro_rules! contract {
             every_object_is_read_byte_for_byte
             odd_names_are_listed_and_read
             a_folder_with_nothing_in_it_is_an_empty_listing
+            the_selection_applies_to_a_named_object
             only_what_is_below_the_folder_is_listed
             a_missing_source_cannot_be_opened
             an_object_gone_since_listed_costs_only_itself

@@ -75,6 +75,7 @@ impl ImportArgs {
         Ok(ImportSettings {
             sources,
             s3: self.s3.settings()?,
+            follows_links: self.selection.follow_links,
             selection: self.selection.selection(Timestamp::now())?,
             shard: self.selection.shard.as_deref().map_or(Ok(Shard::WHOLE), config::shard)?,
             listers: config::count_in("--listers", load.listers, &defaults::LISTERS_RANGE)?,

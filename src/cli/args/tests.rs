@@ -49,6 +49,7 @@ fn an_option_that_is_not_typed_has_its_default() {
                 .unwrap(),
             sources: vec![SourceSpec::Path("logs".into())],
             s3: S3Options::default(),
+            follows_links: false,
             selection: Selection::default(),
             shard: Shard::WHOLE,
             listers: 4,
@@ -100,7 +101,7 @@ fn an_option_that_is_typed_is_in_the_settings() {
     let args = "--database postgres://db/logs --profile p --region r --endpoint-url http://h:1 \
                 --no-sign-request --request-payer --fetchers 7 --writers 5 --batch-rows 11 \
                 --batch-bytes 1MB --memory 17MiB --max-object-size 3m --load-method insert \
-                --no-index --upgrade-table s3://acme/x logs";
+                --no-index --upgrade-table --follow-links s3://acme/x logs";
     let resolved = import(&args.split_whitespace().collect::<Vec<_>>()).unwrap();
     assert_eq!(resolved.database.url.expose(), "postgres://db/logs");
     let sources: Vec<_> = resolved.sources.iter().map(ToString::to_string).collect();
@@ -120,7 +121,7 @@ fn an_option_that_is_typed_is_in_the_settings() {
     assert_eq!((resolved.batch_rows_max, resolved.batch_bytes_max), (11, 1_000_000));
     assert_eq!((resolved.memory_bytes, resolved.object_bytes_max), (17 << 20, 3 << 20));
     assert_eq!(resolved.load_method, LoadMethod::Insert);
-    assert!(!resolved.builds_indexes && resolved.upgrades_table);
+    assert!(!resolved.builds_indexes && resolved.upgrades_table && resolved.follows_links);
 }
 
 #[test]

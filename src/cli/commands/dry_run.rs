@@ -17,7 +17,9 @@ pub(super) async fn run(settings: &ImportSettings, form: Form) -> Result<Exit, R
     let stop = signals::stop_on_signals()?;
     let own_files = settings.database.own_files();
     let prepared = async {
-        let sources = sources::open(&settings.sources, &settings.s3, own_files).await?;
+        let sources =
+            sources::open(&settings.sources, &settings.s3, settings.follows_links, own_files)
+                .await?;
         let store = stores::open(&settings.database, settings.load_method)?;
         let has_ledger = store.has_ledger().await?;
         Ok::<_, RunError>((sources, store, has_ledger))
@@ -31,16 +33,17 @@ pub(super) async fn run(settings: &ImportSettings, form: Form) -> Result<Exit, R
     let (found, end) =
         dry_run(&settings.plan(), sources, ledger, Arc::clone(&progress), stop).await?;
     store.close().await;
+    let tally = progress.tally();
     let report = DryRunReport {
         dry_run: &found,
-        tally: &progress.tally(),
+        tally: &tally,
         prices: settings.prices,
         engine: settings.database.engine(),
     };
     output::print(&report, form)?;
     Ok(match end {
         End::Stopped => Exit::Interrupted,
-        End::Complete if !found.unread.is_empty() => Exit::LeftOut,
+        End::Complete if !found.unread.is_empty() || tally.unreadable_folders > 0 => Exit::LeftOut,
         End::Complete => Exit::Complete,
     })
 }

@@ -16,6 +16,7 @@ use crate::source::s3::{S3Connector, S3Options};
 pub(super) async fn open(
     specs: &[SourceSpec],
     s3: &S3Options,
+    follows_links: bool,
     own_files: Vec<PathBuf>,
 ) -> Result<Vec<Arc<dyn Source>>, RunError> {
     let own_files: Arc<[PathBuf]> = own_files.into();
@@ -24,7 +25,9 @@ pub(super) async fn open(
     for spec in specs {
         match spec {
             SourceSpec::Path(path) => {
-                let folder = FolderSource::open(path)?.without(Arc::clone(&own_files));
+                let folder = FolderSource::open(path)?
+                    .follow_links(follows_links)
+                    .without(Arc::clone(&own_files));
                 sources.push(Arc::new(folder));
             }
             SourceSpec::S3 { bucket, key } => {

@@ -48,6 +48,8 @@ pub struct ImportSettings {
     pub database: DatabaseSettings,
     /// The sources to import; at least one, in the order typed.
     pub sources: Vec<SourceSpec>,
+    /// Whether links that lead out of a folder are followed.
+    pub follows_links: bool,
     /// How to reach S3.
     pub s3: S3Options,
     /// Which objects of the sources are imported.

@@ -14,6 +14,7 @@ use crate::cli::escape::visible;
 use crate::database::url::Engine;
 use crate::import::dry_run::{DryRun, Found, Group, UnreadObject};
 use crate::import::progress::{Count, Tally};
+use crate::source::UnreadableFolder;
 
 /// The most lines of the table.
 const TABLE_LINES_MAX: usize = 100;
@@ -182,6 +183,9 @@ impl Report for DryRunReport<'_> {
             folders_without_logs: &self.tally.without_logs.names,
             other_folders_without_logs: self.tally.without_logs.others,
             own_files: self.tally.own_files,
+            links_not_followed: self.tally.links_not_followed,
+            unreadable_folders: self.tally.unreadable_folders,
+            unreadable: &self.tally.unreadable,
             unread: &self.dry_run.unread,
             estimate: self.estimate(),
             requests: self.requests(),
@@ -201,6 +205,9 @@ struct ReportJson<'s> {
     folders_without_logs: &'s BTreeMap<String, u64>,
     other_folders_without_logs: u64,
     own_files: u64,
+    links_not_followed: u64,
+    unreadable_folders: u64,
+    unreadable: &'s [UnreadableFolder],
     unread: &'s [UnreadObject],
     estimate: Option<Estimate>,
     requests: Option<Requests>,

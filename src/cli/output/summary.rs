@@ -10,7 +10,7 @@ use crate::cli::error::Exit;
 use crate::cli::escape::visible;
 use crate::database::{BuiltIndexes, Index};
 use crate::import::progress::{Count, Tally};
-use crate::source::FolderCounts;
+use crate::source::{FolderCounts, UnreadableFolder};
 
 mod json;
 
@@ -120,6 +120,9 @@ impl Summary {
         if tally.failed.objects > 0 {
             warnings.push(Warning::Failed(tally.failed.objects));
         }
+        if tally.unreadable_folders > 0 {
+            warnings.push(Warning::Unreadable(tally.unreadable_folders));
+        }
         if tally.rejects > 0 {
             warnings.push(Warning::Rejected(tally.rejects));
         }
@@ -153,6 +156,17 @@ pub(super) fn left_out(tally: &Tally) -> Vec<String> {
     if tally.own_files > 0 {
         let files = counted(tally.own_files, "file");
         lines.push(format!("not listed (used by this program): {files}"));
+    }
+    if tally.links_not_followed > 0 {
+        let counted = counted(tally.links_not_followed, "link");
+        lines.push(format!("not followed: {counted} out of the folder (see `--follow-links`)"));
+    }
+    for UnreadableFolder { uri, reason } in &tally.unreadable {
+        lines.push(format!("cannot list {}: {}", visible(uri), visible(reason)));
+    }
+    let unnamed = tally.unreadable_folders - tally.unreadable.len() as u64;
+    if unnamed > 0 {
+        lines.push(format!("cannot list {}", counted(unnamed, "more folder")));
     }
     match tally.filtered_out {
         0 => {}
@@ -229,13 +243,27 @@ mod tests {
         let line = &left_out(&tally)[0];
         assert!(line.contains(": 3 x\\u{1b}\\n0 folders, "), "{line}");
         assert!(line.ends_with(" and 3 other folders"), "{line}");
-        tally.filtered_out = 1_234;
+        tally.without_logs = FolderCounts::default();
+        tally.unreadable_folders = 3;
+        let folder = |uri: &str| UnreadableFolder { uri: uri.into(), reason: "denied".into() };
+        tally.unreadable = vec![folder("/a"), folder("/b\n")];
+        assert_eq!(
+            left_out(&tally)[..3],
+            ["cannot list /a: denied", "cannot list /b\\n: denied", "cannot list 1 more folder"]
+        );
+        tally.unreadable_folders = 0;
+        tally.unreadable.clear();
+        tally.links_not_followed = 1;
+        let links = "not followed: 1 link out of the folder (see `--follow-links`)";
+        assert_eq!(left_out(&tally)[0], links);
+        tally.links_not_followed = 0;
         tally.own_files = 1;
-        assert_eq!(left_out(&tally)[1], "not listed (used by this program): 1 file");
+        assert_eq!(left_out(&tally)[0], "not listed (used by this program): 1 file");
         tally.own_files = 0;
+        tally.filtered_out = 1_234;
         tally.other_shards.objects = 2;
         assert_eq!(
-            left_out(&tally)[1..],
+            left_out(&tally),
             ["filtered out: 1,234 folders and objects", "left to other shards: 2 objects",]
         );
     }

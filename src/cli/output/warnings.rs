@@ -38,6 +38,8 @@ pub(crate) enum Warning {
     Replaced(u64),
     /// Objects failed.
     Failed(u64),
+    /// Folders could not be listed.
+    Unreadable(u64),
     /// Records were rejected.
     Rejected(u64),
     /// A signal ended the run.
@@ -61,6 +63,7 @@ impl Warning {
                 "`cloudtrail2sql status --failed` shows why; the same command \
                       retries all but changed ones",
             ),
+            Self::Unreadable(_) => Some("make them readable and run the same command again"),
             Self::Rejected(_) => Some("`cloudtrail2sql status --rejected` shows why"),
             Self::MissingIndexes(_) => Some("`cloudtrail2sql index` builds them"),
             Self::ConfigReadable(_) | Self::DatabaseReadable(_) => {
@@ -97,6 +100,9 @@ impl fmt::Display for Warning {
                 write!(f, "replaced: {} characters by U+FFFD", count(*chars))
             }
             Self::Failed(objects) => write!(f, "failed: {}", counted(*objects, "object")),
+            Self::Unreadable(folders) => {
+                write!(f, "not listed: {}", counted(*folders, "unreadable folder"))
+            }
             Self::Rejected(records) => write!(f, "rejected: {}", counted(*records, "record")),
             Self::Interrupted => f.write_str("interrupted: everything counted as loaded is stored"),
             Self::StoppedByError => {
@@ -123,6 +129,11 @@ mod tests {
                 Warning::Failed(1),
                 "failed: 1 object (`cloudtrail2sql status --failed` shows why; the same command \
                  retries all but changed ones)",
+            ),
+            (
+                Warning::Unreadable(2),
+                "not listed: 2 unreadable folders (make them readable and run the same command \
+                 again)",
             ),
             (
                 Warning::Rejected(1_234),

@@ -33,6 +33,8 @@ const NO_BUCKET: [&str; 2] = ["NoSuchBucket", "NoSuchAccessPoint"];
 const OTHER_REGION: [&str; 2] = ["PermanentRedirect", "TemporaryRedirect"];
 const ARCHIVED: [&str; 1] = ["InvalidObjectState"];
 const KMS_THROTTLING: [&str; 1] = ["KMS.ThrottlingException"];
+// The status is 400.
+const TIMED_OUT: [&str; 1] = ["RequestTimeout"];
 
 /// What S3 answered to a request that it refused.
 #[derive(Debug)]
@@ -90,9 +92,24 @@ impl Answer {
         self.code.as_deref().is_some_and(|code| code.starts_with("KMS."))
     }
 
-    /// Whether the key service throttled S3. The status is 400, which the SDK does not retry.
-    pub(super) fn is_kms_throttling(&self) -> bool {
-        self.has_code(&KMS_THROTTLING)
+    /// Whether the request succeeded.
+    pub(super) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// Whether the server asks for fewer requests.
+    ///
+    /// S3: `SlowDown` and `ServiceUnavailable` have status 503. Other servers also answer 429. If
+    /// KMS throttles S3, the status is 400.
+    pub(super) fn is_throttling(&self) -> bool {
+        matches!(self.status, 429 | 503) || self.has_code(&KMS_THROTTLING)
+    }
+
+    /// Whether the same request may succeed later.
+    pub(super) fn is_transient(&self) -> bool {
+        self.is_throttling()
+            || matches!(self.status, 408 | 500 | 502 | 504)
+            || self.has_code(&TIMED_OUT)
     }
 
     fn has_code(&self, codes: &[&str]) -> bool {

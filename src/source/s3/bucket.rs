@@ -2,21 +2,38 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Builder;
+use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::head_bucket::{HeadBucketError, HeadBucketOutput};
 use aws_sdk_s3::types::RequestPayer;
+use tracing::{debug, warn};
 
+use super::attempt::AttemptError;
 use super::connector::S3Connector;
-use super::rate_limiter::{RateLimiter, RefusalInterceptor};
+use super::rate_limiter::RateLimiter;
+use crate::retry::{Retry, RetryPolicy};
 use crate::source::Grant;
 use crate::trail::object::{Location, ObjectRef};
 
 /// Attempts of a request that only finds out whether S3 answers. They fail fast on a mistyped
 /// endpoint.
 const PROBE_ATTEMPTS_MAX: u32 = 3;
+
+/// Attempts of one request, the first included. With the default waits, they span about half a
+/// minute, so that an outage of that length costs no object.
+const ATTEMPTS_MAX: u32 = 12;
+
+/// The time after which no further attempt starts.
+///
+/// Five bodies of 64 MiB that break off near their end fit into it at 1 MB/s.
+const DEADLINE: Duration = Duration::from_mins(6);
+
+/// The longest wait between two attempts.
+const WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// One bucket, in its region.
 pub(super) struct Bucket {
@@ -44,11 +61,8 @@ impl Bucket {
     /// Returns the bucket `name`, as requests to `region` reach it.
     pub(super) fn new(connector: &S3Connector, name: &str, region: String) -> Self {
         let rate_limiter = Arc::new(RateLimiter::new(name));
-        let config = connector
-            .client_config(&region)
-            .interceptor(RefusalInterceptor(Arc::clone(&rate_limiter)));
         Self {
-            client: Client::from_conf(config.build()),
+            client: Client::from_conf(connector.client_config(&region).build()),
             rate_limiter,
             connector: connector.clone(),
             name: name.to_owned(),
@@ -63,7 +77,11 @@ impl Bucket {
     }
 
     pub(super) fn location(&self, key: String) -> Location {
-        Location::S3 { bucket: self.name.clone(), key }
+        let bucket = self.name.clone();
+        match self.connector.other_server() {
+            Some(endpoint) => Location::OtherS3 { endpoint, bucket, key },
+            None => Location::S3 { bucket, key },
+        }
     }
 
     pub(super) fn uri(&self, key: &str) -> String {
@@ -72,6 +90,39 @@ impl Bucket {
 
     pub(super) fn is_at(&self, object: &ObjectRef, key: &str) -> bool {
         object.location == self.location(key.to_owned())
+    }
+
+    /// Starts counting the attempts of one request, body included.
+    pub(super) fn start_retries(&self) -> Retry {
+        let policy = RetryPolicy {
+            attempts_max: ATTEMPTS_MAX,
+            deadline: DEADLINE,
+            first_wait_max: self.connector.options.timeouts.retry_base,
+            wait_max: WAIT_MAX,
+        };
+        policy.start()
+    }
+
+    /// Waits before the next attempt, or returns how many failed if another one is of no use.
+    pub(super) async fn wait_to_retry(
+        &self,
+        retry: &mut Retry,
+        uri: &str,
+        error: &AttemptError,
+    ) -> Result<(), u32> {
+        if error.is_throttling() {
+            self.rate_limiter.slow_down();
+        }
+        let wait = retry.next_wait().filter(|_| error.is_transient());
+        let (attempts, reason) = (retry.failed_attempts(), error.reason());
+        let Some(wait) = wait else { return Err(attempts) };
+        if matches!(error, AttemptError::Damaged(_)) {
+            warn!(uri, attempts, error = reason, "the answer is not complete; asking again");
+        } else {
+            debug!(uri, attempts, error = reason, "the request failed; asking again");
+        }
+        tokio::time::sleep(wait).await;
+        Ok(())
     }
 
     /// Sets the prefix that is read, which [`Bucket::grant`] names.
@@ -103,7 +154,9 @@ impl Bucket {
 
     /// Sends `HeadBucket`, the request that needs the fewest permissions.
     pub(super) async fn probe(&self) -> Result<HeadBucketOutput, SdkError<HeadBucketError>> {
-        let retries = self.connector.retries(PROBE_ATTEMPTS_MAX);
+        let retries = RetryConfig::standard()
+            .with_max_attempts(PROBE_ATTEMPTS_MAX)
+            .with_initial_backoff(self.connector.options.timeouts.retry_base);
         self.client
             .head_bucket()
             .bucket(&self.name)
@@ -116,11 +169,13 @@ impl Bucket {
 
 /// Returns the partition of AWS that a region belongs to, as ARNs name it.
 fn partition(region: &str) -> &'static str {
-    const PARTITIONS: [(&str, &str); 6] = [
+    // The partitions of the AWS SDKs' endpoint rules.
+    const PARTITIONS: [(&str, &str); 7] = [
         ("cn-", "aws-cn"),
         ("us-gov-", "aws-us-gov"),
         ("us-iso-", "aws-iso"),
         ("us-isob-", "aws-iso-b"),
+        ("eu-isoe-", "aws-iso-e"),
         ("us-isof-", "aws-iso-f"),
         ("eusc-", "aws-eusc"),
     ];
@@ -133,8 +188,17 @@ mod tests {
 
     #[test]
     fn an_arn_names_the_partition_of_the_region() {
-        assert_eq!(partition("eu-west-1"), "aws");
-        assert_eq!(partition("us-gov-west-1"), "aws-us-gov");
-        assert_eq!(partition("cn-north-1"), "aws-cn");
+        for (region, name) in [
+            ("eu-west-1", "aws"),
+            ("us-gov-west-1", "aws-us-gov"),
+            ("cn-north-1", "aws-cn"),
+            ("us-iso-east-1", "aws-iso"),
+            ("us-isob-east-1", "aws-iso-b"),
+            ("eu-isoe-west-1", "aws-iso-e"),
+            ("us-isof-south-1", "aws-iso-f"),
+            ("eusc-de-east-1", "aws-eusc"),
+        ] {
+            assert_eq!(partition(region), name, "{region}");
+        }
     }
 }

@@ -6,18 +6,18 @@
 
 use std::error::Error;
 use std::fmt;
-use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition, TokenBucket};
+use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
     Builder, Credentials, ProvideCredentials, Region, StalledStreamProtectionConfig,
 };
+use aws_types::service_config::ServiceConfigKey;
 use url::Url;
 
 use super::answer::innermost;
@@ -25,15 +25,26 @@ use super::http;
 use super::options::{S3Options, shown};
 use crate::source::SourceError;
 
-/// Attempts of one request, the first included. With the default timeouts they take about a
-/// minute.
-const REQUEST_ATTEMPTS_MAX: u32 = 8;
-
-/// The longest wait between two attempts.
-pub(super) const BACKOFF_MAX: Duration = Duration::from_secs(20);
-
 /// Where to ask when no region is set anywhere: every region knows where a bucket is.
 const REGION_DEFAULT: &str = "us-east-1";
+
+/// The domains of AWS: an endpoint in one of them, such as a VPC endpoint, has the buckets of AWS.
+///
+/// The `dnsSuffix` and `dualStackDnsSuffix` of the partitions in the AWS SDKs' endpoint rules.
+const AWS_DOMAINS: [&str; 12] = [
+    "amazonaws.com",
+    "api.aws",
+    "amazonaws.com.cn",
+    "api.amazonwebservices.com.cn",
+    "c2s.ic.gov",
+    "api.aws.ic.gov",
+    "sc2s.sgov.gov",
+    "api.aws.scloud",
+    "cloud.adc-e.uk",
+    "csp.hci.ic.gov",
+    "amazonaws.eu",
+    "api.amazonwebservices.eu",
+];
 
 /// What the S3 sources of one run share: configuration, credentials and open connections.
 ///
@@ -42,7 +53,8 @@ const REGION_DEFAULT: &str = "us-east-1";
 pub struct S3Connector {
     pub(super) options: S3Options,
     sdk: SdkConfig,
-    is_own_endpoint: bool,
+    /// The endpoint of the options, the environment or the profile.
+    endpoint_url: Option<Url>,
 }
 
 impl fmt::Debug for S3Connector {
@@ -105,10 +117,8 @@ impl S3Connector {
         }
         loader = loader.region(region);
         let sdk = loader.load().await;
-        let is_own_endpoint = options.endpoint_url.is_some()
-            || sdk.endpoint_url().is_some()
-            || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
-        let connector = Self { options, sdk, is_own_endpoint };
+        let endpoint_url = options.endpoint_url.clone().or_else(|| configured_endpoint(&sdk));
+        let connector = Self { options, sdk, endpoint_url };
         connector.check_credentials().await?;
         Ok(connector)
     }
@@ -123,15 +133,9 @@ impl S3Connector {
         let timeouts = self.options.timeouts;
         let mut builder = Builder::from(&self.sdk)
             .region(Region::new(region.to_owned()))
-            .retry_config(self.retries(REQUEST_ATTEMPTS_MAX))
-            // Some 14 fetches that retry at once use up the SDK's shared budget of 500 tokens; a
-            // short storm of `SlowDown` would then fail objects after their first attempt. The
-            // SDK's adaptive mode is worse: after 30 refusals it waits for more than a minute.
-            .retry_partition(
-                RetryPartition::custom("cloudtrail2sql")
-                    .token_bucket(TokenBucket::unlimited())
-                    .build(),
-            )
+            // `Bucket` retries: the SDK has no limit on the rate of its retries, does not retry
+            // an answer that is cut short, and does not take 429 for throttling.
+            .retry_config(RetryConfig::disabled())
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(timeouts.connect)
@@ -142,30 +146,25 @@ impl S3Connector {
             .stalled_stream_protection(
                 StalledStreamProtectionConfig::enabled().grace_period(timeouts.stall).build(),
             );
-        if let Some(endpoint_url) = &self.options.endpoint_url {
-            builder = builder.endpoint_url(endpoint_url.as_str().trim_end_matches('/'));
-        }
-        if self.is_own_endpoint {
-            builder = builder.force_path_style(true);
+        if let Some(endpoint_url) = &self.endpoint_url {
+            builder = builder
+                .endpoint_url(endpoint_url.as_str().trim_end_matches('/'))
+                .force_path_style(true);
         }
         builder
     }
 
-    /// Returns the SDK's retries, with a number of attempts.
-    pub(super) fn retries(&self, attempts_max: u32) -> RetryConfig {
-        RetryConfig::standard()
-            .with_max_attempts(attempts_max)
-            .with_initial_backoff(self.options.timeouts.retry_base)
-            .with_max_backoff(BACKOFF_MAX)
-    }
-
     /// Returns the endpoint, or else the region, for messages.
     pub(super) fn place(&self, region: &str) -> String {
-        let configured = || self.sdk.endpoint_url().and_then(|url| Url::parse(url).ok());
-        match self.options.endpoint_url.clone().or_else(configured) {
-            Some(endpoint_url) => format!("`{}`", shown(&endpoint_url)),
+        match &self.endpoint_url {
+            Some(endpoint_url) => format!("`{}`", shown(endpoint_url)),
             None => format!("region `{region}`"),
         }
+    }
+
+    /// Returns the URL of the server if it is not AWS.
+    pub(super) fn other_server(&self) -> Option<String> {
+        self.endpoint_url.as_ref().filter(|url| !is_aws(url)).map(shown)
     }
 
     /// Gets credentials, so that missing ones are reported before the first request.
@@ -184,6 +183,51 @@ impl S3Connector {
                 };
                 Err(SourceError::Credentials { profile, cause })
             }
+        }
+    }
+}
+
+/// Returns the endpoint of the environment or the profile, where one for S3 overrides one for all
+/// services.
+fn configured_endpoint(sdk: &SdkConfig) -> Option<Url> {
+    let key = ServiceConfigKey::builder().service_id("S3");
+    let key = key.env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
+    let of_s3 =
+        sdk.service_config().zip(key.ok()).and_then(|(config, key)| config.load_config(key));
+    let url = of_s3.or_else(|| sdk.endpoint_url().map(str::to_owned))?;
+    // The SDK reports a text that is not a URL.
+    Url::parse(&url).ok()
+}
+
+/// Whether an endpoint has the buckets of AWS.
+fn is_aws(endpoint_url: &Url) -> bool {
+    let host = endpoint_url.host_str().unwrap_or_default();
+    AWS_DOMAINS.iter().any(|domain| {
+        host.strip_suffix(domain).is_some_and(|start| start.is_empty() || start.ends_with('.'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_endpoints_of_aws_are_known() {
+        let is_aws = |url: &str| is_aws(&Url::parse(url).unwrap());
+        for url in [
+            "https://s3.eu-west-1.amazonaws.com",
+            "https://bucket.vpce-1a2b-3c4d.s3.us-east-1.vpce.amazonaws.com",
+            "https://s3.cn-north-1.amazonaws.com.cn/",
+        ] {
+            assert!(is_aws(url), "{url}");
+        }
+        for url in [
+            "http://127.0.0.1:9000",
+            "http://localhost:9000",
+            "https://s3.amazonaws.com.example.com",
+            "https://notamazonaws.com",
+        ] {
+            assert!(!is_aws(url), "{url}");
         }
     }
 }

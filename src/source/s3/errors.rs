@@ -1,27 +1,24 @@
 //! What a failed request means: the run cannot continue, or only one object is left out.
 
-use std::error::Error;
-
-use aws_sdk_s3::config::http::HttpResponse;
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-
-use super::answer::{Answer, innermost};
+use super::answer::Answer;
+use super::attempt::AttemptError;
 use super::bucket::Bucket;
-use crate::source::SourceError;
+use crate::source::{Cause, SourceError};
 use crate::trail::object::ObjectRef;
 
 impl Bucket {
     /// Returns why a listing of `prefix` failed.
-    pub(super) async fn list_error<E>(
-        &self,
-        prefix: &str,
-        error: SdkError<E, HttpResponse>,
-    ) -> SourceError
-    where
-        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
-    {
-        let Some(answer) = Answer::of(&error) else { return self.no_answer(error).await };
+    pub(super) async fn list_error(&self, prefix: &str, error: AttemptError) -> SourceError {
         let uri = self.uri(prefix);
+        let answer = match error {
+            AttemptError::NotSent(cause) | AttemptError::NoAnswer(cause) => {
+                return self.no_answer(cause).await;
+            }
+            AttemptError::OpenFiles(cause) => return SourceError::OpenFiles { place: uri, cause },
+            AttemptError::Damaged(cause) => return SourceError::List { uri, cause },
+            AttemptError::Changed => unreachable!("a listing is not of one version"),
+            AttemptError::Refused(answer) => answer,
+        };
         match self.fatal_error(&uri, answer) {
             Ok(fatal) => fatal,
             Err(answer) if answer.status == 404 => self.no_bucket(answer),
@@ -32,23 +29,26 @@ impl Bucket {
         }
     }
 
-    /// Returns why `object` could not be fetched.
-    pub(super) async fn fetch_error<E>(
+    /// Returns why `object` could not be fetched in so many attempts.
+    pub(super) async fn fetch_error(
         &self,
         object: &ObjectRef,
-        error: SdkError<E, HttpResponse>,
-    ) -> SourceError
-    where
-        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
-    {
+        error: AttemptError,
+        attempts: u32,
+    ) -> SourceError {
         let uri = object.location.uri();
-        let Some(answer) = Answer::of(&error) else {
+        let answer = match error {
             // The run ends only if S3 answers nothing else either.
-            return if self.is_reachable().await {
-                SourceError::Fetch { uri, cause: innermost(&error) }
-            } else {
-                self.no_answer(error).await
-            };
+            AttemptError::NoAnswer(cause) if self.is_reachable().await => {
+                return SourceError::Fetch { uri, cause };
+            }
+            AttemptError::NotSent(cause) | AttemptError::NoAnswer(cause) => {
+                return self.no_answer(cause).await;
+            }
+            AttemptError::OpenFiles(cause) => return SourceError::OpenFiles { place: uri, cause },
+            AttemptError::Damaged(cause) => return SourceError::Broken { uri, attempts, cause },
+            AttemptError::Changed => return SourceError::Changed { uri },
+            AttemptError::Refused(answer) => answer,
         };
         match self.fatal_error(&uri, answer) {
             Ok(fatal) => fatal,
@@ -59,7 +59,8 @@ impl Bucket {
             Err(answer) if answer.is_archived() => {
                 SourceError::Archived { uri, cause: answer.into() }
             }
-            Err(answer) if answer.status == 403 || answer.is_kms() => {
+            // Throttling is not a missing permission, although KMS is what refuses.
+            Err(answer) if answer.status == 403 || (answer.is_kms() && !answer.is_throttling()) => {
                 SourceError::Denied { uri, grant: self.grant(), cause: answer.into() }
             }
             Err(answer) => SourceError::Fetch { uri, cause: answer.into() },
@@ -88,16 +89,11 @@ impl Bucket {
     }
 
     /// Returns why there was no answer at all.
-    pub(super) async fn no_answer<E>(&self, error: SdkError<E, HttpResponse>) -> SourceError
-    where
-        E: Error + Send + Sync + 'static,
-    {
+    pub(super) async fn no_answer(&self, cause: Cause) -> SourceError {
         // No error type of the SDK says that credentials were missing, so the provider is asked.
         match self.connector.check_credentials().await {
             Err(no_credentials) => no_credentials,
-            Ok(()) => {
-                SourceError::Unreachable { place: self.place.clone(), cause: innermost(&error) }
-            }
+            Ok(()) => SourceError::Unreachable { place: self.place.clone(), cause },
         }
     }
 }

@@ -14,7 +14,7 @@ use super::bucket::Bucket;
 use super::page::ListRequest;
 use crate::source::{Found, SourceError, Step};
 use crate::trail::layout::{Level, Place, Selection, Visit, folder_of};
-use crate::trail::object::{Location, ObjectRef};
+use crate::trail::object::ObjectRef;
 
 /// How many levels above `AWSLogs/` are searched for it. Deeper levels are listed plainly.
 const ABOVE_LEVELS_MAX: u8 = 3;
@@ -63,9 +63,13 @@ impl S3Step {
         Self { bucket, selection: Arc::clone(selection), request }
     }
 
-    /// Returns the step that lists one known object.
-    pub(super) fn known(bucket: Arc<Bucket>, object: ObjectRef) -> Self {
-        Self { bucket, selection: Arc::default(), request: Request::Known(object) }
+    /// Returns the step that lists one known object, if it is selected.
+    pub(super) fn known(
+        bucket: Arc<Bucket>,
+        selection: &Arc<Selection>,
+        object: ObjectRef,
+    ) -> Self {
+        Self { bucket, selection: Arc::clone(selection), request: Request::Known(object) }
     }
 
     fn next(&self, request: Request) -> Box<dyn Step> {
@@ -247,10 +251,7 @@ fn following(byte: u8) -> Vec<u8> {
 }
 
 fn key(object: &ObjectRef) -> &str {
-    match &object.location {
-        Location::S3 { key, .. } => key,
-        Location::File(_) => unreachable!("a bucket lists only S3 objects"),
-    }
+    object.location.key().expect("a bucket lists only S3 objects")
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ impl fmt::Debug for S3Options {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
     /// The longest wait before the second attempt of a request. It doubles from attempt to attempt,
-    /// up to 20 s.
+    /// up to 10 s.
     pub retry_base: Duration,
     /// The wait for a connection.
     pub connect: Duration,
@@ -53,7 +53,7 @@ pub struct Timeouts {
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
-            retry_base: Duration::from_secs(1),
+            retry_base: Duration::from_millis(100),
             connect: Duration::from_secs(5),
             first_byte: Duration::from_secs(30),
             stall: Duration::from_secs(20),

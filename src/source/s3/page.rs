@@ -1,16 +1,26 @@
 //! One page of keys: one request to S3.
 
 use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use aws_sdk_s3::config::interceptors::AfterDeserializationInterceptorContextRef;
+use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_s3::error::BoxError;
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::types::{EncodingType, Object};
 use percent_encoding::percent_decode_str;
 
+use super::attempt::AttemptError;
 use super::bucket::Bucket;
 use crate::source::SourceError;
 use crate::trail::object::ObjectRef;
 
 // S3: ListObjectsV2 returns at most 1,000 keys.
 const PAGE_KEYS_MAX: i32 = 1_000;
+
+/// The last bytes of a complete listing.
+const CLOSING_TAG: &[u8] = b"</ListBucketResult>";
 
 /// What to list.
 #[derive(Debug, Clone, Default)]
@@ -44,7 +54,28 @@ impl Bucket {
         request: &ListRequest<'_>,
         token: Option<&str>,
     ) -> Result<Page, SourceError> {
+        let mut retry = self.start_retries();
+        let answer = loop {
+            let error = match self.list_once(request, token).await {
+                Ok(answer) => break answer,
+                Err(error) => error,
+            };
+            match self.wait_to_retry(&mut retry, &self.uri(request.prefix), &error).await {
+                Ok(()) => {}
+                Err(_) => return Err(self.list_error(request.prefix, error).await),
+            }
+        };
+        self.page(request, token, &answer)
+    }
+
+    /// Sends one LIST request. An answer that is cut short is an error.
+    async fn list_once(
+        &self,
+        request: &ListRequest<'_>,
+        token: Option<&str>,
+    ) -> Result<ListObjectsV2Output, AttemptError> {
         self.rate_limiter.acquire().await;
+        let is_closed = Arc::new(AtomicBool::new(false));
         let answer = self
             .client
             .list_objects_v2()
@@ -57,12 +88,25 @@ impl Bucket {
             // XML 1.0 has no way to write U+0001, which a key may contain.
             .encoding_type(EncodingType::Url)
             .set_request_payer(self.payer())
+            .customize()
+            .interceptor(ClosingTag(Arc::clone(&is_closed)))
             .send()
-            .await;
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => return Err(self.list_error(request.prefix, error).await),
-        };
+            .await
+            .map_err(|error| AttemptError::of(&error))?;
+        if is_closed.load(Ordering::Relaxed) && says_it_is_complete(&answer) {
+            Ok(answer)
+        } else {
+            Err(AttemptError::Damaged("the listing that the server sent is cut short".into()))
+        }
+    }
+
+    /// Returns the page that a complete answer shows.
+    fn page(
+        &self,
+        request: &ListRequest<'_>,
+        token: Option<&str>,
+        answer: &ListObjectsV2Output,
+    ) -> Result<Page, SourceError> {
         let invalid = |what: &'static str| SourceError::List {
             uri: self.uri(request.prefix),
             cause: what.into(),
@@ -100,6 +144,38 @@ impl Bucket {
             version: version(object.e_tag()),
             is_named: false,
         })
+    }
+}
+
+/// Whether an answer has what S3 always sends: `IsTruncated`, and as many entries as it counts.
+/// Some servers do not count them.
+fn says_it_is_complete(answer: &ListObjectsV2Output) -> bool {
+    let entries = answer.contents().len() + answer.common_prefixes().len();
+    answer.is_truncated().is_some()
+        && answer.key_count().is_none_or(|count| usize::try_from(count) == Ok(entries))
+}
+
+/// Notes whether the text of an answer ends with [`CLOSING_TAG`].
+///
+/// The SDK takes a text that ends early for a shorter listing. Without a length, as in HTTP/1.0,
+/// the end of the connection ends the text, so HTTP does not show it either.
+#[derive(Debug)]
+struct ClosingTag(Arc<AtomicBool>);
+
+impl Intercept for ClosingTag {
+    fn name(&self) -> &'static str {
+        "ClosingTag"
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let text = context.response().body().bytes().unwrap_or_default();
+        self.0.store(text.trim_ascii_end().ends_with(CLOSING_TAG), Ordering::Relaxed);
+        Ok(())
     }
 }
 

@@ -11,12 +11,9 @@
 //!                   └── slow_down ◀─┘
 //! ```
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
-use aws_sdk_s3::config::interceptors::FinalizerInterceptorContextRef;
-use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_s3::error::BoxError;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -195,30 +192,6 @@ impl Sent {
         self.roll(now);
         let left = 1.0 - (now - self.since).as_secs_f64();
         f64::from(self.before) * left + f64::from(self.count)
-    }
-}
-
-/// Reports every refused attempt to the [`RateLimiter`], including those that the SDK repeats.
-#[derive(Debug)]
-pub(super) struct RefusalInterceptor(pub(super) Arc<RateLimiter>);
-
-impl Intercept for RefusalInterceptor {
-    fn name(&self) -> &'static str {
-        "RefusalInterceptor"
-    }
-
-    fn read_after_attempt(
-        &self,
-        context: &FinalizerInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        // S3: `SlowDown` and `ServiceUnavailable` are 503; other servers also answer 429.
-        let status = context.response().map(|response| response.status().as_u16());
-        if matches!(status, Some(429 | 503)) {
-            self.0.slow_down();
-        }
-        Ok(())
     }
 }
 

@@ -15,6 +15,8 @@ use tokio::time::Sleep;
 pub enum Fault {
     /// 503 `SlowDown`.
     SlowDown,
+    /// 429 `TooManyRequests`, as other servers throttle.
+    TooMany,
     /// 500 `InternalError`.
     Internal,
     /// 403 `AccessDenied`.
@@ -37,6 +39,9 @@ pub enum Fault {
     Cut(usize),
     /// The same, but the connection stays open and silent.
     Stall(usize),
+    /// The body ends after so many bytes, and nothing in HTTP shows that it is cut: no length is
+    /// announced, and the connection stays open.
+    End(usize),
     /// No answer, ever.
     Hang,
     /// The connection is closed without an answer.
@@ -47,6 +52,7 @@ impl Fault {
     pub(super) fn answer(self) -> HttpResponse {
         let (status, code) = match self {
             Self::SlowDown => (503, "SlowDown"),
+            Self::TooMany => (429, "TooManyRequests"),
             Self::Internal => (500, "InternalError"),
             Self::Denied => (403, "AccessDenied"),
             Self::Gone => (404, "NoSuchKey"),
@@ -56,7 +62,7 @@ impl Fault {
             Self::KmsDisabled => (400, "KMS.DisabledException"),
             Self::KmsThrottling => (400, "KMS.ThrottlingException"),
             Self::Redirect => (301, "PermanentRedirect"),
-            Self::Cut(_) | Self::Stall(_) | Self::Hang | Self::Drop => {
+            Self::Cut(_) | Self::Stall(_) | Self::End(_) | Self::Hang | Self::Drop => {
                 unreachable!("{self:?} is not an answer")
             }
         };
@@ -72,10 +78,22 @@ impl Fault {
     }
 }
 
-/// Ends the body of `response` after so many bytes, or has it stall there.
-pub(super) fn cut(response: HttpResponse, bytes: usize, stalls: bool) -> HttpResponse {
+/// Returns whether `fault` leaves out the end of a body, and if so, after how many bytes.
+pub(super) fn cut_at(fault: Option<Fault>) -> Option<(usize, End)> {
+    match fault? {
+        Fault::Cut(bytes) => Some((bytes, End::Open)),
+        Fault::Stall(bytes) => Some((bytes, End::Stall)),
+        Fault::End(bytes) => Some((bytes, End::Unnoticed)),
+        _ => None,
+    }
+}
+
+/// Ends the body of `response` after so many bytes.
+pub(super) fn cut(mut response: HttpResponse, bytes: usize, end: End) -> HttpResponse {
+    if matches!(end, End::Unnoticed) {
+        response.headers_mut().remove("content-length");
+    }
     response.map(|body| {
-        let end = if stalls { End::Stall } else { End::Open };
         Body::http_body_unsync(CutBody { body: Box::pin(body), bytes_left: bytes, end })
     })
 }
@@ -86,8 +104,10 @@ struct CutBody {
     end: End,
 }
 
-enum End {
+/// What follows the last byte of a body that is cut.
+pub(super) enum End {
     Open,
+    Unnoticed,
     /// Waits until what was sent before has left: an immediate error would discard the head.
     Closing(Pin<Box<Sleep>>),
     Stall,
@@ -111,6 +131,7 @@ impl hyper::body::Body for CutBody {
         }
         match &mut self.end {
             End::Stall => Poll::Pending,
+            End::Unnoticed => Poll::Ready(None),
             End::Closing(sleep) => {
                 ready!(sleep.as_mut().poll(context));
                 Poll::Ready(Some(Err(std::io::ErrorKind::ConnectionReset.into())))

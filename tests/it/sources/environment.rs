@@ -111,6 +111,30 @@ async fn keys_region_and_endpoint_come_from_the_profile() {
     assert_eq!(server.all_calls()[0].signed_region(), Some("eu-west-3"));
 }
 
+/// Issue 11, B23: the bucket became part of the host name.
+#[tokio::test]
+async fn the_endpoint_comes_from_the_services_of_a_profile() {
+    if is_child() {
+        return read_one(S3Options { profile: Some("audit".into()), ..options() }).await;
+    }
+    let server = server();
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config");
+    // A host name, not an address: the bucket must not become part of it.
+    let endpoint_url = server.endpoint_url().replace("127.0.0.1", "localhost");
+    let text = format!(
+        "[profile audit]\nregion = eu-west-3\nservices = local\nendpoint_url = http://nowhere:1\n\
+         aws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n\
+         [services local]\ns3 =\n  endpoint_url = {endpoint_url}\n"
+    );
+    std::fs::write(&config, text).unwrap();
+    run_with(
+        "the_endpoint_comes_from_the_services_of_a_profile",
+        &[("AWS_CONFIG_FILE", config.to_str().unwrap())],
+    );
+    assert!(server.all_calls().len() > 2, "{:?}", server.all_calls());
+}
+
 #[tokio::test]
 async fn missing_credentials_are_reported_before_the_first_request() {
     if is_child() {

@@ -7,10 +7,11 @@ use std::process::Command;
 use async_trait::async_trait;
 use cloudtrail2sql::source::folder::FolderSource;
 use cloudtrail2sql::source::{Source, SourceError};
+use cloudtrail2sql::trail::layout::Selection;
 use cloudtrail2sql::trail::object::{Location, ObjectRef};
 use tempfile::TempDir;
 
-use super::{Fixture, contract, list, only};
+use super::{Fixture, contract, list, list_selected, only};
 
 contract!(crate::sources::folder::Folder);
 
@@ -100,14 +101,63 @@ async fn a_link_that_leads_nowhere_is_counted_as_an_object() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn links_are_followed_and_a_loop_of_them_ends() {
+async fn links_out_of_the_folder_are_followed_on_request_and_a_loop_of_them_ends() {
     use std::os::unix::fs::symlink;
     let (folder, elsewhere) = (Folder::new().await, Folder::new().await);
     folder.put("a/b", b"x").await;
     elsewhere.put("c", b"y").await;
+    elsewhere.put("d", b"y").await;
     symlink(elsewhere.0.path(), folder.path("elsewhere")).unwrap();
+    symlink(elsewhere.path("d"), folder.path("d")).unwrap();
     symlink(folder.0.path(), folder.path("a/up")).unwrap();
-    assert_eq!(names(&folder, &folder.source()).await, ["a/b", "elsewhere/c"]);
+    symlink(elsewhere.0.path(), elsewhere.path("loop")).unwrap();
+    let source = folder.source();
+    assert_eq!(names(&folder, &source).await, ["a/b"]);
+    let found = list_selected(&source, Selection::default(), false).await;
+    assert_eq!(found.links_not_followed, 2, "the links to `elsewhere` and `d`");
+    let followed = names(&folder, &source.follow_links(true)).await;
+    assert_eq!(followed[..2], ["a/b", if followed[1] == "d" { "d" } else { "elsewhere/c" }]);
+    assert_eq!(followed.len(), 3, "each target once: {followed:?}");
+}
+
+/// Issue 11, B11: the rows of a folder outside were loaded once for each link to it.
+#[cfg(unix)]
+#[tokio::test]
+async fn what_several_links_lead_to_is_listed_once() {
+    use std::os::unix::fs::symlink;
+    let elsewhere = Folder::new().await;
+    for name in ["x/a", "x/sub/b", "x/sub/deep/c"] {
+        elsewhere.put(name, b"x").await;
+    }
+    // Folders are not read in the order of their names: each order of the links is tried.
+    let targets = ["x", "x", "x/sub", "x/sub/deep", "x/sub/b", "x/sub/b"];
+    for first in 0..targets.len() {
+        let folder = Folder::new().await;
+        for (n, target) in targets.iter().cycle().skip(first).take(targets.len()).enumerate() {
+            symlink(elsewhere.path(target), folder.path(&n.to_string())).unwrap();
+        }
+        let listed = names(&folder, &folder.source().follow_links(true)).await;
+        let ends = ["/a", "b", "c"];
+        let count = |end: &str| listed.iter().filter(|name| name.ends_with(end)).count();
+        // A link to the file `b` itself is a name without its own.
+        assert_eq!((listed.len(), count(ends[0]), count(ends[2])), (3, 1, 1), "{listed:?}");
+    }
+}
+
+/// Issue 11: a link to `/` was followed through the whole file system.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_to_a_folder_above_the_root_is_not_followed_by_default() {
+    use std::os::unix::fs::symlink;
+    let above = Folder::new().await;
+    above.put("root/a", b"x").await;
+    above.put("beside/b", b"y").await;
+    symlink(above.0.path(), above.path("root/up")).unwrap();
+    let source = FolderSource::open(&above.path("root")).unwrap();
+    assert_eq!(names(&above, &source).await, ["root/a"]);
+    // What is below the root is not listed again.
+    let followed = names(&above, &source.follow_links(true)).await;
+    assert_eq!(followed, ["root/a", "root/up/beside/b"]);
 }
 
 #[cfg(unix)]

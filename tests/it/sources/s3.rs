@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use cloudtrail2sql::source::s3::{S3Connector, S3Options, S3Source, Timeouts};
 use cloudtrail2sql::source::{Found, Source, SourceError};
-use cloudtrail2sql::trail::object::{Location, ObjectRef};
+use cloudtrail2sql::trail::object::ObjectRef;
 
 use super::{Fixture, contract, list, only};
 use crate::s3_server::{ACCESS_KEY, ALWAYS, Fault, Op, REGION, S3Server, SECRET_KEY};
@@ -46,8 +46,7 @@ impl Fixture for Wire {
     }
 
     fn name_of(&self, object: &ObjectRef) -> String {
-        let Location::S3 { key, .. } = &object.location else { panic!("{object:?}") };
-        key.clone()
+        object.location.key().unwrap().to_owned()
     }
 }
 
@@ -127,11 +126,22 @@ async fn a_name_is_an_object_or_a_folder_or_a_prefix() {
         let source = open(&server, name).await.unwrap();
         let objects = list(&source).await;
         let names = objects.iter().map(|object| object.location.uri()).collect::<Vec<_>>();
-        let uris = keys.iter().map(|key| format!("s3://{BUCKET}/{key}")).collect::<Vec<_>>();
+        let bucket = format!("{}/{BUCKET}", server.endpoint_url());
+        let uris = keys.iter().map(|key| format!("{bucket}/{key}")).collect::<Vec<_>>();
         assert_eq!(names, uris, "{name}");
     }
     let error = open(&server, "nothing").await.unwrap_err();
     assert!(matches!(error, SourceError::NotFound { .. }), "{error:?}");
+}
+
+/// Issue 11, B22: they were one object for the ledger.
+#[tokio::test]
+async fn one_key_on_two_servers_is_two_objects() {
+    let (server, _, object) = one_object("AWSLogs/a").await;
+    let (other, _, other_object) = one_object("AWSLogs/a").await;
+    assert_eq!(object.location.uri(), format!("{}/trail/AWSLogs/a", server.endpoint_url()));
+    assert_eq!(other_object.location.uri(), format!("{}/trail/AWSLogs/a", other.endpoint_url()));
+    assert_ne!(object.location.id(), other_object.location.id());
 }
 
 #[tokio::test]
@@ -190,7 +200,8 @@ async fn a_denied_listing_ends_the_run_and_names_the_permission() {
         "the role needs `s3:ListBucket` on `arn:aws:s3:::trail` and `s3:GetObject` on \
          `arn:aws:s3:::trail/AWSLogs/*`; a requester-pays bucket needs `--request-payer`"
     );
-    assert_eq!(error.to_string(), "cannot list `s3://trail/AWSLogs/`");
+    let uri = format!("{}/trail/AWSLogs/", server.endpoint_url());
+    assert_eq!(error.to_string(), format!("cannot list `{uri}`"));
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert_eq!(cause, "`AccessDenied` (status 403, request TESTREQUEST): as ordered by the test");
     assert_eq!(server.calls(Op::ListObjectsV2), 1, "a refusal is not retried");
@@ -207,7 +218,7 @@ async fn a_denied_object_costs_only_itself_and_names_the_permission() {
         "the role needs `s3:GetObject` on `arn:aws:s3:::trail/*`, and `kms:Decrypt` on the KMS \
          key if one encrypts it"
     );
-    assert_eq!(error.to_string(), "cannot read `s3://trail/AWSLogs/a`");
+    assert_eq!(error.to_string(), format!("cannot read `{}`", object.location));
 }
 
 #[tokio::test]
@@ -273,15 +284,51 @@ async fn wrong_keys_end_the_run() {
 #[tokio::test]
 async fn a_request_that_is_refused_twice_is_retried() {
     let (server, source, object) = one_object("a").await;
-    for fault in [Fault::SlowDown, Fault::Internal, Fault::Drop, Fault::KmsThrottling] {
+    let throttled = [Fault::SlowDown, Fault::TooMany, Fault::KmsThrottling];
+    for fault in throttled.into_iter().chain([Fault::Internal, Fault::Drop]) {
         server.fail_next(Op::GetObject, fault, 2);
         assert_eq!(source.fetch(&object).await.unwrap().bytes, content(), "{fault:?}");
     }
-    for fault in [Fault::SlowDown, Fault::Internal, Fault::Drop] {
+    for fault in [Fault::SlowDown, Fault::TooMany, Fault::Internal, Fault::Drop] {
         server.fail_next(Op::ListObjectsV2, fault, 2);
         assert_eq!(list(&source).await.len(), 1, "{fault:?}");
     }
-    assert_eq!(server.calls(Op::GetObject), 4 * 3);
+    assert_eq!(server.calls(Op::GetObject), 5 * 3);
+}
+
+/// Issue 11: the SDK takes a listing that ends early for a shorter one.
+#[tokio::test]
+async fn a_listing_cut_at_any_byte_is_asked_for_again() {
+    let server = S3Server::start();
+    let keys = ["AWSLogs/a.gz", "AWSLogs/b.gz", "AWSLogs/c.gz", "other/d.gz"];
+    for key in keys {
+        server.put(BUCKET, key, "x");
+    }
+    let source = open(&server, "AWSLogs/").await.unwrap();
+    let below = async || source.listing(&Arc::default()).take(false).await.map(|it| it.objects);
+    let complete = below().await.unwrap();
+    assert_eq!(complete.len(), 3);
+    let mut retried = 0;
+    for bytes in 0.. {
+        let before = server.calls(Op::ListObjectsV2);
+        server.fail_next(Op::ListObjectsV2, Fault::End(bytes), 1);
+        assert_eq!(below().await.unwrap(), complete, "cut after {bytes} bytes");
+        match server.calls(Op::ListObjectsV2) - before {
+            2 => retried += 1,
+            // All of the listing was sent.
+            calls => {
+                assert_eq!(calls, 1);
+                break;
+            }
+        }
+    }
+    assert!(retried > 500, "a listing of three objects has {retried} bytes");
+
+    server.fail_next(Op::ListObjectsV2, Fault::End(500), ALWAYS);
+    let error = below().await.unwrap_err();
+    assert!(matches!(error, SourceError::List { .. }), "{error:?}");
+    assert!(error.is_fatal());
+    assert_eq!(server.calls(Op::ListObjectsV2), 1 + 2 * retried + 1 + 12);
 }
 
 #[tokio::test]
@@ -299,7 +346,7 @@ async fn many_fetches_in_one_storm_are_all_retried() {
     }
     let results = fetches.join_all().await;
     let failed = results.iter().filter(|result| result.is_err()).count();
-    // 241 faults on 61 objects are 4 each; that one object gets 8 of them is next to impossible.
+    // 241 faults on 61 objects are 4 each; that one object gets 12 of them is next to impossible.
     assert_eq!(failed, 0);
 }
 
@@ -382,9 +429,9 @@ async fn a_body_always_cut_short_costs_only_its_object() {
     let (server, source, object) = one_object("a").await;
     server.fail_next(Op::GetObject, Fault::Cut(77), ALWAYS);
     let error = source.fetch(&object).await.unwrap_err();
-    assert!(matches!(error, SourceError::Broken { attempts: 5, .. }), "{error:?}");
+    assert!(matches!(error, SourceError::Broken { attempts: 12, .. }), "{error:?}");
     assert!(!error.is_fatal());
-    assert_eq!(server.calls(Op::GetObject), 5);
+    assert_eq!(server.calls(Op::GetObject), 12);
 }
 
 #[tokio::test]
@@ -393,7 +440,7 @@ async fn an_object_without_an_answer_costs_only_itself() {
     server.fail_next(Op::GetObject, Fault::Drop, ALWAYS);
     let error = source.fetch(&object).await.unwrap_err();
     assert!(matches!(error, SourceError::Fetch { .. }), "{error:?}");
-    assert_eq!(server.calls(Op::GetObject), 8);
+    assert_eq!(server.calls(Op::GetObject), 12);
 }
 
 #[tokio::test]

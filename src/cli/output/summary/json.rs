@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::Summary;
 use crate::cli::output::indexes::{BuiltJson, names};
 use crate::import::progress::Count;
+use crate::source::UnreadableFolder;
 
 /// The keys, in the order in which they are printed.
 #[derive(Serialize)]
@@ -26,6 +27,9 @@ pub(super) struct SummaryJson<'s> {
     folders_without_logs: &'s BTreeMap<String, u64>,
     other_folders_without_logs: u64,
     own_files: u64,
+    links_not_followed: u64,
+    unreadable_folders: u64,
+    unreadable: &'s [UnreadableFolder],
     list_requests: u64,
     records: u64,
     rows: u64,
@@ -68,6 +72,9 @@ impl<'s> From<&'s Summary> for SummaryJson<'s> {
             folders_without_logs: &tally.without_logs.names,
             other_folders_without_logs: tally.without_logs.others,
             own_files: tally.own_files,
+            links_not_followed: tally.links_not_followed,
+            unreadable_folders: tally.unreadable_folders,
+            unreadable: &tally.unreadable,
             list_requests: tally.list_requests,
             records: tally.records,
             rows: tally.rows,

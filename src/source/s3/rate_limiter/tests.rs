@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use tokio::time::{advance, timeout};
 
 use super::*;
