@@ -131,7 +131,7 @@ fn a_stopped_run_loads_what_is_in_flight_and_the_same_command_resumes(engine: En
     for (signal, held_from) in [("INT", 5), ("TERM", 15)] {
         let hold = hold_from(&server, held_from);
         let mut running = start(&place, &server);
-        assert!(running.reaches("debug: loaded s3://"), "{}", running.end().shown());
+        assert!(running.reaches("debug: loaded "), "{}", running.end().shown());
         wait::until("both fetchers are at it", || hold.calls().len() == FETCHERS);
         running.signal(signal);
         assert!(running.reaches("warning: stopping: "), "{}", running.end().shown());
@@ -164,7 +164,7 @@ fn the_summary_of_a_stopped_run_says_how_to_continue() {
     let args = ["-v", "import", "--batch-rows=3", "--endpoint-url", &endpoint_url, "s3://trail"];
     let hold = hold_from(&server, 5);
     let mut running = place.start(&[&args[..], &["--fetchers=1"]].concat());
-    assert!(running.reaches("debug: loaded s3://"), "{}", running.end().shown());
+    assert!(running.reaches("debug: loaded "), "{}", running.end().shown());
     running.signal("INT");
     assert!(running.reaches("warning: stopping: "), "{}", running.end().shown());
     drop(hold);
@@ -184,7 +184,7 @@ async fn a_second_signal_ends_the_program_at_once() {
     let place = place_for(&database);
     let hold = hold_from(&server, 20);
     let mut running = start(&place, &server);
-    assert!(running.reaches("debug: loaded s3://trail/19.json.gz"), "{}", running.end().shown());
+    assert!(running.reaches("/trail/19.json.gz"), "{}", running.end().shown());
     // While another program locks the database, the batch in flight cannot be finished.
     let mut other = sqlx::SqliteConnection::connect(&database.url).await.unwrap();
     sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
