@@ -12,6 +12,7 @@ mod indexes;
 mod migrations;
 mod narrow_tables;
 mod objects;
+mod processlist;
 mod refusals;
 mod runs;
 mod scratch;

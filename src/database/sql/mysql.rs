@@ -9,7 +9,9 @@ use sqlx::migrate::Migrator;
 use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
 use sqlx::{ConnectOptions, Connection as _};
 
-use super::connection::{Cell, CellType, Connection, Session, Value, connection_over_sqlx, quoted};
+use super::connection::{
+    Cell, CellType, Connection, IdFormat, Session, Value, connection_over_sqlx, quoted,
+};
 use super::driver::Driver;
 use super::error::{SqlErrorClass, timed_out};
 use super::schema::{SchemaMismatch, mysql_key, needs_prefix_index, other_columns};
@@ -323,7 +325,7 @@ struct MysqlLink {
     id: i64,
 }
 
-connection_over_sqlx! { MysqlLink, MySqlArguments,
+connection_over_sqlx! { MysqlLink, MySqlArguments, IdFormat::Hex,
     fn statement_bytes_max(&self) -> usize {
         STATEMENT_BYTES_MAX.min(self.row_bytes_max())
     }

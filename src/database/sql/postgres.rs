@@ -9,7 +9,9 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection as _};
 
-use super::connection::{Cell, CellType, Connection, Session, connection_over_sqlx, quoted};
+use super::connection::{
+    Cell, CellType, Connection, IdFormat, Session, connection_over_sqlx, quoted,
+};
 use super::driver::Driver;
 use super::error::SqlErrorClass;
 use super::schema::{SchemaMismatch, create_index_statements, other_columns};
@@ -254,7 +256,7 @@ struct PostgresLink {
     started: String,
 }
 
-connection_over_sqlx! { PostgresLink, PgArguments,
+connection_over_sqlx! { PostgresLink, PgArguments, IdFormat::Bytes,
     fn statement_bytes_max(&self) -> usize {
         16 << 20
     }
