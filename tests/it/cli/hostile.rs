@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::set_mode;
 use crate::binary::Place;
+use crate::hostile_mysql::{HostileMysql, MANY_COLUMNS, error_packet};
 use crate::logs::log_json;
 
 const ACCOUNT: &str = "AWSLogs/111122223333";
@@ -58,6 +59,31 @@ fn a_password_in_the_wrong_place_is_not_echoed() {
         let run = place.run(args).expect(2);
         assert!(!run.stderr.contains("hunter2"), "{args:?}: {}", run.shown());
         assert!(run.stderr.contains("error"), "{args:?}: {}", run.shown());
+    }
+}
+
+#[test]
+fn a_server_that_names_too_many_columns_is_an_error() {
+    let server = HostileMysql::start(MANY_COLUMNS);
+    let place = Place::new();
+    let url = format!("mysql://u:p@{}/d", server.address);
+    let run = place.run(&["--database", &url, "status"]).expect(1);
+    let expected = "the database driver cannot read the server's answer: ";
+    assert!(run.stderr.contains(expected), "{}", run.shown());
+    assert!(!run.stderr.contains("panicked"), "{}", run.shown());
+}
+
+#[test]
+fn the_error_of_a_server_cannot_forge_output() {
+    let server = HostileMysql::start(error_packet("x\u{1b}[31m\nobjects: 9\u{202e}\u{9b}"));
+    let place = Place::new();
+    let url = format!("mysql://u:p@{}/d", server.address);
+    for format in ["text", "json"] {
+        let run = place.run(&["--log-format", format, "--database", &url, "status"]).expect(1);
+        let shown = format!("{}{}", run.stdout, run.stderr);
+        assert!(shown.contains("objects: 9"), "{shown}");
+        assert!(!shown.contains(['\u{1b}', '\u{202e}', '\u{9b}']), "{shown:?}");
+        assert!(!shown.lines().any(|line| line.starts_with("objects: 9")), "{shown}");
     }
 }
 
