@@ -27,6 +27,8 @@ mod error;
 
 mod panics;
 
+mod tls;
+
 mod schema;
 
 mod connection;
@@ -128,6 +130,9 @@ impl SqlStore {
             Engine::Mysql => mysql::MysqlDriver::new(url).map(into_dyn),
         }
         .map_err(|error| DatabaseError::fatal("use the database URL", cause_of(error), None))?;
+        if let Some(warning) = driver.tls_warning() {
+            tracing::warn!("{warning}");
+        }
         Ok(Self {
             schema: Schema::new(&driver.migrations(), changes),
             rules: CellRules { stores_nul: engine != Engine::Postgres, limits: limits(engine) },

@@ -7,6 +7,7 @@
 
 mod backend;
 mod commits;
+mod encryption;
 mod faults;
 mod indexes;
 mod migrations;

@@ -23,6 +23,11 @@ pub(super) trait Driver: Send + Sync + fmt::Debug {
     /// Returns how many index builds run side by side.
     fn index_width(&self) -> usize;
 
+    /// Returns what the user should know about the encryption of the connections.
+    fn tls_warning(&self) -> Option<&str> {
+        None
+    }
+
     async fn connect(&self) -> Result<Box<dyn Connection>, sqlx::Error>;
 
     /// Returns the class of an error that the database reported, by its code.

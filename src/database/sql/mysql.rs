@@ -6,7 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::error::DatabaseError;
 use sqlx::migrate::Migrator;
-use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
+use sqlx::mysql::{
+    MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlSslMode,
+};
 use sqlx::{ConnectOptions, Connection as _};
 
 use super::connection::{
@@ -15,6 +17,7 @@ use super::connection::{
 use super::driver::Driver;
 use super::error::{SqlErrorClass, timed_out};
 use super::schema::{SchemaMismatch, mysql_key, needs_prefix_index, other_columns};
+use super::tls::{self, TlsMode, TlsSettings, is_local};
 use crate::database::Index;
 use crate::database::url::Engine;
 use crate::trail::fields::{FIELDS, MysqlType};
@@ -35,8 +38,16 @@ const MIGRATE_LOCK_WAIT: Duration = Duration::from_secs(30);
 /// The character set and collation of all text columns.
 const TEXT: &str = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
 
+pub(super) const TLS: tls::Names = tls::Names {
+    mode: ["ssl-mode", "sslmode"],
+    ca: "ssl-ca",
+    variables: None,
+    modes: ["DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY"],
+};
+
 pub(super) struct MysqlDriver {
     options: MySqlConnectOptions,
+    tls_warning: Option<String>,
 }
 
 impl fmt::Debug for MysqlDriver {
@@ -50,7 +61,19 @@ impl MysqlDriver {
     pub(super) fn new(url: &str) -> Result<Self, sqlx::Error> {
         let options: MySqlConnectOptions = url.parse()?;
         let options = options.charset("utf8mb4").disable_statement_logging();
-        Ok(Self { options })
+        let host =
+            options.get_socket().map_or(options.get_host().into(), |it| it.to_string_lossy());
+        let is_local = is_local(&host);
+        let mode = TlsSettings::read(url, &TLS, |_| None)?.mode(&TLS, is_local)?;
+        let tls_warning = mode.warning(&host, is_local, &TLS);
+        let options = options.ssl_mode(match mode {
+            TlsMode::Disable => MySqlSslMode::Disabled,
+            TlsMode::Prefer => MySqlSslMode::Preferred,
+            TlsMode::Require => MySqlSslMode::Required,
+            TlsMode::VerifyCa => MySqlSslMode::VerifyCa,
+            TlsMode::VerifyFull => MySqlSslMode::VerifyIdentity,
+        });
+        Ok(Self { options, tls_warning })
     }
 
     fn database_name(&self) -> &str {
@@ -75,6 +98,10 @@ impl Driver for MysqlDriver {
 
     fn index_width(&self) -> usize {
         1
+    }
+
+    fn tls_warning(&self) -> Option<&str> {
+        self.tls_warning.as_deref()
     }
 
     async fn connect(&self) -> Result<Box<dyn Connection>, sqlx::Error> {

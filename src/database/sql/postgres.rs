@@ -6,7 +6,7 @@ use std::fmt;
 use async_trait::async_trait;
 use sqlx::error::DatabaseError;
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions, Connection as _};
 
 use super::connection::{
@@ -15,6 +15,7 @@ use super::connection::{
 use super::driver::Driver;
 use super::error::SqlErrorClass;
 use super::schema::{SchemaMismatch, create_index_statements, other_columns};
+use super::tls::{self, TlsMode, TlsSettings, is_local};
 use crate::database::batch::{Batch, ParsedObject};
 use crate::database::url::Engine;
 use crate::database::{Index, LoadMethod};
@@ -44,8 +45,17 @@ const SETTINGS: &str = "SELECT set_config(name, CASE name \
      'tcp_keepalives_interval', 'tcp_keepalives_count', 'tcp_user_timeout', \
      'idle_in_transaction_session_timeout')";
 
+/// libpq also has `allow`, which sqlx takes for `disable`; it is refused.
+pub(super) const TLS: tls::Names = tls::Names {
+    mode: ["sslmode", "ssl-mode"],
+    ca: "sslrootcert",
+    variables: Some(["PGSSLMODE", "PGSSLROOTCERT"]),
+    modes: ["disable", "prefer", "require", "verify-ca", "verify-full"],
+};
+
 pub(super) struct PostgresDriver {
     options: PgConnectOptions,
+    tls_warning: Option<String>,
     load_method: LoadMethod,
 }
 
@@ -60,7 +70,20 @@ impl PostgresDriver {
     pub(super) fn new(url: &str, load_method: LoadMethod) -> Result<Self, sqlx::Error> {
         let connect: PgConnectOptions = url.parse()?;
         let connect = connect.application_name("cloudtrail2sql").disable_statement_logging();
-        Ok(Self { options: connect, load_method })
+        let host =
+            connect.get_socket().map_or(connect.get_host().into(), |it| it.to_string_lossy());
+        let is_local = is_local(&host);
+        let settings = TlsSettings::read(url, &TLS, |name| std::env::var(name).ok())?;
+        let mode = settings.mode(&TLS, is_local)?;
+        let tls_warning = mode.warning(&host, is_local, &TLS);
+        let options = connect.ssl_mode(match mode {
+            TlsMode::Disable => PgSslMode::Disable,
+            TlsMode::Prefer => PgSslMode::Prefer,
+            TlsMode::Require => PgSslMode::Require,
+            TlsMode::VerifyCa => PgSslMode::VerifyCa,
+            TlsMode::VerifyFull => PgSslMode::VerifyFull,
+        });
+        Ok(Self { options, tls_warning, load_method })
     }
 
     fn database_name(&self) -> &str {
@@ -85,6 +108,10 @@ impl Driver for PostgresDriver {
 
     fn index_width(&self) -> usize {
         2
+    }
+
+    fn tls_warning(&self) -> Option<&str> {
+        self.tls_warning.as_deref()
     }
 
     async fn connect(&self) -> Result<Box<dyn Connection>, sqlx::Error> {

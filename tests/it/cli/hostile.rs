@@ -63,6 +63,32 @@ fn a_password_in_the_wrong_place_is_not_echoed() {
 }
 
 #[test]
+fn a_server_without_tls_gets_no_password_over_a_network() {
+    let server = HostileMysql::start(MANY_COLUMNS);
+    let mut place = Place::new();
+    // The unspecified address leads to this machine, but no rule says so.
+    let url = format!("mysql://u:p@0.0.0.0:{}/d", server.address.port());
+    let run = place.run(&["--database", &url, "status"]).expect(1);
+    assert!(run.stderr.contains("server does not support TLS"), "{}", run.shown());
+    assert!(run.stderr.contains("`ssl-mode=DISABLED` for MySQL"), "{}", run.shown());
+    for (mode, risk) in [
+        ("DISABLED", "database server 0.0.0.0: the connection is not encrypted"),
+        ("REQUIRED", "database server 0.0.0.0: the certificate is not verified"),
+    ] {
+        let url = format!("{url}?ssl-mode={mode}");
+        let run = place.run(&["--database", &url, "status"]).expect(1);
+        assert_eq!(run.stderr.matches(risk).count(), 1, "{}", run.shown());
+    }
+    let missing = format!("{url}?ssl-ca=/no/such.pem");
+    let run = place.run(&["--database", &missing, "status"]).expect(1);
+    let expected = "cannot read the file `/no/such.pem` of `ssl-ca`: No such file";
+    assert!(run.stderr.contains(expected), "{}", run.shown());
+    place.set("PGSSLMODE", "allow");
+    let run = place.run(&["--database", "postgres://u:p@0.0.0.0/d", "status"]).expect(1);
+    assert!(run.stderr.contains("`PGSSLMODE` cannot be `allow`"), "{}", run.shown());
+}
+
+#[test]
 fn a_server_that_names_too_many_columns_is_an_error() {
     let server = HostileMysql::start(MANY_COLUMNS);
     let place = Place::new();
