@@ -29,6 +29,8 @@ mod panics;
 
 mod tls;
 
+mod relay;
+
 mod schema;
 
 mod connection;

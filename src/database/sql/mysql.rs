@@ -16,6 +16,7 @@ use super::connection::{
 };
 use super::driver::Driver;
 use super::error::{SqlErrorClass, timed_out};
+use super::relay::{Protocol, Relay};
 use super::schema::{SchemaMismatch, mysql_key, needs_prefix_index, other_columns};
 use super::tls::{self, TlsMode, TlsSettings, is_local};
 use crate::database::Index;
@@ -48,6 +49,7 @@ pub(super) const TLS: tls::Names = tls::Names {
 pub(super) struct MysqlDriver {
     options: MySqlConnectOptions,
     tls_warning: Option<String>,
+    may_expose: bool,
 }
 
 impl fmt::Debug for MysqlDriver {
@@ -65,6 +67,7 @@ impl MysqlDriver {
             options.get_socket().map_or(options.get_host().into(), |it| it.to_string_lossy());
         let is_local = is_local(&host);
         let mode = TlsSettings::read(url, &TLS, |_| None)?.mode(&TLS, is_local)?;
+        let may_expose = mode.may_expose(is_local);
         let tls_warning = mode.warning(&host, is_local, &TLS);
         let options = options.ssl_mode(match mode {
             TlsMode::Disable => MySqlSslMode::Disabled,
@@ -73,7 +76,26 @@ impl MysqlDriver {
             TlsMode::VerifyCa => MySqlSslMode::VerifyCa,
             TlsMode::VerifyFull => MySqlSslMode::VerifyIdentity,
         });
-        Ok(Self { options, tls_warning })
+        Ok(Self { options, tls_warning, may_expose })
+    }
+
+    /// Opens a connection. No password is sent in clear text to another machine.
+    async fn open(&self, options: &MySqlConnectOptions) -> Result<MySqlConnection, sqlx::Error> {
+        if !self.may_expose {
+            return MySqlConnection::connect_with(options).await;
+        }
+        if matches!(options.get_ssl_mode(), MySqlSslMode::Preferred) {
+            let with_tls = options.clone().ssl_mode(MySqlSslMode::Required);
+            match MySqlConnection::connect_with(&with_tls).await {
+                Err(sqlx::Error::Tls(_)) => {}
+                connected => return connected,
+            }
+        }
+        let (host, port) = (options.get_host(), options.get_port());
+        let relay = Relay::to(host, port, Protocol::Mysql).await?;
+        let options = options.clone().ssl_mode(MySqlSslMode::Disabled);
+        let options = options.host(&relay.address.ip().to_string()).port(relay.address.port());
+        relay.explain(MySqlConnection::connect_with(&options).await)
     }
 
     fn database_name(&self) -> &str {
@@ -105,7 +127,7 @@ impl Driver for MysqlDriver {
     }
 
     async fn connect(&self) -> Result<Box<dyn Connection>, sqlx::Error> {
-        let inner = MySqlConnection::connect_with(&self.options).await?;
+        let inner = self.open(&self.options).await?;
         let mut connection = MysqlLink { inner, packet_bytes_max: 0, id: 0 };
         // Without the strict mode, a server truncates too long values silently. The other settings
         // make the server's own log of statements cheaper: it copies a binary statement instead of
@@ -144,7 +166,7 @@ impl Driver for MysqlDriver {
     async fn create_database(&self) -> Result<(), sqlx::Error> {
         // sqlx's options cannot drop the database's name, but this database always exists.
         let options = self.options.clone().database("information_schema");
-        let mut connection = MySqlConnection::connect_with(&options).await?;
+        let mut connection = self.open(&options).await?;
         let create = self.create_database_sql();
         sqlx::Executor::execute(&mut connection, &*create).await?;
         // The database exists now; a failed close is harmless. Over a Unix socket, the server

@@ -14,6 +14,7 @@ use super::connection::{
 };
 use super::driver::Driver;
 use super::error::SqlErrorClass;
+use super::relay::{Protocol, Relay};
 use super::schema::{SchemaMismatch, create_index_statements, other_columns};
 use super::tls::{self, TlsMode, TlsSettings, is_local};
 use crate::database::batch::{Batch, ParsedObject};
@@ -56,6 +57,7 @@ pub(super) const TLS: tls::Names = tls::Names {
 pub(super) struct PostgresDriver {
     options: PgConnectOptions,
     tls_warning: Option<String>,
+    may_expose: bool,
     load_method: LoadMethod,
 }
 
@@ -75,6 +77,7 @@ impl PostgresDriver {
         let is_local = is_local(&host);
         let settings = TlsSettings::read(url, &TLS, |name| std::env::var(name).ok())?;
         let mode = settings.mode(&TLS, is_local)?;
+        let may_expose = mode.may_expose(is_local);
         let tls_warning = mode.warning(&host, is_local, &TLS);
         let options = connect.ssl_mode(match mode {
             TlsMode::Disable => PgSslMode::Disable,
@@ -83,7 +86,26 @@ impl PostgresDriver {
             TlsMode::VerifyCa => PgSslMode::VerifyCa,
             TlsMode::VerifyFull => PgSslMode::VerifyFull,
         });
-        Ok(Self { options, tls_warning, load_method })
+        Ok(Self { options, tls_warning, may_expose, load_method })
+    }
+
+    /// Opens a connection. No password is sent in clear text to another machine.
+    async fn open(&self, options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+        if !self.may_expose {
+            return PgConnection::connect_with(options).await;
+        }
+        if matches!(options.get_ssl_mode(), PgSslMode::Prefer) {
+            let with_tls = options.clone().ssl_mode(PgSslMode::Require);
+            match PgConnection::connect_with(&with_tls).await {
+                Err(sqlx::Error::Tls(_)) => {}
+                connected => return connected,
+            }
+        }
+        let (host, port) = (options.get_host(), options.get_port());
+        let relay = Relay::to(host, port, Protocol::Postgres).await?;
+        let options = options.clone().ssl_mode(PgSslMode::Disable);
+        let options = options.host(&relay.address.ip().to_string()).port(relay.address.port());
+        relay.explain(PgConnection::connect_with(&options).await)
     }
 
     fn database_name(&self) -> &str {
@@ -115,7 +137,7 @@ impl Driver for PostgresDriver {
     }
 
     async fn connect(&self) -> Result<Box<dyn Connection>, sqlx::Error> {
-        let inner = PgConnection::connect_with(&self.options).await?;
+        let inner = self.open(&self.options).await?;
         let (load_method, pid, started) = (self.load_method, 0, String::new());
         let mut connection = PostgresLink { inner, load_method, pid, started };
         connection.run(SETTINGS).await?;
@@ -146,7 +168,7 @@ impl Driver for PostgresDriver {
 
     async fn create_database(&self) -> Result<(), sqlx::Error> {
         let options = self.options.clone().database("postgres");
-        let mut connection = PgConnection::connect_with(&options).await?;
+        let mut connection = self.open(&options).await?;
         let created = sqlx::Executor::execute(&mut connection, &*self.create_database_sql()).await;
         match created {
             // duplicate_database, or its unique index: another import has created it.

@@ -100,6 +100,11 @@ impl TlsSettings {
 }
 
 impl TlsMode {
+    /// Returns whether a connection may be unencrypted that another machine can listen to.
+    pub(super) fn may_expose(self, is_local: bool) -> bool {
+        !is_local && matches!(self, Self::Disable | Self::Prefer)
+    }
+
     /// Returns what the user should know about connections to another machine.
     pub(super) fn warning(self, host: &str, is_local: bool, names: &Names) -> Option<String> {
         let risk = match self {

@@ -89,6 +89,27 @@ fn a_server_without_tls_gets_no_password_over_a_network() {
 }
 
 #[test]
+fn a_password_is_not_sent_in_clear_text_over_a_network() {
+    let place = Place::new();
+    for (is_postgres, scheme, mode) in [
+        (true, "postgres", "sslmode=disable"),
+        (false, "mysql", "ssl-mode=DISABLED"),
+        (false, "mysql", "ssl-mode=PREFERRED"),
+    ] {
+        let server = HostileMysql::asking_for_password(is_postgres);
+        let port = server.address.port();
+        let url = |host| format!("{scheme}://u:hunter2@{host}:{port}/d?{mode}");
+        let run = place.run(&["--database", &url("0.0.0.0"), "status"]).expect(1);
+        let expected = "asks for the password in clear text, but the connection is not encrypted";
+        assert!(run.stderr.contains(expected), "{mode}: {}", run.shown());
+        assert!(!server.has_received("hunter2"), "{mode}");
+        // The server does ask: on this machine nobody can listen.
+        place.run(&["--database", &url("127.0.0.1"), "status"]);
+        assert!(server.has_received("hunter2"), "{mode}");
+    }
+}
+
+#[test]
 fn a_server_that_names_too_many_columns_is_an_error() {
     let server = HostileMysql::start(MANY_COLUMNS);
     let place = Place::new();
