@@ -100,7 +100,7 @@ async fn relay(
 }
 
 /// Passes the server's messages on until the login has succeeded or failed. Returns whether it asks
-/// for the password in clear text (documentation, "Message Formats": AuthenticationCleartextPassword).
+/// for the password in clear text (documentation, "Message Formats": `AuthenticationCleartextPassword`).
 async fn pass_postgres_login(
     server: &mut BufReader<OwnedReadHalf>,
     driver: &mut OwnedWriteHalf,

@@ -49,11 +49,11 @@ impl TlsSettings {
     ) -> Result<Self, sqlx::Error> {
         let url = Url::parse(url).map_err(|error| sqlx::Error::Configuration(error.into()))?;
         let parameter = |known: &[&'static str]| {
-            let named = |(name, value): (_, std::borrow::Cow<'_, str>)| {
+            let is_known = |(name, value): (_, std::borrow::Cow<'_, str>)| {
                 let name = *known.iter().find(|known| **known == name)?;
                 Some((name, value.into_owned()))
             };
-            url.query_pairs().filter_map(named).last()
+            url.query_pairs().filter_map(is_known).last()
         };
         let ambient = |which: usize| {
             let name = names.variables?[which];
@@ -74,9 +74,9 @@ impl TlsSettings {
     /// The mode is unknown, it does not verify certificates although a CA is named, or the file of
     /// the CA cannot be read.
     pub(super) fn mode(&self, names: &Names, is_local: bool) -> Result<TlsMode, sqlx::Error> {
-        let named = self.mode.as_ref().map(|(name, value)| mode_named(name, value, names));
-        let named = named.transpose()?;
-        let mode = match (named, &self.ca) {
+        let chosen = self.mode.as_ref().map(|(name, value)| mode_named(name, value, names));
+        let chosen = chosen.transpose()?;
+        let mode = match (chosen, &self.ca) {
             (None, Some(_)) if !self.is_ca_ambient => TlsMode::VerifyCa,
             (None, _) if is_local => TlsMode::Prefer,
             // As in libpq and in MySQL's client.

@@ -256,7 +256,7 @@ fn id_list(ids: &[ObjectId]) -> (String, Vec<Value<'_>>) {
     let last = ids.last().expect("the list is not empty");
     let width = ids.len().next_power_of_two();
     let padded = ids.iter().chain(std::iter::repeat_n(last, width - ids.len()));
-    let values = padded.map(|id| Value::Id(id)).collect();
+    let values = padded.map(Value::Id).collect();
     (vec!["?id"; width].join(","), values)
 }
 
