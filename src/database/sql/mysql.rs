@@ -33,9 +33,6 @@ const PACKET_OVERHEAD_BYTES: usize = 64 << 10;
 /// How many connections may be open at once: 64 writers, triage.
 const CONNECTIONS_MAX: usize = 72;
 
-/// How long one attempt to migrate waits for another import's migrations.
-const MIGRATE_LOCK_WAIT: Duration = Duration::from_secs(30);
-
 /// The character set and collation of all text columns.
 const TEXT: &str = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
 
@@ -188,16 +185,20 @@ impl Driver for MysqlDriver {
         sqlx::migrate!("migrations/mysql")
     }
 
-    async fn begin_migrations(&self, connection: &mut dyn Connection) -> Result<(), sqlx::Error> {
+    async fn begin_migrations(
+        &self,
+        connection: &mut dyn Connection,
+        wait: Duration,
+    ) -> Result<(), sqlx::Error> {
         let lock = "SELECT CAST(COALESCE(GET_LOCK( \
              CONCAT('cloudtrail2sql.', LEFT(SHA2(DATABASE(), 256), 32)), ?), 0) AS SIGNED)";
-        let wait_s = i64::try_from(MIGRATE_LOCK_WAIT.as_secs()).expect("it is short");
+        let wait_s = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX);
         let rows = connection.query(lock, &[Value::Int(wait_s)], &[CellType::Int]).await?;
         let is_locked = rows.into_iter().flatten().any(|cell| cell.into_int() == 1);
         if is_locked {
             Ok(())
         } else {
-            Err(timed_out("another import did not finish its migrations", MIGRATE_LOCK_WAIT))
+            Err(timed_out("another import did not finish its migrations", wait))
         }
     }
 

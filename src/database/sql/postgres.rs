@@ -2,6 +2,7 @@
 //! COPY.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::error::DatabaseError;
@@ -13,7 +14,7 @@ use super::connection::{
     Cell, CellType, Connection, IdFormat, Session, connection_over_sqlx, quoted,
 };
 use super::driver::Driver;
-use super::error::SqlErrorClass;
+use super::error::{SqlErrorClass, timed_out};
 use super::relay::{Protocol, Relay};
 use super::schema::{SchemaMismatch, create_index_statements, other_columns};
 use super::tls::{self, TlsMode, TlsSettings, is_local};
@@ -193,9 +194,24 @@ impl Driver for PostgresDriver {
         sqlx::migrate!("migrations/postgres")
     }
 
-    async fn begin_migrations(&self, connection: &mut dyn Connection) -> Result<(), sqlx::Error> {
+    async fn begin_migrations(
+        &self,
+        connection: &mut dyn Connection,
+        wait: Duration,
+    ) -> Result<(), sqlx::Error> {
         connection.run("BEGIN").await?;
-        connection.run(&format!("SELECT pg_advisory_xact_lock({MIGRATE_LOCK})")).await
+        // 0 would be no limit.
+        let wait_s = wait.as_secs().max(1);
+        connection.run(&format!("SET LOCAL lock_timeout = '{wait_s}s'")).await?;
+        let locked = connection.run(&format!("SELECT pg_advisory_xact_lock({MIGRATE_LOCK})")).await;
+        locked.map_err(|error| match &error {
+            // lock_not_available.
+            sqlx::Error::Database(known) if known.code().as_deref() == Some("55P03") => {
+                timed_out("another import did not finish its migrations", wait)
+            }
+            _ => error,
+        })?;
+        connection.run("RESET lock_timeout").await
     }
 
     async fn find_mismatch(

@@ -125,7 +125,11 @@ impl Driver for SqliteDriver {
         sqlx::migrate!("migrations/sqlite")
     }
 
-    async fn begin_migrations(&self, connection: &mut dyn Connection) -> Result<(), sqlx::Error> {
+    async fn begin_migrations(
+        &self,
+        connection: &mut dyn Connection,
+        _wait: Duration,
+    ) -> Result<(), sqlx::Error> {
         connection.run("BEGIN IMMEDIATE").await
     }
 
