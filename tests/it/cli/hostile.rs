@@ -1,7 +1,7 @@
 //! What comes from outside cannot forge output, take a password, or be read by others.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 
 use super::set_mode;
 use crate::binary::Place;
@@ -161,6 +161,39 @@ fn a_db_toml_that_others_can_change_is_refused_and_a_readable_password_reported(
     place.write("db.toml", format!("engine = \"postgres\"\nhostname = \"/nowhere\"\n{key}"));
     let run = place.run(&["status"]).expect(2);
     assert!(run.stderr.contains("which holds AWS credentials"), "{}", run.shown());
+}
+
+#[test]
+fn a_db_toml_may_be_shared_with_the_users_own_group_only() {
+    const OTHER: u32 = 65_534;
+    let place = Place::new();
+    place.write("db.toml", "engine = \"postgres\"\nhostname = \"/nowhere\"\npassword = \"p\"\n");
+    set_mode(&place, "db.toml", 0o660);
+    let run = place.run(&["status"]).expect(1);
+    assert!(!run.stderr.contains("which holds a password"), "{}", run.shown());
+    if chown(place.path("db.toml"), None, Some(OTHER)).is_err() {
+        // Only root can give a file to another group or user.
+        return;
+    }
+    let run = place.run(&["status"]).expect(2);
+    assert!(run.stderr.contains("other users can change db.toml"), "{}", run.shown());
+    set_mode(&place, "db.toml", 0o640);
+    let run = place.run(&["status"]).expect(1);
+    assert!(run.stderr.contains("db.toml, which holds a password"), "{}", run.shown());
+    chown(place.path("db.toml"), Some(OTHER), None).unwrap();
+    let run = place.run(&["status"]).expect(2);
+    assert!(run.stderr.contains("db.toml belongs to another user"), "{}", run.shown());
+    // Whoever names the file vouches for its owner.
+    place.run(&["--config", "db.toml", "status"]).expect(1);
+}
+
+#[test]
+fn a_folder_is_no_sqlite_file() {
+    let place = Place::new();
+    place.write("logs/a.json", log_json(&["a"]));
+    fs::create_dir(place.path("dir.db")).unwrap();
+    let run = place.run(&["--database", "dir.db", "import", "logs"]).expect(1);
+    assert!(run.stderr.contains("dir.db` is a folder: name a file"), "{}", run.shown());
 }
 
 #[test]
