@@ -7,6 +7,7 @@
 
 mod backend;
 mod commits;
+mod deadlocks;
 mod encryption;
 mod faults;
 mod indexes;
