@@ -17,12 +17,19 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use self::connection::{Cell, CellType, Cells, Connection, Session, Value};
 use self::driver::Driver;
 use self::error::{SqlErrorClass, cause_of, class_of_driver_error, timed_out};
+use self::panics::without_panic;
 use self::schema::{INDEXES, Schema, limits};
 use super::url::{DatabaseUrl, Engine};
 use super::{DatabaseError, ErrorClass, Index, OpenOptions, SchemaChange};
 use crate::trail::record::CellRules;
 
 mod error;
+
+mod panics;
+
+mod tls;
+
+mod relay;
 
 mod schema;
 
@@ -125,6 +132,9 @@ impl SqlStore {
             Engine::Mysql => mysql::MysqlDriver::new(url).map(into_dyn),
         }
         .map_err(|error| DatabaseError::fatal("use the database URL", cause_of(error), None))?;
+        if let Some(warning) = driver.tls_warning() {
+            tracing::warn!("{warning}");
+        }
         Ok(Self {
             schema: Schema::new(&driver.migrations(), changes),
             rules: CellRules { stores_nul: engine != Engine::Postgres, limits: limits(engine) },
@@ -144,7 +154,8 @@ impl SqlStore {
         if self.exists().await? {
             return Ok(false);
         }
-        let Err(error) = self.driver.create_database().await else { return Ok(true) };
+        let creating = without_panic(self.driver.create_database());
+        let Err(error) = creating.await else { return Ok(true) };
         let doing = "create the database";
         if matches!(self.classify(&error), SqlErrorClass::NoDatabase | SqlErrorClass::Forbidden) {
             let hint = Some(self.driver.create_database_hint());
@@ -241,7 +252,7 @@ impl SqlStore {
 
     async fn connect(&self) -> Result<Box<dyn Connection>, sqlx::Error> {
         let limit = self.options.timeouts.connect;
-        tokio::time::timeout(limit, self.driver.connect())
+        tokio::time::timeout(limit, without_panic(self.driver.connect()))
             .await
             .unwrap_or_else(|_| Err(timed_out("no connection", limit)))
     }
@@ -289,7 +300,7 @@ impl SqlStore {
         limit: Duration,
         request: impl Future<Output = Result<T, sqlx::Error>> + Send,
     ) -> Result<T, sqlx::Error> {
-        if let Ok(outcome) = tokio::time::timeout(limit, request).await {
+        if let Ok(outcome) = tokio::time::timeout(limit, without_panic(request)).await {
             return outcome;
         }
         self.end_session(session).await;
@@ -302,6 +313,7 @@ impl SqlStore {
         session: Option<Session>,
         request: impl Future<Output = Result<T, sqlx::Error>> + Send,
     ) -> Result<T, sqlx::Error> {
+        let request = without_panic(request);
         let Some(session) = session else { return request.await };
         let heartbeat = self.options.timeouts.heartbeat;
         let mut request = std::pin::pin!(request);
@@ -330,7 +342,7 @@ impl SqlStore {
             connection.close().await;
             Ok(rows.into_iter().flatten().any(|cell| cell.into_int() > 0))
         };
-        match tokio::time::timeout(self.options.timeouts.connect, asking).await {
+        match tokio::time::timeout(self.options.timeouts.connect, without_panic(asking)).await {
             Ok(Ok(is_working)) => is_working,
             Ok(Err(sqlx::Error::Database(_))) => true,
             Ok(Err(_)) | Err(_) => false,
@@ -347,7 +359,8 @@ impl SqlStore {
             connection.close().await;
             Ok::<(), sqlx::Error>(())
         };
-        let ended = tokio::time::timeout(self.options.timeouts.connect, ending).await;
+        let ended =
+            tokio::time::timeout(self.options.timeouts.connect, without_panic(ending)).await;
         if !matches!(ended, Ok(Ok(()))) {
             tracing::debug!("the session of a dead connection could not be ended");
         }

@@ -39,7 +39,8 @@ type Parameter = (&'static str, &'static [&'static str]);
 const SQLITE_PARAMETERS: &[Parameter] = &[("mode", &["ro", "rw", "rwc"]), ("vfs", &[])];
 
 /// The parameters of sqlx-postgres 0.8.6 (`options/parse.rs` and `ssl_mode.rs`), without
-/// `options[NAME]` and the second names of the certificate files. sqlx ignores an unknown parameter
+/// `options[NAME]`, the second names of the certificate files, and `sslmode=allow`, which sqlx takes
+/// for `disable`. sqlx ignores an unknown parameter
 /// with a warning in the log.
 const POSTGRES_PARAMETERS: &[Parameter] = &[
     ("application_name", &[]),
@@ -57,8 +58,7 @@ const POSTGRES_PARAMETERS: &[Parameter] = &[
     ("statement-cache-capacity", &[]),
     ("user", &[]),
 ];
-const POSTGRES_TLS: &[&str] =
-    &["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
+const POSTGRES_TLS: &[&str] = &["disable", "prefer", "require", "verify-ca", "verify-full"];
 
 /// The parameters of sqlx-mysql 0.8.6 (`options/parse.rs` and `ssl_mode.rs`), without `collation`,
 /// `timezone` and the second names of the certificate files. sqlx ignores an unknown parameter

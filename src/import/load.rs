@@ -5,8 +5,11 @@
 //! ledger, which commits with the rows, has been queried. A batch that the database refuses is
 //! split until the bad object stands alone; that object is recorded as failed, the others load.
 
+use std::pin::Pin;
+
 use tracing::debug;
 
+use super::End;
 use super::error::chain;
 use crate::database::attempts::Attempts;
 use crate::database::batch::{Batch, ParsedObject};
@@ -35,21 +38,43 @@ pub async fn load(
     policy: RetryPolicy,
     settled: &mut Vec<(ParsedObject, ObjectOutcome)>,
 ) -> Result<(), DatabaseError> {
-    let mut parts = vec![batch];
-    while let Some(part) = parts.pop() {
-        parts.extend(load_part(sink, run_id, part, policy, settled).await?);
-    }
-    Ok(())
+    let never = std::pin::pin!(std::future::pending());
+    load_unless_stopped(sink, run_id, batch, policy, settled, never).await.map(drop)
 }
 
-/// Writes a part of a batch, or returns the smaller parts that it has to be split into.
+/// Does the same, but ends without an error when `stopped` resolves while it waits for the next
+/// attempt. A write that has begun is never cut off.
+///
+/// # Errors
+/// Those of [`load`].
+pub(super) async fn load_unless_stopped(
+    sink: &dyn Sink,
+    run_id: i64,
+    batch: Batch,
+    policy: RetryPolicy,
+    settled: &mut Vec<(ParsedObject, ObjectOutcome)>,
+    mut stopped: Pin<&mut (impl Future<Output = ()> + Send)>,
+) -> Result<End, DatabaseError> {
+    let mut parts = vec![batch];
+    while let Some(part) = parts.pop() {
+        match load_part(sink, run_id, part, policy, settled, stopped.as_mut()).await? {
+            Some(smaller) => parts.extend(smaller),
+            None => return Ok(End::Stopped),
+        }
+    }
+    Ok(End::Complete)
+}
+
+/// Writes a part of a batch, or returns the smaller parts that it has to be split into; `None` if
+/// the run was stopped.
 async fn load_part(
     sink: &dyn Sink,
     run_id: i64,
     mut batch: Batch,
     policy: RetryPolicy,
     settled: &mut Vec<(ParsedObject, ObjectOutcome)>,
-) -> Result<Vec<Batch>, DatabaseError> {
+    mut stopped: Pin<&mut (impl Future<Output = ()> + Send)>,
+) -> Result<Option<Vec<Batch>>, DatabaseError> {
     let mut attempts = Attempts::new(policy);
     let mut conflicts = 0;
     let mut must_query = false;
@@ -84,7 +109,7 @@ async fn load_part(
                 conflicts += 1;
                 must_query = true;
             }
-            ErrorClass::DataRefused if batch.objects.len() > 1 => return Ok(split(batch)),
+            ErrorClass::DataRefused if batch.objects.len() > 1 => return Ok(Some(split(batch))),
             ErrorClass::DataRefused => {
                 let alone = batch.objects.first_mut().expect("a batch is not empty");
                 if matches!(alone.outcome(), ObjectOutcome::Failed(_)) {
@@ -96,12 +121,16 @@ async fn load_part(
             }
             ErrorClass::Conflict => return Err(DatabaseError::refused_line(error)),
             ErrorClass::Transient | ErrorClass::Contention | ErrorClass::Fatal => {
-                attempts.wait(error).await?;
+                tokio::select! {
+                    biased;
+                    waited = attempts.wait(error) => waited?,
+                    () = &mut stopped => return Ok(None),
+                }
                 must_query = true;
             }
         }
     }
-    Ok(Vec::new())
+    Ok(Some(Vec::new()))
 }
 
 /// Queries the ledger and settles the objects that it has; leaves the others in the batch.

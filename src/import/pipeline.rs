@@ -10,11 +10,13 @@
 //!
 //! - At the end, the listers drop their sender; each stage drains and drops its own.
 //! - When the user stops the run, the listers stop, queued objects stay pending (the next run loads
-//!   them), and everything beyond the queue is loaded.
+//!   them), and everything beyond the queue is loaded, unless the database is away: a stopped run
+//!   does not wait for it.
 //! - A fatal error of a source stops the run in the same way and is returned at the end. A fatal
 //!   error of the database drops all tasks at once, and open transactions roll back.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Mutex as AsyncMutex, Semaphore, mpsc, watch};
@@ -26,7 +28,7 @@ use super::batcher::{BatchLimits, Batcher, GatheredBatch, Prepared};
 use super::breaker::Breaker;
 use super::dry_run::join_all;
 use super::error::ImportError;
-use super::load::load;
+use super::load::load_unless_stopped;
 use super::losses::LossLog;
 use super::memory::Memory;
 use super::prepare::Preparer;
@@ -91,7 +93,10 @@ pub async fn run(
         cpu: Arc::new(Semaphore::new(cores)),
         object_bytes_max: plan.object_bytes_max,
     });
-    let writer = Arc::new(Writer { sink, run_id, retry: plan.retry, progress, losses });
+    let (retry, is_cut_off) = (plan.retry, AtomicBool::new(false));
+    let ends = Arc::clone(&signals);
+    let writer =
+        Arc::new(Writer { sink, run_id, retry, progress, losses, signals: ends, is_cut_off });
 
     let mut tasks: JoinSet<Result<(), DatabaseError>> = JoinSet::new();
     for _ in 0..plan.listers {
@@ -172,6 +177,9 @@ struct Writer {
     retry: RetryPolicy,
     progress: Arc<Progress>,
     losses: Arc<LossLog>,
+    signals: Arc<StopSignals>,
+    /// Whether the run was stopped while the database was away.
+    is_cut_off: AtomicBool,
 }
 
 impl Writer {
@@ -183,9 +191,16 @@ impl Writer {
         let mut settled = Vec::new();
         loop {
             let Some(gathered) = batches.lock().await.recv().await else { return Ok(()) };
+            if self.is_cut_off.load(Ordering::Relaxed) {
+                continue;
+            }
             let GatheredBatch { batch, permits } = gathered;
             debug!(batch = batch.id, objects = batch.objects.len(), rows = batch.rows(), "writing");
-            let loaded = load(&*self.sink, self.run_id, batch, self.retry, &mut settled).await;
+            let sink = &*self.sink;
+            let stopped = std::pin::pin!(self.signals.stopped());
+            let loaded =
+                load_unless_stopped(sink, self.run_id, batch, self.retry, &mut settled, stopped)
+                    .await;
             for (object, outcome) in settled.drain(..) {
                 self.losses.outcome(&object.object, &outcome);
                 if outcome == ObjectOutcome::Loaded {
@@ -194,7 +209,10 @@ impl Writer {
                 self.progress.settled(&object, &outcome);
             }
             drop(permits);
-            loaded?;
+            if loaded? == End::Stopped {
+                // The database is away. The next run loads what the others have prepared.
+                self.is_cut_off.store(true, Ordering::Relaxed);
+            }
         }
     }
 }

@@ -94,7 +94,7 @@ impl Lister {
             }
             is_ours
         });
-        let lines = self.seen(&ids).await?;
+        let Some(lines) = self.seen(&ids).await? else { return Ok(()) };
         for (object, id) in page.into_iter().zip(ids) {
             match triage(&object, lines.get(&id)) {
                 Triage::Settled(outcome) if !self.sends_settled => {
@@ -110,14 +110,22 @@ impl Lister {
         Ok(())
     }
 
-    /// Queries the ledger with the same retry policy as batch writes.
-    async fn seen(&self, ids: &[ObjectId]) -> Result<HashMap<ObjectId, Line>, DatabaseError> {
-        let Some(ledger) = &self.ledger else { return Ok(HashMap::new()) };
+    /// Queries the ledger with the same retry policy as batch writes. Returns `None` if the run is
+    /// stopped while the database is away.
+    async fn seen(
+        &self,
+        ids: &[ObjectId],
+    ) -> Result<Option<HashMap<ObjectId, Line>>, DatabaseError> {
+        let Some(ledger) = &self.ledger else { return Ok(Some(HashMap::new())) };
         let mut attempts = Attempts::new(self.retry);
         loop {
             match ledger.seen(ids).await {
-                Ok(lines) => return Ok(lines),
-                Err(error) => attempts.wait(error).await?,
+                Ok(lines) => return Ok(Some(lines)),
+                Err(error) => tokio::select! {
+                    biased;
+                    waited = attempts.wait(error) => waited?,
+                    () = self.signals.stopped() => return Ok(None),
+                },
             }
         }
     }

@@ -8,6 +8,7 @@ mod cli;
 mod databases;
 mod docs;
 mod exactly_once;
+mod hostile_mysql;
 mod logs;
 mod missing_servers;
 mod proxy;

@@ -7,11 +7,14 @@
 
 mod backend;
 mod commits;
+mod deadlocks;
+mod encryption;
 mod faults;
 mod indexes;
 mod migrations;
 mod narrow_tables;
 mod objects;
+mod processlist;
 mod refusals;
 mod runs;
 mod scratch;

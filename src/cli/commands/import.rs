@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::MultiProgress;
 use tokio::sync::watch;
+use tracing::warn;
 
 use self::conclude::{conclude, conclude_after};
 use super::{index, signals, sources, stores};
@@ -24,6 +25,9 @@ use crate::database::{BuiltIndexes, Sink, Store, UpgradePolicy};
 use crate::import::progress::{Progress, Tally};
 use crate::import::{End, pipeline};
 use crate::source::Source;
+
+/// How long a run that the user stopped waits for the database to record that.
+const FINISH_STOPPED_MAX: Duration = Duration::from_secs(2);
 
 /// A prepared database, and the run that it records.
 struct Run {
@@ -77,8 +81,21 @@ pub(super) async fn run(
     let verdict = conclude(loaded.end, &loaded.tally, indexed.end);
     let exit = verdict.0;
     // After an error of the database, these may fail, too.
-    let recorded = run.store.finish_run(run.id, exit.as_str(), &loaded.tally.totals()).await;
-    let missing = run.store.missing_indexes().await.unwrap_or_default();
+    let totals = loaded.tally.totals();
+    let finishing = async {
+        let recorded = run.store.finish_run(run.id, exit.as_str(), &totals).await;
+        (recorded, run.store.missing_indexes().await.unwrap_or_default())
+    };
+    let (recorded, missing) = if exit == Exit::Interrupted {
+        // The user does not wait for a database that is away.
+        let finished = tokio::time::timeout(FINISH_STOPPED_MAX, finishing).await;
+        finished.unwrap_or_else(|_| {
+            warn!("the database did not answer, so the run is not recorded as interrupted");
+            (Ok(()), Vec::new())
+        })
+    } else {
+        finishing.await
+    };
     run.store.close().await;
     let summary = Summary {
         database: format!("{} ({})", settings.database.url, settings.database.origin),
@@ -126,7 +143,7 @@ async fn load(
     let end = pipeline::run(plan, sources, sink, run.id, Arc::clone(&progress), stop).await;
     drop(display);
     let mut tally = progress.tally();
-    if end.is_err() {
+    if !matches!(end, Ok(End::Complete)) {
         tally.leave_unsettled();
     }
     Loaded { end: end.map_err(RunError::from), tally, took: started.elapsed() }

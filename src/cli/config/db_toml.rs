@@ -354,9 +354,7 @@ impl DbTomlError {
             DbTomlFault::ServerKey(_) => {
                 "remove the line; SQLite needs only `database`, the path of the file".into()
             }
-            DbTomlFault::CaUnused => {
-                "set `tls = \"verify-full\"`, or `\"verify-ca\"` to accept any host name".into()
-            }
+            DbTomlFault::CaUnused => "set `tls = \"verify-full\"`, or remove `ca_file`".into(),
             DbTomlFault::CaUnreadable(_) => "a relative path starts at the current folder".into(),
             DbTomlFault::AwsVariable(_) => {
                 "use a variable of its own for the password of the database".into()

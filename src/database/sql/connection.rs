@@ -2,17 +2,21 @@
 //!
 //! Dropping a connection rolls its transaction back: each writer owns its connection alone.
 
+use std::fmt::Write as _;
+
 use async_trait::async_trait;
 use sqlx::{Arguments, Encode, Type};
 
 use crate::database::batch::Batch;
+use crate::trail::object::ObjectId;
 
 /// A value to bind.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Value<'v> {
     /// Text or NULL.
     Text(Option<&'v str>),
-    Bytes(&'v [u8]),
+    /// The key of an object, for the placeholder `?id` of [`super::schema::placeholders`].
+    Id(&'v ObjectId),
     Int(i64),
 }
 
@@ -26,7 +30,7 @@ impl Value<'_> {
     pub(super) fn wire_bytes(&self) -> usize {
         match self {
             Self::Text(text) => text.map_or(0, str::len) + 9,
-            Self::Bytes(bytes) => bytes.len() + 9,
+            Self::Id(_) => 2 * size_of::<ObjectId>() + 9,
             Self::Int(_) => 9,
         }
     }
@@ -137,12 +141,22 @@ pub(super) fn quoted(name: &str, quote: char) -> String {
     format!("{quote}{doubled}{quote}")
 }
 
+/// How the key of an object is bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IdFormat {
+    Bytes,
+    /// Hexadecimal text, for a server that shows the values of a statement to other sessions as
+    /// text.
+    Hex,
+}
+
 /// Binds values for any driver.
-pub(super) fn bind<'v, A>(values: &[Value<'v>]) -> Result<A, sqlx::Error>
+pub(super) fn bind<'v, A>(values: &[Value<'v>], ids: IdFormat) -> Result<A, sqlx::Error>
 where
     A: Arguments<'v>,
     Option<&'v str>: Encode<'v, A::Database> + Type<A::Database>,
     &'v [u8]: Encode<'v, A::Database> + Type<A::Database>,
+    String: Encode<'v, A::Database> + Type<A::Database>,
     i64: Encode<'v, A::Database> + Type<A::Database>,
 {
     let mut arguments = A::default();
@@ -150,7 +164,8 @@ where
     for value in values {
         match *value {
             Value::Text(text) => arguments.add(text),
-            Value::Bytes(bytes) => arguments.add(bytes),
+            Value::Id(id) if ids == IdFormat::Hex => arguments.add(hex(&id.0)),
+            Value::Id(id) => arguments.add(&id.0[..]),
             Value::Int(int) => arguments.add(int),
         }
         .map_err(sqlx::Error::Encode)?;
@@ -158,11 +173,20 @@ where
     Ok(arguments)
 }
 
+/// Returns bytes in hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    let mut digits = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        write!(digits, "{byte:02x}").expect("writing to a String cannot fail");
+    }
+    digits
+}
+
 /// Implements [`Connection`] for a struct whose `inner` is a sqlx connection; the methods that
 /// differ between drivers are passed in. A macro, because sqlx's bounds on a generic driver are
 /// longer than the code.
 macro_rules! connection_over_sqlx {
-    ($link:ty, $arguments:ty, $($own:tt)*) => {
+    ($link:ty, $arguments:ty, $ids:expr, $($own:tt)*) => {
         #[async_trait]
         impl Connection for $link {
         $($own)*
@@ -172,7 +196,7 @@ macro_rules! connection_over_sqlx {
             sql: &str,
             values: &[crate::database::sql::connection::Value<'_>],
         ) -> Result<u64, sqlx::Error> {
-            let arguments: $arguments = crate::database::sql::connection::bind(values)?;
+            let arguments: $arguments = crate::database::sql::connection::bind(values, $ids)?;
             let done = sqlx::query_with(sql, arguments).execute(&mut self.inner).await?;
             Ok(done.rows_affected())
         }
@@ -189,7 +213,7 @@ macro_rules! connection_over_sqlx {
         ) -> Result<Vec<crate::database::sql::connection::Cells>, sqlx::Error> {
             use crate::database::sql::connection::{Cell, CellType};
             use sqlx::Row;
-            let arguments: $arguments = crate::database::sql::connection::bind(values)?;
+            let arguments: $arguments = crate::database::sql::connection::bind(values, $ids)?;
             let rows = sqlx::query_with(sql, arguments).fetch_all(&mut self.inner).await?;
             let read = |row| {
                 let cell = |(column, cell_type): (usize, &CellType)| match cell_type {

@@ -1,6 +1,7 @@
 //! What differs between the databases.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::error::DatabaseError;
@@ -23,6 +24,11 @@ pub(super) trait Driver: Send + Sync + fmt::Debug {
     /// Returns how many index builds run side by side.
     fn index_width(&self) -> usize;
 
+    /// Returns what the user should know about the encryption of the connections.
+    fn tls_warning(&self) -> Option<&str> {
+        None
+    }
+
     async fn connect(&self) -> Result<Box<dyn Connection>, sqlx::Error>;
 
     /// Returns the class of an error that the database reported, by its code.
@@ -44,8 +50,13 @@ pub(super) trait Driver: Send + Sync + fmt::Debug {
     fn migrations(&self) -> Migrator;
 
     /// Begins the transaction of the migrations, and takes the lock that keeps other imports out of
-    /// theirs. Both last until COMMIT or until the connection is closed.
-    async fn begin_migrations(&self, connection: &mut dyn Connection) -> Result<(), sqlx::Error>;
+    /// theirs. Both last until COMMIT or until the connection is closed. Waits for the lock at most
+    /// `wait`, in whole seconds; the caller tries again until its deadline. SQLite has its own limit.
+    async fn begin_migrations(
+        &self,
+        connection: &mut dyn Connection,
+        wait: Duration,
+    ) -> Result<(), sqlx::Error>;
 
     /// Compares the `logs` table with ours: its columns with `columns`, and their types. Returns
     /// `None` if there is no such table.

@@ -41,17 +41,23 @@ pub(super) fn class_of_driver_error(error: &sqlx::Error) -> SqlErrorClass {
         // rustls reports a certificate that it refuses in this way.
         sqlx::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
             SqlErrorClass::Fatal(Some(
-                "name the CA that signed the server's certificate (`ca_file` in db.toml), or \
-                 choose another TLS mode",
+                "name the CA that signed the server's certificate (`sslrootcert` or `ssl-ca` in \
+                 the URL, `ca_file` in db.toml), and the host as the certificate has it, or choose \
+                 another TLS mode",
             ))
         }
+        sqlx::Error::Tls(_) => SqlErrorClass::Fatal(Some(
+            "turn TLS on at the server, or, if you trust the network, allow an unencrypted \
+             connection: `sslmode=disable` for PostgreSQL, `ssl-mode=DISABLED` for MySQL and \
+             MariaDB, `tls = \"disable\"` in db.toml",
+        )),
         // The connection broke. If it broke within a message, or a proxy answered for the server,
         // sqlx reports a violation of the protocol; if SQLite's thread is gone, a crashed worker.
         // Each of them is worth a new connection, and the retries are bounded.
         sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => {
             SqlErrorClass::Transient
         }
-        // A setting that cannot be used (Configuration, Tls), an answer that cannot be read (Decode
+        // A setting that cannot be used (Configuration), an answer that cannot be read (Decode
         // and others), or a feature of sqlx that is not used here (its pool, its migrations): the
         // same request would fail in the same way.
         _ => SqlErrorClass::Fatal(None),
@@ -98,7 +104,6 @@ mod tests {
             (sqlx::Error::InvalidArgument("a row of 20 MB".into()), DataRefused),
             (sqlx::Error::Encode("duplicate".into()), DataRefused),
             (sqlx::Error::Configuration("no such option".into()), Fatal(None)),
-            (sqlx::Error::Tls("no TLS".into()), Fatal(None)),
             (sqlx::Error::Decode("not an integer".into()), Fatal(None)),
             (sqlx::Error::ColumnNotFound("outcome".into()), Fatal(None)),
             (sqlx::Error::PoolTimedOut, Fatal(None)),
@@ -107,6 +112,8 @@ mod tests {
         ] {
             assert_eq!(class_of_driver_error(&error), expected, "{error:?}");
         }
+        let tls = class_of_driver_error(&sqlx::Error::Tls("no TLS".into()));
+        assert!(matches!(tls, Fatal(Some(hint)) if hint.contains("`sslmode=disable`")));
         let certificate = class_of_driver_error(&io(io::ErrorKind::InvalidData));
         assert!(matches!(certificate, Fatal(Some(hint)) if hint.contains("`ca_file`")));
     }

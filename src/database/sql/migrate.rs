@@ -134,7 +134,8 @@ impl SqlStore {
         connection: &mut dyn Connection,
         policy: UpgradePolicy,
     ) -> Result<Option<DatabaseError>, StepError> {
-        self.driver.begin_migrations(connection).await.map_err(while_doing(CREATE))?;
+        let wait = self.options.timeouts.statement;
+        self.driver.begin_migrations(connection, wait).await.map_err(while_doing(CREATE))?;
         let applied = self.applied_migrations(connection).await.map_err(while_doing(READ))?;
         let doing = if applied.is_some() { MIGRATE } else { CREATE };
         if applied.is_none() {

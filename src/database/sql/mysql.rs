@@ -6,13 +6,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::error::DatabaseError;
 use sqlx::migrate::Migrator;
-use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
+use sqlx::mysql::{
+    MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlSslMode,
+};
 use sqlx::{ConnectOptions, Connection as _};
 
-use super::connection::{Cell, CellType, Connection, Session, Value, connection_over_sqlx, quoted};
+use super::connection::{
+    Cell, CellType, Connection, IdFormat, Session, Value, connection_over_sqlx, quoted,
+};
 use super::driver::Driver;
 use super::error::{SqlErrorClass, timed_out};
+use super::relay::{Protocol, Relay};
 use super::schema::{SchemaMismatch, mysql_key, needs_prefix_index, other_columns};
+use super::tls::{self, TlsMode, TlsSettings, is_local};
 use crate::database::Index;
 use crate::database::url::Engine;
 use crate::trail::fields::{FIELDS, MysqlType};
@@ -27,14 +33,20 @@ const PACKET_OVERHEAD_BYTES: usize = 64 << 10;
 /// How many connections may be open at once: 64 writers, triage.
 const CONNECTIONS_MAX: usize = 72;
 
-/// How long one attempt to migrate waits for another import's migrations.
-const MIGRATE_LOCK_WAIT: Duration = Duration::from_secs(30);
-
 /// The character set and collation of all text columns.
 const TEXT: &str = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
 
+pub(super) const TLS: tls::Names = tls::Names {
+    mode: ["ssl-mode", "sslmode"],
+    ca: "ssl-ca",
+    variables: None,
+    modes: ["DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY"],
+};
+
 pub(super) struct MysqlDriver {
     options: MySqlConnectOptions,
+    tls_warning: Option<String>,
+    may_expose: bool,
 }
 
 impl fmt::Debug for MysqlDriver {
@@ -48,7 +60,39 @@ impl MysqlDriver {
     pub(super) fn new(url: &str) -> Result<Self, sqlx::Error> {
         let options: MySqlConnectOptions = url.parse()?;
         let options = options.charset("utf8mb4").disable_statement_logging();
-        Ok(Self { options })
+        let host =
+            options.get_socket().map_or(options.get_host().into(), |it| it.to_string_lossy());
+        let is_local = is_local(&host);
+        let mode = TlsSettings::read(url, &TLS, |_| None)?.mode(&TLS, is_local)?;
+        let may_expose = mode.may_expose(is_local);
+        let tls_warning = mode.warning(&host, is_local, &TLS);
+        let options = options.ssl_mode(match mode {
+            TlsMode::Disable => MySqlSslMode::Disabled,
+            TlsMode::Prefer => MySqlSslMode::Preferred,
+            TlsMode::Require => MySqlSslMode::Required,
+            TlsMode::VerifyCa => MySqlSslMode::VerifyCa,
+            TlsMode::VerifyFull => MySqlSslMode::VerifyIdentity,
+        });
+        Ok(Self { options, tls_warning, may_expose })
+    }
+
+    /// Opens a connection. No password is sent in clear text to another machine.
+    async fn open(&self, options: &MySqlConnectOptions) -> Result<MySqlConnection, sqlx::Error> {
+        if !self.may_expose {
+            return MySqlConnection::connect_with(options).await;
+        }
+        if matches!(options.get_ssl_mode(), MySqlSslMode::Preferred) {
+            let with_tls = options.clone().ssl_mode(MySqlSslMode::Required);
+            match MySqlConnection::connect_with(&with_tls).await {
+                Err(sqlx::Error::Tls(_)) => {}
+                connected => return connected,
+            }
+        }
+        let (host, port) = (options.get_host(), options.get_port());
+        let relay = Relay::to(host, port, Protocol::Mysql).await?;
+        let options = options.clone().ssl_mode(MySqlSslMode::Disabled);
+        let options = options.host(&relay.address.ip().to_string()).port(relay.address.port());
+        relay.explain(MySqlConnection::connect_with(&options).await)
     }
 
     fn database_name(&self) -> &str {
@@ -75,8 +119,12 @@ impl Driver for MysqlDriver {
         1
     }
 
+    fn tls_warning(&self) -> Option<&str> {
+        self.tls_warning.as_deref()
+    }
+
     async fn connect(&self) -> Result<Box<dyn Connection>, sqlx::Error> {
-        let inner = MySqlConnection::connect_with(&self.options).await?;
+        let inner = self.open(&self.options).await?;
         let mut connection = MysqlLink { inner, packet_bytes_max: 0, id: 0 };
         // Without the strict mode, a server truncates too long values silently. The other settings
         // make the server's own log of statements cheaper: it copies a binary statement instead of
@@ -115,7 +163,7 @@ impl Driver for MysqlDriver {
     async fn create_database(&self) -> Result<(), sqlx::Error> {
         // sqlx's options cannot drop the database's name, but this database always exists.
         let options = self.options.clone().database("information_schema");
-        let mut connection = MySqlConnection::connect_with(&options).await?;
+        let mut connection = self.open(&options).await?;
         let create = self.create_database_sql();
         sqlx::Executor::execute(&mut connection, &*create).await?;
         // The database exists now; a failed close is harmless. Over a Unix socket, the server
@@ -137,16 +185,20 @@ impl Driver for MysqlDriver {
         sqlx::migrate!("migrations/mysql")
     }
 
-    async fn begin_migrations(&self, connection: &mut dyn Connection) -> Result<(), sqlx::Error> {
+    async fn begin_migrations(
+        &self,
+        connection: &mut dyn Connection,
+        wait: Duration,
+    ) -> Result<(), sqlx::Error> {
         let lock = "SELECT CAST(COALESCE(GET_LOCK( \
              CONCAT('cloudtrail2sql.', LEFT(SHA2(DATABASE(), 256), 32)), ?), 0) AS SIGNED)";
-        let wait_s = i64::try_from(MIGRATE_LOCK_WAIT.as_secs()).expect("it is short");
+        let wait_s = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX);
         let rows = connection.query(lock, &[Value::Int(wait_s)], &[CellType::Int]).await?;
         let is_locked = rows.into_iter().flatten().any(|cell| cell.into_int() == 1);
         if is_locked {
             Ok(())
         } else {
-            Err(timed_out("another import did not finish its migrations", MIGRATE_LOCK_WAIT))
+            Err(timed_out("another import did not finish its migrations", wait))
         }
     }
 
@@ -323,7 +375,7 @@ struct MysqlLink {
     id: i64,
 }
 
-connection_over_sqlx! { MysqlLink, MySqlArguments,
+connection_over_sqlx! { MysqlLink, MySqlArguments, IdFormat::Hex,
     fn statement_bytes_max(&self) -> usize {
         STATEMENT_BYTES_MAX.min(self.row_bytes_max())
     }

@@ -2,17 +2,22 @@
 //! COPY.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::error::DatabaseError;
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions, Connection as _};
 
-use super::connection::{Cell, CellType, Connection, Session, connection_over_sqlx, quoted};
+use super::connection::{
+    Cell, CellType, Connection, IdFormat, Session, connection_over_sqlx, quoted,
+};
 use super::driver::Driver;
-use super::error::SqlErrorClass;
+use super::error::{SqlErrorClass, timed_out};
+use super::relay::{Protocol, Relay};
 use super::schema::{SchemaMismatch, create_index_statements, other_columns};
+use super::tls::{self, TlsMode, TlsSettings, is_local};
 use crate::database::batch::{Batch, ParsedObject};
 use crate::database::url::Engine;
 use crate::database::{Index, LoadMethod};
@@ -42,8 +47,18 @@ const SETTINGS: &str = "SELECT set_config(name, CASE name \
      'tcp_keepalives_interval', 'tcp_keepalives_count', 'tcp_user_timeout', \
      'idle_in_transaction_session_timeout')";
 
+/// libpq also has `allow`, which sqlx takes for `disable`; it is refused.
+pub(super) const TLS: tls::Names = tls::Names {
+    mode: ["sslmode", "ssl-mode"],
+    ca: "sslrootcert",
+    variables: Some(["PGSSLMODE", "PGSSLROOTCERT"]),
+    modes: ["disable", "prefer", "require", "verify-ca", "verify-full"],
+};
+
 pub(super) struct PostgresDriver {
     options: PgConnectOptions,
+    tls_warning: Option<String>,
+    may_expose: bool,
     load_method: LoadMethod,
 }
 
@@ -58,7 +73,40 @@ impl PostgresDriver {
     pub(super) fn new(url: &str, load_method: LoadMethod) -> Result<Self, sqlx::Error> {
         let connect: PgConnectOptions = url.parse()?;
         let connect = connect.application_name("cloudtrail2sql").disable_statement_logging();
-        Ok(Self { options: connect, load_method })
+        let host =
+            connect.get_socket().map_or(connect.get_host().into(), |it| it.to_string_lossy());
+        let is_local = is_local(&host);
+        let settings = TlsSettings::read(url, &TLS, |name| std::env::var(name).ok())?;
+        let mode = settings.mode(&TLS, is_local)?;
+        let may_expose = mode.may_expose(is_local);
+        let tls_warning = mode.warning(&host, is_local, &TLS);
+        let options = connect.ssl_mode(match mode {
+            TlsMode::Disable => PgSslMode::Disable,
+            TlsMode::Prefer => PgSslMode::Prefer,
+            TlsMode::Require => PgSslMode::Require,
+            TlsMode::VerifyCa => PgSslMode::VerifyCa,
+            TlsMode::VerifyFull => PgSslMode::VerifyFull,
+        });
+        Ok(Self { options, tls_warning, may_expose, load_method })
+    }
+
+    /// Opens a connection. No password is sent in clear text to another machine.
+    async fn open(&self, options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+        if !self.may_expose {
+            return PgConnection::connect_with(options).await;
+        }
+        if matches!(options.get_ssl_mode(), PgSslMode::Prefer) {
+            let with_tls = options.clone().ssl_mode(PgSslMode::Require);
+            match PgConnection::connect_with(&with_tls).await {
+                Err(sqlx::Error::Tls(_)) => {}
+                connected => return connected,
+            }
+        }
+        let (host, port) = (options.get_host(), options.get_port());
+        let relay = Relay::to(host, port, Protocol::Postgres).await?;
+        let options = options.clone().ssl_mode(PgSslMode::Disable);
+        let options = options.host(&relay.address.ip().to_string()).port(relay.address.port());
+        relay.explain(PgConnection::connect_with(&options).await)
     }
 
     fn database_name(&self) -> &str {
@@ -85,8 +133,12 @@ impl Driver for PostgresDriver {
         2
     }
 
+    fn tls_warning(&self) -> Option<&str> {
+        self.tls_warning.as_deref()
+    }
+
     async fn connect(&self) -> Result<Box<dyn Connection>, sqlx::Error> {
-        let inner = PgConnection::connect_with(&self.options).await?;
+        let inner = self.open(&self.options).await?;
         let (load_method, pid, started) = (self.load_method, 0, String::new());
         let mut connection = PostgresLink { inner, load_method, pid, started };
         connection.run(SETTINGS).await?;
@@ -117,7 +169,7 @@ impl Driver for PostgresDriver {
 
     async fn create_database(&self) -> Result<(), sqlx::Error> {
         let options = self.options.clone().database("postgres");
-        let mut connection = PgConnection::connect_with(&options).await?;
+        let mut connection = self.open(&options).await?;
         let created = sqlx::Executor::execute(&mut connection, &*self.create_database_sql()).await;
         match created {
             // duplicate_database, or its unique index: another import has created it.
@@ -142,9 +194,24 @@ impl Driver for PostgresDriver {
         sqlx::migrate!("migrations/postgres")
     }
 
-    async fn begin_migrations(&self, connection: &mut dyn Connection) -> Result<(), sqlx::Error> {
+    async fn begin_migrations(
+        &self,
+        connection: &mut dyn Connection,
+        wait: Duration,
+    ) -> Result<(), sqlx::Error> {
         connection.run("BEGIN").await?;
-        connection.run(&format!("SELECT pg_advisory_xact_lock({MIGRATE_LOCK})")).await
+        // 0 would be no limit.
+        let wait_s = wait.as_secs().max(1);
+        connection.run(&format!("SET LOCAL lock_timeout = '{wait_s}s'")).await?;
+        let locked = connection.run(&format!("SELECT pg_advisory_xact_lock({MIGRATE_LOCK})")).await;
+        locked.map_err(|error| match &error {
+            // lock_not_available.
+            sqlx::Error::Database(known) if known.code().as_deref() == Some("55P03") => {
+                timed_out("another import did not finish its migrations", wait)
+            }
+            _ => error,
+        })?;
+        connection.run("RESET lock_timeout").await
     }
 
     async fn find_mismatch(
@@ -254,7 +321,7 @@ struct PostgresLink {
     started: String,
 }
 
-connection_over_sqlx! { PostgresLink, PgArguments,
+connection_over_sqlx! { PostgresLink, PgArguments, IdFormat::Bytes,
     fn statement_bytes_max(&self) -> usize {
         16 << 20
     }

@@ -81,10 +81,16 @@ pub(super) const fn statement_rows_max(engine: Engine) -> usize {
     }
 }
 
-/// Returns the SQL with the engine's placeholder in place of each `?`.
+/// Returns the SQL with the engine's placeholder in place of each `?`. The key of an object has the
+/// placeholder `?id`: MySQL gets it as hexadecimal text, because it shows the values of a running
+/// statement to other sessions, and their queries fail if one is not valid text.
 pub(super) fn placeholders(engine: Engine, sql: &str) -> String {
+    if engine == Engine::Mysql {
+        return sql.replace("?id", "UNHEX(?)");
+    }
+    let sql = sql.replace("?id", "?");
     if engine != Engine::Postgres {
-        return sql.to_owned();
+        return sql;
     }
     let mut numbered = String::with_capacity(sql.len() + 64);
     for (n, part) in sql.split('?').enumerate() {
@@ -102,22 +108,27 @@ pub(super) fn placeholders(engine: Engine, sql: &str) -> String {
 pub(super) struct Table {
     pub(super) name: &'static str,
     pub(super) columns: &'static [&'static str],
+    /// The column with the key of an object, if it has one.
+    pub(super) object_id: Option<&'static str>,
 }
 
 impl Table {
     /// Returns the INSERT statement for this number of rows.
     pub(super) fn insert_sql(&self, engine: Engine, rows: usize) -> String {
-        let row = format!("({})", vec!["?"; self.columns.len()].join(","));
+        let placeholder = |name: &&str| if self.object_id == Some(name) { "?id" } else { "?" };
+        let values: Vec<_> = self.columns.iter().map(placeholder).collect();
+        let row = format!("({})", values.join(","));
         let columns = self.columns.join(", ");
         let rows = vec![row; rows].join(",");
         placeholders(engine, &format!("INSERT INTO {} ({columns}) VALUES {rows}", self.name))
     }
 }
 
-pub(super) const LOGS: Table = Table { name: "logs", columns: &COLUMNS };
+pub(super) const LOGS: Table = Table { name: "logs", columns: &COLUMNS, object_id: None };
 
 pub(super) const OBJECTS: Table = Table {
     name: "import_objects",
+    object_id: Some("id"),
     columns: &[
         "id",
         "uri",
@@ -139,11 +150,13 @@ pub(super) const OBJECTS: Table = Table {
 
 pub(super) const REJECTS: Table = Table {
     name: "import_rejects",
+    object_id: Some("object_id"),
     columns: &["object_id", "record_index", "offset_bytes", "reason", "record"],
 };
 
 pub(super) const RUNS: Table = Table {
     name: "import_runs",
+    object_id: None,
     columns: &[
         "id",
         "started_at",
@@ -270,11 +283,16 @@ mod tests {
 
     #[test]
     fn an_insert_has_a_placeholder_for_every_value() {
-        let table = Table { name: "t", columns: &["a", "b"] };
+        let table = Table { name: "t", columns: &["a", "b"], object_id: None };
         let sqlite = "INSERT INTO t (a, b) VALUES (?,?),(?,?)";
         assert_eq!(table.insert_sql(Engine::Sqlite, 2), sqlite);
         let postgres = "INSERT INTO t (a, b) VALUES ($1,$2),($3,$4)";
         assert_eq!(table.insert_sql(Engine::Postgres, 2), postgres);
+        let table = Table { name: "t", columns: &["a", "b"], object_id: Some("a") };
+        let mysql = "INSERT INTO t (a, b) VALUES (UNHEX(?),?)";
+        assert_eq!(table.insert_sql(Engine::Mysql, 1), mysql);
+        let sqlite = "INSERT INTO t (a, b) VALUES (?,?)";
+        assert_eq!(table.insert_sql(Engine::Sqlite, 1), sqlite);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection as _};
 
-use super::connection::{CellType, Connection, connection_over_sqlx};
+use super::connection::{CellType, Connection, IdFormat, connection_over_sqlx};
 use super::driver::Driver;
 use super::error::SqlErrorClass;
 use super::schema::{SchemaMismatch, create_index_statements, other_columns};
@@ -125,7 +125,11 @@ impl Driver for SqliteDriver {
         sqlx::migrate!("migrations/sqlite")
     }
 
-    async fn begin_migrations(&self, connection: &mut dyn Connection) -> Result<(), sqlx::Error> {
+    async fn begin_migrations(
+        &self,
+        connection: &mut dyn Connection,
+        _wait: Duration,
+    ) -> Result<(), sqlx::Error> {
         connection.run("BEGIN IMMEDIATE").await
     }
 
@@ -209,7 +213,7 @@ struct SqliteLink {
     inner: SqliteConnection,
 }
 
-connection_over_sqlx! { SqliteLink, SqliteArguments<'_>,
+connection_over_sqlx! { SqliteLink, SqliteArguments<'_>, IdFormat::Bytes,
     fn statement_bytes_max(&self) -> usize {
         // Far below SQLITE_MAX_LENGTH. It bounds how much is copied at a time.
         8 << 20

@@ -83,7 +83,8 @@ impl SqlStore {
         let engine = self.driver.engine();
         let begin = if engine == Engine::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
         connection.run(begin).await?;
-        let delete = "DELETE FROM import_objects WHERE id = ? AND outcome IN ('skipped', 'failed')";
+        let delete =
+            "DELETE FROM import_objects WHERE id = ?id AND outcome IN ('skipped', 'failed')";
         let delete = placeholders(engine, delete);
         // Ordered by key, so that the inserts of two imports cannot deadlock. With replaced lines
         // they can; the server then rolls one of them back, and it is retried.
@@ -95,7 +96,7 @@ impl SqlStore {
             self.update_line(connection, object, run_id).await?;
         }
         for object in objects.iter().filter(|object| object.replaces_line) {
-            connection.execute(&delete, &[Value::Bytes(&object.id.0)]).await?;
+            connection.execute(&delete, &[Value::Id(&object.id)]).await?;
         }
         let texts: Vec<LineTexts> = objects.iter().map(|object| LineTexts::of(object)).collect();
         let mut lines = objects
@@ -127,13 +128,13 @@ impl SqlStore {
         run_id: i64,
     ) -> Result<(), sqlx::Error> {
         let version = Value::Text(Some(&object.object.version));
-        let (id, sha256) = (Value::Bytes(&object.id.0), Value::Text(Some(&object.sha256)));
+        let (id, sha256) = (Value::Id(&object.id), Value::Text(Some(&object.sha256)));
         let engine = self.driver.engine();
         if let ObjectOutcome::Changed(reason) = object.outcome() {
             // No batch has the number 0: the line is not mistaken for one that this run inserted.
             let update = "UPDATE import_objects SET version = ?, outcome = 'changed', reason = ?, \
                  run_id = ?, batch_id = 0, finished_at = ? \
-                 WHERE id = ? AND digest <> ? AND outcome IN ('loaded', 'changed')";
+                 WHERE id = ?id AND digest <> ? AND outcome IN ('loaded', 'changed')";
             let finished_at = jiff::Timestamp::now().to_string();
             let (reason, finished_at) =
                 (Value::Text(Some(reason)), Value::Text(Some(&finished_at)));
@@ -141,7 +142,7 @@ impl SqlStore {
             connection.execute(&placeholders(engine, update), &values).await?;
         } else {
             let update = "UPDATE import_objects SET version = ?, outcome = 'loaded', reason = NULL \
-                 WHERE id = ? AND digest = ? AND outcome IN ('loaded', 'changed')";
+                 WHERE id = ?id AND digest = ? AND outcome IN ('loaded', 'changed')";
             connection.execute(&placeholders(engine, update), &[version, id, sha256]).await?;
         }
         Ok(())
@@ -255,8 +256,8 @@ fn id_list(ids: &[ObjectId]) -> (String, Vec<Value<'_>>) {
     let last = ids.last().expect("the list is not empty");
     let width = ids.len().next_power_of_two();
     let padded = ids.iter().chain(std::iter::repeat_n(last, width - ids.len()));
-    let values = padded.map(|id| Value::Bytes(&id.0)).collect();
-    (vec!["?"; width].join(","), values)
+    let values = padded.map(Value::Id).collect();
+    (vec!["?id"; width].join(","), values)
 }
 
 fn reject_lines<'v>(
@@ -265,7 +266,7 @@ fn reject_lines<'v>(
 ) -> impl Iterator<Item = [Value<'v>; 5]> + Send {
     object.log().rejects.iter().zip(&texts.reject_reasons).map(|(reject, reason)| {
         [
-            Value::Bytes(&object.id.0),
+            Value::Id(&object.id),
             Value::count(reject.index),
             Value::count(reject.offset_bytes),
             Value::Text(Some(reason)),
@@ -311,7 +312,7 @@ fn ledger_line<'v>(
 ) -> [Value<'v>; 15] {
     let log = object.log();
     [
-        Value::Bytes(&object.id.0),
+        Value::Id(&object.id),
         Value::Text(Some(&texts.uri)),
         Value::Text(Some(&object.object.version)),
         Value::count(object.object.size_bytes),

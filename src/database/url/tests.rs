@@ -154,9 +154,14 @@ fn a_parameter_the_driver_would_ignore_is_refused() {
 fn a_parameter_with_a_value_it_cannot_have_is_refused_with_all_it_can() {
     for (text, message, hint) in [
         (
+            "postgres://db/logs?sslmode=allow",
+            "`sslmode` cannot be `allow`",
+            "use one of `disable`, `prefer`, `require`, `verify-ca`, `verify-full`",
+        ),
+        (
             "postgres://db/logs?sslmode=on",
             "`sslmode` cannot be `on`",
-            "use one of `disable`, `allow`, `prefer`, `require`, `verify-ca`, `verify-full`",
+            "use one of `disable`, `prefer`, `require`, `verify-ca`, `verify-full`",
         ),
         (
             "mysql://db/logs?ssl-mode=verify-full",

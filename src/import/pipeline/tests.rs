@@ -273,6 +273,41 @@ async fn a_stop_anywhere_loads_what_is_in_flight_and_counts_the_rest() {
     }
 }
 
+/// A policy whose waits are longer than anybody waits after Ctrl-C.
+fn patient_plan() -> Plan {
+    let minute = Duration::from_mins(1);
+    let retry = RetryPolicy { first_wait_max: minute, wait_max: minute, ..plan().retry };
+    Plan { retry, ..plan() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_ends_the_wait_for_a_database_that_is_away() {
+    for is_in_triage in [true, false] {
+        let (source, sink) = (logs(), new_sink());
+        let faults = std::iter::repeat_n(Fault::Break, 100);
+        if is_in_triage {
+            sink.state().seen_faults.extend(faults);
+        } else {
+            sink.state().write_faults.extend(faults);
+        }
+        let (stop, stopped) = watch::channel(false);
+        let stopping = async {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            stop.send_replace(true);
+        };
+        let started = Instant::now();
+        let running = run_with(patient_plan(), [source], &sink, stopped);
+        let (left, ()) = tokio::join!(running, stopping);
+        assert_eq!(left.end.unwrap(), End::Stopped);
+        let took = started.elapsed();
+        assert!(took < Duration::from_secs(6), "in triage: {is_in_triage}, {took:?}");
+        let mut tally = left.tally;
+        tally.leave_unsettled();
+        assert_balanced(&tally);
+        assert_eq!(sink.rows(), 0);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stop_ends_a_listing_that_hangs() {
     let (source, sink) = (logs(), new_sink());

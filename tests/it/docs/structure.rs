@@ -5,10 +5,12 @@ use regex_lite::Regex;
 use super::pages::{page, root};
 
 /// Parts of messages in docs/troubleshooting.md that other programs and libraries write.
-const FOREIGN_MESSAGES: [&str; 2] = [
+const FOREIGN_MESSAGES: [&str; 3] = [
     // rustls
     "invalid peer certificate: UnknownIssuer",
     "UnsupportedCertVersion",
+    // sqlx
+    "server does not support TLS",
 ];
 
 #[test]

@@ -7,14 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cloudtrail2sql::database::ledger::ObjectOutcome;
-use cloudtrail2sql::database::{SchemaChange, Store, UpgradePolicy};
+use cloudtrail2sql::database::{
+    LoadMethod, OpenOptions, SchemaChange, Store, Timeouts, UpgradePolicy,
+};
 use cloudtrail2sql::import::load::load;
+use cloudtrail2sql::retry::RetryPolicy;
 use cloudtrail2sql::trail::fields::COLUMNS;
 use sqlx::{Connection, MySqlConnection, PgConnection, SqliteConnection};
 
 use super::commits::RETRY;
 use super::objects::{RUN, batch, id, numbered};
-use super::scratch::{Scratch, open_as_later_version};
+use super::scratch::{Scratch, open_as_later_version, open_with, options};
 use crate::databases::promises;
 use crate::databases::{Engine, Table};
 
@@ -26,6 +29,9 @@ promises! { async on all:
     a_refused_table_of_the_users_is_not_migrated
     an_older_version_refuses_the_columns_of_a_later_one
     without_a_migration_to_run_no_lock_is_needed
+}
+promises! { async on servers:
+    a_lock_that_is_never_released_ends_the_migrations
 }
 promises! { async on [mysql mariadb]:
     a_later_migration_that_was_cut_off_is_repeated
@@ -232,35 +238,49 @@ async fn an_older_version_refuses_the_columns_of_a_later_one(engine: Engine) {
     assert_eq!((columns(&scratch).await, scratch.contents()), before);
 }
 
-async fn without_a_migration_to_run_no_lock_is_needed(engine: Engine) {
-    /// Waits for a future while another connection holds the lock of the migrations.
-    macro_rules! under_lock {
-        ($connection:ty, $url:expr, $lock:expr, $future:expr) => {{
-            let mut holder = <$connection>::connect($url).await.unwrap();
+/// Waits for a future while another connection holds the lock of the migrations.
+async fn under_lock<T>(scratch: &Scratch, future: impl Future<Output = T>) -> T {
+    macro_rules! hold {
+        ($connection:ty, $lock:expr) => {{
+            let mut holder = <$connection>::connect(&scratch.url).await.unwrap();
             sqlx::raw_sql($lock).execute(&mut holder).await.unwrap();
-            let output = $future.await;
+            let output = future.await;
             holder.close().await.unwrap();
             output
         }};
     }
-    let (scratch, _) = Scratch::prepared(engine).await;
-    let url = &scratch.url;
-    let sink = scratch.sink();
+    match scratch.engine {
+        Engine::Sqlite => hold!(SqliteConnection, "BEGIN IMMEDIATE"),
+        Engine::Postgres => {
+            hold!(PgConnection, "BEGIN; SELECT pg_advisory_xact_lock(7164223657226826337)")
+        }
+        Engine::Mysql | Engine::Mariadb => hold!(
+            MySqlConnection,
+            "SELECT GET_LOCK(CONCAT('cloudtrail2sql.', LEFT(SHA2(DATABASE(), 256), 32)), 0)"
+        ),
+    }
+}
+
+async fn without_a_migration_to_run_no_lock_is_needed(engine: Engine) {
+    let (scratch, sink) = Scratch::prepared(engine).await;
     let prepare =
         tokio::time::timeout(Duration::from_secs(20), sink.prepare(UpgradePolicy::Refuse));
-    let prepared = match engine {
-        Engine::Sqlite => under_lock!(SqliteConnection, url, "BEGIN IMMEDIATE", prepare),
-        Engine::Postgres => {
-            let lock = "BEGIN; SELECT pg_advisory_xact_lock(7164223657226826337)";
-            under_lock!(PgConnection, url, lock, prepare)
-        }
-        Engine::Mysql | Engine::Mariadb => {
-            let lock = "SELECT GET_LOCK(CONCAT('cloudtrail2sql.', \
-                        LEFT(SHA2(DATABASE(), 256), 32)), 0)";
-            under_lock!(MySqlConnection, url, lock, prepare)
-        }
-    };
+    let prepared = under_lock(&scratch, prepare).await;
     assert!(!prepared.expect("it waited for the lock").unwrap());
+}
+
+async fn a_lock_that_is_never_released_ends_the_migrations(engine: Engine) {
+    let scratch = Scratch::created(engine);
+    let retry = RetryPolicy { deadline: Duration::from_secs(3), ..RETRY };
+    let timeouts = Timeouts { statement: Duration::from_secs(1), ..Timeouts::default() };
+    let options = OpenOptions { retry, timeouts, ..options(LoadMethod::Insert) };
+    let sink = open_with(&scratch.url, options);
+    let prepare =
+        tokio::time::timeout(Duration::from_secs(30), sink.prepare(UpgradePolicy::Refuse));
+    let error = under_lock(&scratch, prepare).await.expect("it waits forever").unwrap_err();
+    let cause = error.source.unwrap().to_string();
+    assert_eq!(cause, "another import did not finish its migrations within 1 s");
+    sink.prepare(UpgradePolicy::Refuse).await.unwrap();
 }
 
 async fn a_later_migration_that_was_cut_off_is_repeated(engine: Engine) {
