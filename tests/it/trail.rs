@@ -141,7 +141,9 @@ fn a_dry_run_writes_a_bill_and_nothing_else() {
     let json = run.json();
     assert_eq!(json["total"]["new"]["objects"], TRAIL);
     assert_eq!(json["groups"].as_array().unwrap().len(), 2 * 2 * 3);
-    assert_eq!(json["estimate"]["rows"], TRAIL, "each object has one row");
+    // Each object has one row. The sample is scaled by stored bytes, which differ a little.
+    let rows = json["estimate"]["rows"].as_u64().unwrap();
+    assert!((TRAIL - 2..=TRAIL + 2).contains(&rows), "{rows} of {TRAIL}");
     let requests = &json["requests"];
     let (lists, gets) = (requests["list"].as_f64().unwrap(), requests["get"].as_f64().unwrap());
     assert_eq!(requests["get"], TRAIL);
