@@ -5,8 +5,6 @@
 //! truncated instead of deleted; it holds no new pages, so a bulk load writes every page once,
 //! where write-ahead logging writes it twice. `synchronous` stays FULL: committed data is on disk.
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -101,9 +99,13 @@ impl Driver for SqliteDriver {
 
     async fn create_database(&self) -> Result<(), sqlx::Error> {
         // Other users must not read audit logs. SQLite gives the journal the permissions of the
-        // file. If the file cannot be created, SQLite reports the reason.
-        let mut options = OpenOptions::new();
-        let _ = options.write(true).create_new(true).mode(0o600).open(self.options.get_filename());
+        // file. If the file cannot be created, SQLite reports the reason. The file gets its name only
+        // after it was closed: closing it would end the locks that another connection of this
+        // process holds on it (SQLite, "How To Corrupt An SQLite Database File", 2.2).
+        let file = self.options.get_filename();
+        if let Ok(empty) = tempfile::NamedTempFile::new_in(folder_of(file)) {
+            let _ = empty.into_temp_path().persist_noclobber(file);
+        }
         let options = self.options.clone().create_if_missing(true).page_size(PAGE_BYTES);
         let mut created = SqliteConnection::connect_with(&options).await?;
         // The first write fixes the page size.
@@ -116,9 +118,7 @@ impl Driver for SqliteDriver {
         if file.is_dir() {
             return format!("`{}` is a folder: name a file", file.display());
         }
-        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new("."));
-        format!("the folder `{}` must exist and be writable", folder.display())
+        format!("the folder `{}` must exist and be writable", folder_of(file).display())
     }
 
     fn migrations(&self) -> Migrator {
@@ -218,6 +218,12 @@ connection_over_sqlx! { SqliteLink, SqliteArguments<'_>, IdFormat::Bytes,
         // Far below SQLITE_MAX_LENGTH. It bounds how much is copied at a time.
         8 << 20
     }
+}
+
+/// Returns the folder of a file; `.` for a bare name.
+fn folder_of(file: &Path) -> &Path {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]
