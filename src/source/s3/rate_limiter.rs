@@ -1,14 +1,15 @@
-//! Limits the request rate of one bucket after S3 has asked to slow down.
+//! Limits the request rate of one bucket while S3 refuses most requests.
 //!
-//! Without a refusal there is no limit. A refusal halves the rate at which new requests are sent.
-//! Without further refusals the rate doubles every 5 s, and above the rate that S3 promises the
-//! limit ends. Only the first attempt of a request waits here: the SDK repeats refused attempts
-//! itself, with its own backoff.
+//! Without refusals there is no limit. Once S3 refuses more than half of the requests of a second,
+//! new ones are sent at the rate at which it accepted them. From there the rate doubles every 5 s,
+//! and above the rate that S3 promises the limit ends. While S3 refuses fewer, a lower rate would
+//! only hold up the requests that succeed, so that the refused ones wait for themselves alone
+//! ([`Bucket::start_retries`](super::bucket::Bucket)).
 //!
 //! ```text
-//! fetch, list ─▶ acquire ─▶ SDK ─▶ S3
-//!                   ▲               │ 503, 429
-//!                   └── slow_down ◀─┘
+//! each attempt ─▶ acquire ─▶ S3 ─▶ accepted, or refused (503, 429)
+//!                    ▲                 │
+//!                    └── rate ◀────────┘
 //! ```
 
 use std::sync::Mutex;
@@ -23,16 +24,13 @@ use tracing::{info, warn};
 /// optimizing Amazon S3 performance", Amazon S3 User Guide).
 const RATE_MAX: f64 = 5_500.0;
 
-/// The lowest rate. If S3 accepts even less, the SDK's backoff adapts to it.
-const RATE_MIN: f64 = 10.0;
+/// The lowest rate. If S3 accepts even less, the waits of the refused requests adapt to it.
+const RATE_MIN: f64 = 50.0;
 
-/// The lowest rate that counts as a measurement of what S3 accepts.
-///
-/// A lower one only shows how few requests were needed. The first refusal of a short import
-/// therefore limits it to half of this rate, not to almost nothing.
-const MEASURED_MIN: f64 = 100.0;
+/// Fewer refusals in a second do not lower the rate: so few show nothing about the others.
+const REFUSED_MIN: f64 = 20.0;
 
-/// The time after a cut in which refusals answer requests that were sent before it.
+/// The time after a cut in which answers belong to requests that were sent before it.
 const BURST: Duration = Duration::from_secs(1);
 
 /// The time in which the rate doubles without refusals.
@@ -55,8 +53,7 @@ pub(super) struct RateLimiter {
 impl RateLimiter {
     pub(super) fn new(bucket: &str) -> Self {
         let now = Instant::now();
-        let sent = Sent { since: now, count: 0, before: 0 };
-        let state = State { cut: None, next: now, sent };
+        let state = State { cut: None, next: now, answers: Answers::since(now) };
         Self {
             bucket: bucket.to_owned(),
             state: Mutex::new(state),
@@ -85,33 +82,38 @@ impl RateLimiter {
             let due = state.next.max(now.checked_sub(LATE).unwrap_or(now));
             state.next = due + Duration::from_secs_f64(1.0 / rate);
         }
-        if let Some(cut) = &mut state.cut {
-            cut.is_tried = true;
-        }
-        state.sent.add(now);
         Ok(())
     }
 
-    /// Halves the rate, once for all refusals of a burst.
-    ///
-    /// If no request was sent since the last cut, as when the first listing is refused five times
-    /// in a row, the rate stays as it is and starts to grow only now.
-    pub(super) fn slow_down(&self) {
+    /// Notes that S3 took a request.
+    pub(super) fn accepted(&self) {
+        let mut state = self.state.lock().expect("no holder of this lock panics");
+        let now = Instant::now();
+        if !state.is_in_burst(now) {
+            state.answers.roll(now);
+            state.answers.this.accepted += 1;
+        }
+    }
+
+    /// Notes that S3 asked to slow down. If it refuses most requests, the rate becomes the one at
+    /// which it accepted them.
+    pub(super) fn refused(&self) {
         let (rate, is_first) = {
             let mut state = self.state.lock().expect("no holder of this lock panics");
             let now = Instant::now();
-            let limit = state.rate(now);
-            match &mut state.cut {
-                Some(cut) if !cut.is_tried => {
-                    cut.at = now;
-                    return;
-                }
-                Some(cut) if now - cut.at < BURST => return,
-                _ => {}
+            if state.is_in_burst(now) {
+                return;
             }
-            let measured = state.sent.per_second(now).max(MEASURED_MIN);
-            let rate = (limit.unwrap_or(RATE_MAX).min(measured) / 2.0).max(RATE_MIN);
-            state.cut = Some(Cut { rate, at: now, is_tried: false });
+            state.answers.roll(now);
+            state.answers.this.refused += 1;
+            let (accepted, refused) = state.answers.per_second(now);
+            if refused < REFUSED_MIN || refused <= accepted {
+                return;
+            }
+            let limit = state.rate(now);
+            let rate = accepted.max(RATE_MIN);
+            state.cut = Some(Cut { rate, at: now });
+            state.answers = Answers::since(now + BURST);
             (rate, limit.is_none())
         };
         let bucket = &self.bucket;
@@ -130,7 +132,7 @@ struct State {
     cut: Option<Cut>,
     /// When the next request may be sent.
     next: Instant,
-    sent: Sent,
+    answers: Answers,
 }
 
 impl State {
@@ -143,6 +145,10 @@ impl State {
         self.cut = None;
         None
     }
+
+    fn is_in_burst(&self, now: Instant) -> bool {
+        self.cut.as_ref().is_some_and(|cut| now < cut.at + BURST)
+    }
 }
 
 /// A reduction of the rate.
@@ -151,8 +157,6 @@ struct Cut {
     /// Requests per second right after it.
     rate: f64,
     at: Instant,
-    /// Whether a request was sent since.
-    is_tried: bool,
 }
 
 impl Cut {
@@ -161,37 +165,46 @@ impl Cut {
     }
 }
 
-/// The number of requests sent in the second that began at `since`, and in the second before.
+/// The answers of the second that began at `since`, and of the second before.
 #[derive(Debug)]
-struct Sent {
+struct Answers {
     since: Instant,
-    count: u32,
-    before: u32,
+    this: Count,
+    before: Count,
 }
 
-impl Sent {
+/// How many requests were accepted and refused.
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    accepted: u32,
+    refused: u32,
+}
+
+impl Answers {
     const SECOND: Duration = Duration::from_secs(1);
 
+    fn since(since: Instant) -> Self {
+        Self { since, this: Count::default(), before: Count::default() }
+    }
+
+    /// Begins a new second if the last one is over.
     fn roll(&mut self, now: Instant) {
         let elapsed = now - self.since;
         if elapsed >= 2 * Self::SECOND {
-            *self = Self { since: now, count: 0, before: 0 };
+            *self = Self::since(now);
         } else if elapsed >= Self::SECOND {
-            *self = Self { since: self.since + Self::SECOND, count: 0, before: self.count };
+            let since = self.since + Self::SECOND;
+            *self = Self { since, this: Count::default(), before: self.this };
         }
     }
 
-    fn add(&mut self, now: Instant) {
-        self.roll(now);
-        self.count += 1;
-    }
-
-    /// Returns the requests of the last second. Those of the second before count as if they had
-    /// been spread evenly.
-    fn per_second(&mut self, now: Instant) -> f64 {
-        self.roll(now);
-        let left = 1.0 - (now - self.since).as_secs_f64();
-        f64::from(self.before) * left + f64::from(self.count)
+    /// Returns how many requests of the last second were accepted and refused. Those of the second
+    /// before count as if they had been spread evenly.
+    fn per_second(&self, now: Instant) -> (f64, f64) {
+        let left = (1.0 - (now - self.since).as_secs_f64()).max(0.0);
+        let sum = |before, this| f64::from(before) * left + f64::from(this);
+        let (before, this) = (self.before, self.this);
+        (sum(before.accepted, this.accepted), sum(before.refused, this.refused))
     }
 }
 

@@ -1,4 +1,4 @@
-//! After a refusal from S3, fewer requests are sent.
+//! After S3 has refused most requests, fewer requests are sent.
 //!
 //! The clock stands still unless the test advances it, so that nothing depends on how fast the
 //! machine is: a request that waits for its turn never goes out, and every other one does.
@@ -14,10 +14,13 @@ use tokio::time::advance;
 use super::{only, s3};
 use crate::s3_server::{Fault, Op, S3Server};
 
-/// Between two requests at 50 a second, which is what one refusal leaves.
+/// Between two requests at 50 a second, which is the least.
 const PERIOD: Duration = Duration::from_millis(20);
 
-/// Requests after the refusal, by turns fetches and listings.
+/// Requests that are refused at once: so many show that S3 means all of them.
+const REFUSED: usize = 20;
+
+/// Requests after the refusals, by turns fetches and listings.
 const REQUESTS: usize = 21;
 
 /// Keeps the paused clock from advancing by itself while the runtime waits for the network.
@@ -66,9 +69,15 @@ impl Bucket {
     }
 }
 
-/// Sends a request that S3 refuses once, and advances the clock until its second try is answered.
+/// Sends requests that S3 refuses once each, and advances the clock until their second tries are
+/// answered.
 /// The requests to another bucket give it time on the network.
-async fn request_refused(bucket: &Bucket, op: Op, other: &Bucket) {
+async fn requests_refused(bucket: &Arc<Bucket>, op: Op, other: &Bucket) {
+    let mut requests = tokio::task::JoinSet::new();
+    for _ in 0..REFUSED {
+        let bucket = Arc::clone(bucket);
+        requests.spawn(async move { bucket.request(op).await });
+    }
     let ticks = async {
         loop {
             other.request(Op::GetObject).await;
@@ -76,7 +85,7 @@ async fn request_refused(bucket: &Bucket, op: Op, other: &Bucket) {
         }
     };
     tokio::select! {
-        () = bucket.request(op) => {}
+        _ = requests.join_all() => {}
         () = ticks => {}
     }
 }
@@ -98,9 +107,9 @@ async fn after_a_refusal_fetches_and_listings_of_a_bucket_share_one_pace() {
         (Op::GetObject, Fault::KmsThrottling),
         (Op::ListObjectsV2, Fault::SlowDown),
     ] {
-        let (bucket, other) = (Bucket::new().await, Bucket::new().await);
-        bucket.server.fail_next(op, fault, 1);
-        request_refused(&bucket, op, &other).await;
+        let (bucket, other) = (Arc::new(Bucket::new().await), Bucket::new().await);
+        bucket.server.fail_next(op, fault, REFUSED);
+        requests_refused(&bucket, op, &other).await;
         // The first request at the new pace. From here on each one has to wait.
         advance(PERIOD).await;
         request_now(bucket.request(Op::GetObject), &other).await;

@@ -17,11 +17,17 @@ async fn send(limiter: &RateLimiter, count: usize) -> Duration {
     start.elapsed()
 }
 
-/// Returns a limiter whose rate was cut when 400 requests per second were sent.
+/// Sends requests that are answered at once.
+async fn answer(limiter: &RateLimiter, accepted: usize, refused: usize) {
+    send(limiter, accepted + refused).await;
+    (0..accepted).for_each(|_| limiter.accepted());
+    (0..refused).for_each(|_| limiter.refused());
+}
+
+/// Returns a limiter whose rate was cut when 200 of 401 requests were accepted.
 async fn cut() -> RateLimiter {
     let limiter = RateLimiter::new("trail");
-    send(&limiter, 400).await;
-    limiter.slow_down();
+    answer(&limiter, 200, 201).await;
     limiter
 }
 
@@ -31,48 +37,38 @@ async fn nothing_waits_before_the_first_refusal() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_burst_of_refusals_halves_the_measured_rate_once() {
-    let limiter = cut().await;
-    for _ in 0..30 {
-        advance(Duration::from_millis(33)).await;
-        send(&limiter, 1).await;
-        limiter.slow_down();
-    }
-    // Almost a second has passed, in which the rate grew by 15 %.
-    assert!((200.0..230.0).contains(&rate(&limiter).unwrap()), "{:?}", rate(&limiter));
-    let took = send(&limiter, 111).await;
-    assert!((450..500).contains(&took.as_millis()), "111 requests took {took:?}");
-    limiter.slow_down();
-    let halved = rate(&limiter).unwrap();
-    assert!((100.0..125.0).contains(&halved), "the next burst: {halved}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_limit_far_above_what_is_sent_is_cut_to_half_of_what_is_sent() {
-    let limiter = cut().await;
-    advance(Duration::from_secs(20)).await;
-    assert!(rate(&limiter).unwrap() > 3_000.0);
-    send(&limiter, 160).await;
-    limiter.slow_down();
-    assert_eq!(rate(&limiter), Some(80.0));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_refusal_of_the_first_requests_does_not_stop_a_short_import() {
+async fn refusals_of_half_the_requests_hold_up_nothing() {
     let limiter = RateLimiter::new("trail");
-    send(&limiter, 1).await;
-    limiter.slow_down();
-    assert_eq!(rate(&limiter), Some(MEASURED_MIN / 2.0));
+    for _ in 0..41 {
+        answer(&limiter, 100, 100).await;
+        advance(Duration::from_millis(300)).await;
+    }
+    assert_eq!((rate(&limiter), send(&limiter, 10_007).await), (None, Duration::ZERO));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rate_not_tried_yet_is_not_cut_again() {
+async fn refusals_of_most_requests_cut_the_rate_to_what_is_accepted() {
     let limiter = cut().await;
-    for _ in 0..5 {
-        advance(Duration::from_secs(4)).await;
-        limiter.slow_down();
-        assert_eq!(rate(&limiter), Some(200.0));
+    assert_eq!(rate(&limiter), Some(200.0));
+    // Answers to requests that were sent before the cut.
+    for _ in 0..300 {
+        limiter.refused();
     }
+    assert_eq!(rate(&limiter), Some(200.0));
+    advance(BURST).await;
+    answer(&limiter, 60, 70).await;
+    let again = rate(&limiter).unwrap();
+    assert!((55.0..=60.0).contains(&again), "{again}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn few_refusals_do_not_stop_a_short_import() {
+    let limiter = RateLimiter::new("trail");
+    answer(&limiter, 0, 19).await;
+    assert_eq!(rate(&limiter), None);
+    advance(Duration::from_secs(3)).await;
+    answer(&limiter, 0, 20).await;
+    assert_eq!(rate(&limiter), Some(RATE_MIN));
 }
 
 #[tokio::test(start_paused = true)]
@@ -90,25 +86,6 @@ async fn the_rate_doubles_in_five_seconds_until_there_is_no_limit() {
         advance(DOUBLING.saturating_sub(took)).await;
     }
     assert_eq!((rate(&limiter), send(&limiter, 10_007).await), (None, Duration::ZERO));
-    // There is no limit any more, as at the start.
-    advance(Duration::from_secs(3)).await;
-    limiter.slow_down();
-    assert_eq!(rate(&limiter), Some(MEASURED_MIN / 2.0));
-}
-
-#[tokio::test(start_paused = true)]
-async fn no_refusal_makes_it_slower_than_the_floor() {
-    let limiter = cut().await;
-    for _ in 0..41 {
-        advance(BURST).await;
-        send(&limiter, 1).await;
-        limiter.slow_down();
-    }
-    assert_eq!(rate(&limiter), Some(RATE_MIN));
-    send(&limiter, 1).await;
-    // Less than 100 ms each, because the rate grows.
-    let took = send(&limiter, 3).await;
-    assert!((280..300).contains(&took.as_millis()), "three requests took {took:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -122,10 +99,10 @@ async fn a_cut_slows_requests_that_already_wait() {
     }
     tokio::task::yield_now().await;
     let start = Instant::now();
-    limiter.slow_down();
+    (0..20).for_each(|_| limiter.refused());
     waiting.join_all().await;
     // At the previous 230 requests per second this would take 0.4 s.
-    assert!(start.elapsed() > Duration::from_millis(700), "{:?}", start.elapsed());
+    assert!(start.elapsed() > Duration::from_millis(1_500), "{:?}", start.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
