@@ -38,6 +38,7 @@ use self::hold::Held;
 pub use self::hold::Hold;
 use self::limit::Limit;
 use self::object_store::ObjectStore;
+pub use self::object_store::Order as ListOrder;
 
 pub const ACCESS_KEY: &str = "AKIDTEST";
 pub const SECRET_KEY: &str = "not-a-secret";
@@ -106,6 +107,15 @@ struct Order {
     key: Option<String>,
     fault: Fault,
     times_left: usize,
+    /// One of so many calls that match.
+    every: usize,
+    matches: usize,
+}
+
+impl Order {
+    fn new(op: Op, key: Option<String>, fault: Fault, times_left: usize, every: usize) -> Self {
+        Self { op, key, fault, times_left, every, matches: 0 }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -201,13 +211,18 @@ impl S3Server {
     /// Answers the next `times` calls of `op` with `fault`. Orders are served first come, first
     /// served.
     pub fn fail_next(&self, op: Op, fault: Fault, times: usize) {
-        self.state().orders.push(Order { op, key: None, fault, times_left: times });
+        self.state().orders.push(Order::new(op, None, fault, times, 1));
+    }
+
+    /// Answers one of `every` calls of `op` with `fault`.
+    pub fn fail_every(&self, op: Op, fault: Fault, every: usize) {
+        self.state().orders.push(Order::new(op, None, fault, ALWAYS, every));
     }
 
     /// Answers every call of `op` on `key` with `fault`.
     pub fn fail_on(&self, op: Op, key: &str, fault: Fault) {
         let key = Some(key.to_owned());
-        self.state().orders.push(Order { op, key, fault, times_left: ALWAYS });
+        self.state().orders.push(Order::new(op, key, fault, ALWAYS, 1));
     }
 
     /// Holds back the answers to the calls that match, until the handle releases them.
@@ -249,6 +264,16 @@ impl S3Server {
     /// Ignores `If-Match`, as some servers do.
     pub fn ignore_if_match(&self) {
         self.store.ignore_if_match();
+    }
+
+    /// Lists objects in another order than S3 does.
+    pub fn list_in(&self, order: ListOrder) {
+        self.store.set_order(order);
+    }
+
+    /// Gives the objects there are new `ETag`s that only look like an MD5.
+    pub fn hide_md5(&self) {
+        self.store.set_opaque_e_tags();
     }
 
     /// Returns how many calls of `op` came in, failed ones included.
@@ -315,6 +340,8 @@ async fn answer(
         Some(_) if let Some((bytes, end)) = fault::cut_at(fault) => {
             fault::cut(s3.call(request.map(Body::from)).await?, bytes, end)
         }
+        Some(Fault::Flip) => fault::flip(s3.call(request.map(Body::from)).await?),
+        Some(Fault::Drip(pause)) => fault::drip(s3.call(request.map(Body::from)).await?, pause),
         Some(Fault::Hang) => std::future::pending::<Result<_, Infallible>>().await.unwrap(),
         Some(Fault::Drop) => return Err(HttpError::new("connection dropped, as ordered".into())),
         Some(fault) => fault.answer(),
@@ -339,6 +366,10 @@ impl State {
                 && order.op == call.op
                 && order.key.as_ref().is_none_or(|key| *key == call.key)
         })?;
+        order.matches += 1;
+        if !order.matches.is_multiple_of(order.every) {
+            return None;
+        }
         if order.times_left != ALWAYS {
             order.times_left -= 1;
         }

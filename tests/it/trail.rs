@@ -168,6 +168,33 @@ fn a_storm_of_slow_downs_costs_time_and_nothing_else() {
 }
 
 #[test]
+fn a_third_of_all_answers_may_be_faults() {
+    const OBJECTS: u64 = 1_501;
+    let server = S3Server::start();
+    for n in 0..OBJECTS {
+        put(&server, &key("111122223333", "eu-central-1", 15, &format!("{n:04}")));
+    }
+    for fault in [
+        Fault::SlowDown,
+        Fault::TooMany,
+        Fault::KmsThrottling,
+        Fault::Internal,
+        Fault::Drop,
+        Fault::Cut(100),
+    ] {
+        server.fail_every(Op::ListObjectsV2, fault, 3);
+        server.fail_every(Op::GetObject, fault, 3);
+        let gets = server.calls(Op::GetObject);
+        let run = import(&place(&server), &[]).expect(0);
+        assert_eq!(counts(&run), (OBJECTS, OBJECTS, 0), "{fault:?}");
+        // Every third of them failed, and was asked for again.
+        let gets = server.calls(Op::GetObject) - gets;
+        assert_eq!(gets as u64, OBJECTS + gets as u64 / 3, "{fault:?}");
+        server.heal();
+    }
+}
+
+#[test]
 fn a_server_that_takes_few_requests_is_asked_for_few() {
     const OBJECTS: u64 = 441;
     let server = S3Server::start();

@@ -46,6 +46,9 @@ pub enum SourceSpecError {
     /// An S3 URI without a valid bucket name.
     #[error("`{0}` is not a bucket name")]
     BadBucket(String),
+    /// A directory bucket (S3 Express One Zone).
+    #[error("`{0}` is a directory bucket")]
+    DirectoryBucket(String),
     /// An S3 URI with a colon where a bucket name is expected: most likely access keys. They are
     /// not shown.
     #[error("a bucket name has no colon")]
@@ -126,6 +129,9 @@ impl SourceSpecError {
             Self::BadBucket(_) => "a bucket name has up to 255 letters, digits, `.`, `-` or `_`: \
                      `s3://BUCKET/PREFIX/`"
                 .into(),
+            Self::DirectoryBucket(_) => "directory buckets list their keys in no order, by which \
+                     days are selected; copy the logs to a folder or to another bucket"
+                .into(),
             Self::Credentials => "write `s3://BUCKET/PREFIX/`; keys belong in a profile or in \
                      `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`"
                 .into(),
@@ -189,6 +195,10 @@ fn parse_s3(rest: &str) -> Result<SourceSpec, SourceSpecError> {
     }
     if !is_name && !is_arn {
         return Err(SourceSpecError::BadBucket(bucket.to_owned()));
+    }
+    // "Directory bucket naming rules", Amazon S3 User Guide.
+    if bucket.ends_with("--x-s3") {
+        return Err(SourceSpecError::DirectoryBucket(bucket.to_owned()));
     }
     if key.len() > KEY_BYTES_MAX {
         return Err(SourceSpecError::KeyTooLong);
@@ -308,6 +318,8 @@ mod tests {
             let error = parse(&format!("s3://{bucket}/x")).unwrap_err();
             assert_eq!(error, SourceSpecError::BadBucket(bucket.into()));
         }
+        let express = parse("s3://acme--use1-az4--x-s3/x").unwrap_err();
+        assert_eq!(express, SourceSpecError::DirectoryBucket("acme--use1-az4--x-s3".into()));
         for text in ["s3://arn:aws:s3:::acme", "s3://arn:aws:s3:eu-west-1:1:accesspoint/"] {
             assert_eq!(parse(text), Err(SourceSpecError::BadArn), "{text}");
         }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
@@ -46,6 +47,8 @@ pub(super) struct Bucket {
     /// The endpoint or region, for messages.
     pub(super) place: String,
     read_prefix: String,
+    /// Whether the `ETag` of an object was seen to be the MD5 of its bytes.
+    pub(super) has_md5: AtomicBool,
 }
 
 impl fmt::Debug for Bucket {
@@ -69,6 +72,7 @@ impl Bucket {
             place: connector.place(&region),
             region,
             read_prefix: String::new(),
+            has_md5: AtomicBool::new(false),
         }
     }
 
@@ -111,7 +115,7 @@ impl Bucket {
         error: &AttemptError,
     ) -> Result<(), u32> {
         if error.is_throttling() {
-            self.rate_limiter.slow_down();
+            self.rate_limiter.refused();
         }
         let wait = retry.next_wait().filter(|_| error.is_transient());
         let (attempts, reason) = (retry.failed_attempts(), error.reason());

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::bucket::Bucket;
-use super::page::ListRequest;
+use super::page::{ListRequest, Rest};
 use crate::source::{Found, SourceError, Step};
 use crate::trail::layout::{Level, Place, Selection, Visit, folder_of};
 use crate::trail::object::ObjectRef;
@@ -37,7 +37,7 @@ pub(super) struct S3Step {
 #[derive(Debug, Clone)]
 enum Request {
     /// The folders and objects directly below a prefix.
-    Folders { prefix: String, levels_above: u8, token: Option<String> },
+    Folders { prefix: String, levels_above: u8, rest: Option<Rest> },
     /// Every key of a range.
     Keys(Range),
     /// Nothing, because the object is already known.
@@ -50,7 +50,7 @@ struct Range {
     prefix: String,
     after: Option<String>,
     until: Option<String>,
-    token: Option<String>,
+    rest: Option<Rest>,
 }
 
 impl S3Step {
@@ -81,10 +81,10 @@ impl S3Step {
         &self,
         prefix: &str,
         levels_above: u8,
-        token: Option<&str>,
+        rest: Option<&Rest>,
     ) -> Result<Found, SourceError> {
         let request = ListRequest { prefix, delimiter: Some("/"), ..ListRequest::default() };
-        let page = self.bucket.list(&request, token).await?;
+        let page = self.bucket.list(&request, rest).await?;
         let place = Place::of(prefix);
         let names: Vec<&str> = page
             .prefixes
@@ -95,7 +95,7 @@ impl S3Step {
         let is_crowded = names.len() > ABOVE_FOLDERS_MAX || page.next.is_some();
         let is_deep = levels_above >= ABOVE_LEVELS_MAX;
         let mut found = Found { requests: 1, ..Found::default() };
-        if is_above && token.is_none() && !names.contains(&"AWSLogs") && (is_crowded || is_deep) {
+        if is_above && rest.is_none() && !names.contains(&"AWSLogs") && (is_crowded || is_deep) {
             // Some other layout: a request per folder would cost more than it saves.
             let prefix = prefix.to_owned();
             found.steps = vec![self.next(Request::Keys(Range { prefix, ..Range::default() }))];
@@ -117,9 +117,9 @@ impl S3Step {
                 Visit::FilteredOut => found.filtered_out += 1,
             }
         }
-        if let Some(token) = page.next {
-            let (prefix, token) = (prefix.to_owned(), Some(token));
-            found.steps.push(self.next(Request::Folders { prefix, levels_above, token }));
+        if let Some(rest) = page.next {
+            let (prefix, rest) = (prefix.to_owned(), Some(rest));
+            found.steps.push(self.next(Request::Folders { prefix, levels_above, rest }));
         }
         found.objects = page.objects;
         Ok(found)
@@ -131,7 +131,7 @@ impl S3Step {
             start_after: range.after.as_deref(),
             ..ListRequest::default()
         };
-        let page = self.bucket.list(&request, range.token.as_deref()).await?;
+        let page = self.bucket.list(&request, range.rest.as_ref()).await?;
         let mut objects = page.objects;
         let listed = objects.len();
         if let Some(until) = &range.until {
@@ -139,14 +139,14 @@ impl S3Step {
         }
         let mut found = Found { requests: 1, ..Found::default() };
         // Keys are listed in order, so a key beyond the end means that all before it were seen.
-        if let Some(token) = page.next
+        if let Some(rest) = page.next
             && objects.len() == listed
         {
             let parts = match (objects.first(), objects.last()) {
                 (Some(first), Some(last)) if wants_more => range.split(key(first), key(last)),
                 _ => None,
             };
-            let rest = || vec![Range { token: Some(token), ..range.clone() }];
+            let rest = || vec![Range { rest: Some(rest), ..range.clone() }];
             let parts = parts.unwrap_or_else(rest).into_iter();
             found.steps = parts.map(|part| self.next(Request::Keys(part))).collect();
         }
@@ -159,8 +159,8 @@ impl S3Step {
 impl Step for S3Step {
     async fn take(self: Box<Self>, wants_more: bool) -> Result<Found, SourceError> {
         let mut found = match &self.request {
-            Request::Folders { prefix, levels_above, token } => {
-                self.folders(prefix, *levels_above, token.as_deref()).await?
+            Request::Folders { prefix, levels_above, rest } => {
+                self.folders(prefix, *levels_above, rest.as_ref()).await?
             }
             Request::Keys(range) => self.keys(range, wants_more).await?,
             Request::Known(object) => Found { objects: vec![object.clone()], ..Found::default() },
@@ -176,7 +176,7 @@ impl Request {
         // How many of the last folders are parts of a date.
         let date_names = match level {
             Level::Above | Level::Logs | Level::Organization | Level::Account | Level::Family => {
-                return Self::Folders { prefix, levels_above, token: None };
+                return Self::Folders { prefix, levels_above, rest: None };
             }
             Level::Other => return Self::Keys(Range { prefix, ..Range::default() }),
             Level::Region => 0,
@@ -234,7 +234,7 @@ impl Range {
         let untils = ends.iter().cloned().map(Some).chain([self.until.clone()]);
         let part = |(after, until)| {
             let prefix = self.prefix.clone();
-            Self { prefix, after: Some(after), until, token: None }
+            Self { prefix, after: Some(after), until, rest: None }
         };
         (!ends.is_empty()).then(|| afters.zip(untils).map(part).collect())
     }

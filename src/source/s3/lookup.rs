@@ -66,13 +66,13 @@ impl Bucket {
     /// Returns the first object whose key begins with `prefix`.
     pub(super) async fn first_below(&self, prefix: &str) -> Result<Option<ObjectRef>, SourceError> {
         let request = ListRequest { prefix, keys_max: Some(1), ..ListRequest::default() };
-        let mut token = None;
+        let mut rest = None;
         loop {
-            let page = self.list(&request, token.as_deref()).await?;
+            let page = self.list(&request, rest.as_ref()).await?;
             if let Some(object) = page.objects.into_iter().next() {
                 return Ok(Some(object));
             }
-            token = Some(match page.next {
+            rest = Some(match page.next {
                 Some(next) => next,
                 None => return Ok(None),
             });

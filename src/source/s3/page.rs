@@ -22,6 +22,12 @@ const PAGE_KEYS_MAX: i32 = 1_000;
 /// The last bytes of a complete listing.
 const CLOSING_TAG: &[u8] = b"</ListBucketResult>";
 
+/// Empty pages in a row, after which a listing has failed. S3 sends some where many keys were
+/// deleted.
+const EMPTY_PAGES_MAX: u32 = 10_000;
+
+const NOT_IN_ORDER: &str = "the server listed keys that are not in order after the ones before";
+
 /// What to list.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ListRequest<'a> {
@@ -41,19 +47,54 @@ pub(super) struct Page {
     pub(super) objects: Vec<ObjectRef>,
     /// What keys were rolled up under, if a delimiter was given.
     pub(super) prefixes: Vec<String>,
-    /// The token of the next page; none on the last page.
-    pub(super) next: Option<String>,
+    /// The next page; none on the last page.
+    pub(super) next: Option<Rest>,
+}
+
+/// The rest of a listing, after one page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Rest {
+    token: String,
+    past: Past,
+}
+
+/// What the pages up to one have shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Past {
+    /// The greatest key or prefix.
+    last: Option<String>,
+    /// How many of the latest pages were empty.
+    empty_pages: u32,
+}
+
+impl Past {
+    /// Returns what is past after a page whose objects and prefixes are sorted, or `None` if it does
+    /// not follow what was `past` before. A prefix may be listed at the end of one page and at the
+    /// start of the next.
+    fn of(past: Self, objects: &[ObjectRef], prefixes: &[String]) -> Option<Self> {
+        let ends = |object: Option<&ObjectRef>, prefix: Option<&String>| {
+            [object.map(|object| listed_key(object).to_owned()), prefix.cloned()]
+        };
+        let first = ends(objects.first(), prefixes.first()).into_iter().flatten().min();
+        let last = ends(objects.last(), prefixes.last()).into_iter().flatten().max();
+        if last.is_none() {
+            return Some(Self { empty_pages: past.empty_pages + 1, ..past });
+        }
+        let follows = past.last.is_none() || (first >= past.last && last > past.last);
+        follows.then_some(Self { last, empty_pages: 0 })
+    }
 }
 
 impl Bucket {
-    /// Lists one page: the first, or the one that `token` stands for.
+    /// Lists one page: the first, or the one after others.
     ///
     /// An empty page is not necessarily the last one.
     pub(super) async fn list(
         &self,
         request: &ListRequest<'_>,
-        token: Option<&str>,
+        rest: Option<&Rest>,
     ) -> Result<Page, SourceError> {
+        let token = rest.map(|rest| &*rest.token);
         let mut retry = self.start_retries();
         let answer = loop {
             let error = match self.list_once(request, token).await {
@@ -65,7 +106,9 @@ impl Bucket {
                 Err(_) => return Err(self.list_error(request.prefix, error).await),
             }
         };
-        self.page(request, token, &answer)
+        let start = || Past { last: request.start_after.map(str::to_owned), empty_pages: 0 };
+        let past = rest.map_or_else(start, |rest| rest.past.clone());
+        self.page(request, token, past, &answer)
     }
 
     /// Sends one LIST request. An answer that is cut short is an error.
@@ -93,6 +136,7 @@ impl Bucket {
             .send()
             .await
             .map_err(|error| AttemptError::of(&error))?;
+        self.rate_limiter.accepted();
         if is_closed.load(Ordering::Relaxed) && says_it_is_complete(&answer) {
             Ok(answer)
         } else {
@@ -105,6 +149,7 @@ impl Bucket {
         &self,
         request: &ListRequest<'_>,
         token: Option<&str>,
+        past: Past,
         answer: &ListObjectsV2Output,
     ) -> Result<Page, SourceError> {
         let invalid = |what: &'static str| SourceError::List {
@@ -119,16 +164,30 @@ impl Bucket {
             .map(|object| self.listed(object, is_encoded))
             .collect::<Option<Vec<_>>>()
             .ok_or_else(|| invalid("the server listed an object without key or size"))?;
-        let prefixes = answer
+        let prefixes: Vec<String> = answer
             .common_prefixes()
             .iter()
             .filter_map(|common| common.prefix())
             .map(|prefix| key_of(prefix, is_encoded).into_owned())
             .collect();
+        let keys = objects.iter().map(listed_key).chain(prefixes.iter().map(String::as_str));
+        if !keys.into_iter().all(|key| key.starts_with(request.prefix)) {
+            return Err(invalid("the server listed an object that was not asked for"));
+        }
+        // A part of a listing is skipped, or taken as the end, by the order of its keys.
+        if !objects.iter().map(listed_key).is_sorted() || !prefixes.is_sorted() {
+            return Err(invalid(NOT_IN_ORDER));
+        }
+        let past = Past::of(past, &objects, &prefixes).ok_or_else(|| invalid(NOT_IN_ORDER))?;
+        if past.empty_pages > EMPTY_PAGES_MAX {
+            return Err(invalid(
+                "the server announced another page again and again, and sent none",
+            ));
+        }
         let next = if answer.is_truncated().unwrap_or_default() {
             // Stopping here would silently leave out objects; the same token again would never end.
             match answer.next_continuation_token() {
-                Some(next) if Some(next) != token => Some(next.to_owned()),
+                Some(next) if Some(next) != token => Some(Rest { token: next.to_owned(), past }),
                 _ => return Err(invalid("the server announced another page without its token")),
             }
         } else {
@@ -145,6 +204,10 @@ impl Bucket {
             is_named: false,
         })
     }
+}
+
+fn listed_key(object: &ObjectRef) -> &str {
+    object.location.key().expect("a bucket lists only S3 objects")
 }
 
 /// Whether an answer has what S3 always sends: `IsTruncated`, and as many entries as it counts.

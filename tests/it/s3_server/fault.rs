@@ -42,6 +42,10 @@ pub enum Fault {
     /// The body ends after so many bytes, and nothing in HTTP shows that it is cut: no length is
     /// announced, and the connection stays open.
     End(usize),
+    /// The body comes a byte at a time, after such a pause each.
+    Drip(Duration),
+    /// The first byte of the body is another one.
+    Flip,
     /// No answer, ever.
     Hang,
     /// The connection is closed without an answer.
@@ -62,7 +66,13 @@ impl Fault {
             Self::KmsDisabled => (400, "KMS.DisabledException"),
             Self::KmsThrottling => (400, "KMS.ThrottlingException"),
             Self::Redirect => (301, "PermanentRedirect"),
-            Self::Cut(_) | Self::Stall(_) | Self::End(_) | Self::Hang | Self::Drop => {
+            Self::Cut(_)
+            | Self::Stall(_)
+            | Self::End(_)
+            | Self::Drip(_)
+            | Self::Flip
+            | Self::Hang
+            | Self::Drop => {
                 unreachable!("{self:?} is not an answer")
             }
         };
@@ -96,6 +106,70 @@ pub(super) fn cut(mut response: HttpResponse, bytes: usize, end: End) -> HttpRes
     response.map(|body| {
         Body::http_body_unsync(CutBody { body: Box::pin(body), bytes_left: bytes, end })
     })
+}
+
+/// Changes the first byte of the body of `response`.
+pub(super) fn flip(response: HttpResponse) -> HttpResponse {
+    response.map(|body| {
+        Body::http_body_unsync(EditedBody {
+            body: Box::pin(body),
+            edit: Edit::Flip,
+            left: Bytes::new(),
+        })
+    })
+}
+
+/// Sends the body of `response` a byte at a time.
+pub(super) fn drip(response: HttpResponse, pause: Duration) -> HttpResponse {
+    response.map(|body| {
+        let edit = Edit::Drip { pause, sleep: Box::pin(tokio::time::sleep(pause)) };
+        Body::http_body_unsync(EditedBody { body: Box::pin(body), edit, left: Bytes::new() })
+    })
+}
+
+struct EditedBody {
+    body: Pin<Box<Body>>,
+    edit: Edit,
+    /// What has not been sent yet.
+    left: Bytes,
+}
+
+enum Edit {
+    Flip,
+    Flipped,
+    Drip { pause: Duration, sleep: Pin<Box<Sleep>> },
+}
+
+impl hyper::body::Body for EditedBody {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if self.left.is_empty() {
+            let Some(frame) = ready!(self.body.as_mut().poll_frame(context)) else {
+                return Poll::Ready(None);
+            };
+            self.left = frame.unwrap().into_data().unwrap_or_default();
+        }
+        match &mut self.edit {
+            Edit::Flip => {
+                self.edit = Edit::Flipped;
+                let mut bytes = std::mem::take(&mut self.left).to_vec();
+                bytes[0] ^= 1;
+                Poll::Ready(Some(Ok(Frame::data(bytes.into()))))
+            }
+            Edit::Flipped => Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.left))))),
+            Edit::Drip { pause, sleep } => {
+                ready!(sleep.as_mut().poll(context));
+                sleep.as_mut().reset(tokio::time::Instant::now() + *pause);
+                let byte = self.left.split_to(1);
+                Poll::Ready(Some(Ok(Frame::data(byte))))
+            }
+        }
+    }
 }
 
 struct CutBody {

@@ -10,7 +10,7 @@ use cloudtrail2sql::source::{Found, Source, SourceError};
 use cloudtrail2sql::trail::object::ObjectRef;
 
 use super::{Fixture, contract, list, only};
-use crate::s3_server::{ACCESS_KEY, ALWAYS, Fault, Op, REGION, S3Server, SECRET_KEY};
+use crate::s3_server::{ACCESS_KEY, ALWAYS, Fault, ListOrder, Op, REGION, S3Server, SECRET_KEY};
 use crate::wait;
 
 contract!(crate::sources::s3::Wire);
@@ -63,7 +63,8 @@ fn options(server: &S3Server) -> S3Options {
 fn impatient(server: &S3Server) -> S3Options {
     let wait = Duration::from_millis(250);
     let options = options(server);
-    let timeouts = Timeouts { first_byte: wait, stall: wait, ..options.timeouts };
+    let timeouts =
+        Timeouts { first_byte: wait, stall: wait, progress: 2 * wait, ..options.timeouts };
     S3Options { timeouts, ..options }
 }
 
@@ -422,6 +423,71 @@ async fn a_request_without_an_answer_is_retried() {
     }
     server.fail_next(Op::ListObjectsV2, Fault::Hang, 1);
     assert_eq!(list(&source).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_body_that_drips_is_asked_for_again_and_costs_only_its_object() {
+    let (server, _, object) = one_object("a").await;
+    let source = connect(impatient(&server)).await.open(BUCKET, "").await.unwrap();
+    let drip = Fault::Drip(Duration::from_millis(50));
+    server.fail_next(Op::GetObject, drip, 1);
+    assert_eq!(source.fetch(&object).await.unwrap().bytes, content());
+    assert_eq!(server.calls(Op::GetObject), 2);
+    server.fail_next(Op::GetObject, drip, ALWAYS);
+    let error = source.fetch(&object).await.unwrap_err();
+    let SourceError::Broken { attempts: 12, cause, .. } = &error else { panic!("{error:?}") };
+    assert!(cause.to_string().contains("the body is too slow"), "{cause}");
+    assert!(!error.is_fatal());
+}
+
+#[tokio::test]
+async fn a_changed_byte_of_plain_text_is_noticed() {
+    let (server, source, object) = one_object("a").await;
+    // Before anything shows that the server's `ETag`s are MD5s, after a few good answers, and always.
+    server.fail_next(Op::GetObject, Fault::Flip, 1);
+    assert_eq!(source.fetch(&object).await.unwrap().bytes, content());
+    server.fail_next(Op::GetObject, Fault::Flip, 3);
+    assert_eq!(source.fetch(&object).await.unwrap().bytes, content());
+    assert_eq!(server.calls(Op::GetObject), 2 + 4);
+    server.fail_next(Op::GetObject, Fault::Flip, ALWAYS);
+    let error = source.fetch(&object).await.unwrap_err();
+    assert!(matches!(error, SourceError::Broken { attempts: 12, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_etag_that_only_looks_like_an_md5_is_not_one() {
+    let server = S3Server::start();
+    server.put(BUCKET, "a", content());
+    server.hide_md5();
+    let source = open(&server, "").await.unwrap();
+    let object = only(&source).await;
+    assert_eq!(source.fetch(&object).await.unwrap().bytes, content());
+    assert_eq!(server.calls(Op::GetObject), 2, "the same bytes twice");
+}
+
+#[tokio::test]
+async fn a_listing_without_order_or_end_is_an_error() {
+    for (order, objects) in
+        [(ListOrder::Descending, 3), (ListOrder::Circle, 3), (ListOrder::Circle, 0)]
+    {
+        let server = S3Server::start();
+        server.make_bucket(BUCKET);
+        for n in 0..objects {
+            server.put(BUCKET, &format!("AWSLogs/{n}"), "x");
+        }
+        server.list_in(order);
+        let source = open(&server, "AWSLogs/").await.unwrap();
+        let mut steps = vec![source.listing(&Arc::default())];
+        let error = loop {
+            let step = steps.pop().unwrap_or_else(|| panic!("{order:?}: the listing ends"));
+            match step.take(false).await {
+                Ok(found) => steps.extend(found.steps),
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, SourceError::List { .. }), "{order:?}: {error:?}");
+        assert!(error.is_fatal(), "{order:?}");
+    }
 }
 
 #[tokio::test]
