@@ -48,7 +48,7 @@ pub struct Timeouts {
     pub first_byte: Duration,
     /// The wait for the next bytes of a body.
     pub stall: Duration,
-    /// The wait for the next [`BODY_PROGRESS_BYTES`] of a body, or for its end.
+    /// The wait for the next 64 KiB of a body, or for its end.
     pub progress: Duration,
 }
 
