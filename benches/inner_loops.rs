@@ -9,7 +9,7 @@ use std::hint::black_box;
 
 use cloudtrail2sql::trail::gzip::decode;
 use cloudtrail2sql::trail::record::{CellRules, ParseLimits, parse};
-use cloudtrail2sql::trail::rows::{Cells, Rows};
+use cloudtrail2sql::trail::rows::{Row, Rows};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 const OBJECT_BYTES_MAX: u64 = 1 << 30;
@@ -33,7 +33,7 @@ fn inner_loops(criterion: &mut Criterion) {
         .filter_map(|json| parse(json, &CellRules::ANY, ParseLimits::UNBOUNDED_BYTES).ok())
         .map(|log| log.rows)
         .collect();
-    let cells: Vec<Cells<'_>> = logs.iter().flatten().collect();
+    let unpacked: Vec<Row<'_>> = logs.iter().flatten().collect();
     let bytes = |all: &[Vec<u8>]| Throughput::Bytes(all.iter().map(Vec::len).sum::<usize>() as u64);
     let mut group = criterion.benchmark_group("inner_loops");
 
@@ -57,8 +57,8 @@ fn inner_loops(criterion: &mut Criterion) {
     group.bench_function("encode", |bencher| {
         bencher.iter(|| {
             let mut rows = Rows::default();
-            for cells in &cells {
-                rows.push(cells);
+            for row in &unpacked {
+                rows.push(row);
             }
             black_box(rows)
         });

@@ -8,6 +8,8 @@ pub mod ledger;
 
 pub mod batch;
 
+pub mod indexes;
+
 pub(crate) mod spelling;
 
 pub(crate) mod redact;
@@ -16,6 +18,8 @@ pub mod url;
 
 pub mod status;
 
+pub mod forget;
+
 pub(crate) mod attempts;
 
 #[doc(hidden)]
@@ -23,7 +27,7 @@ pub mod memory_store;
 
 mod sql;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -32,8 +36,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use self::batch::Batch;
+use self::forget::{KnownObject, UriScope};
+use self::indexes::Index;
 use self::ledger::Line;
-use self::status::{FailedObject, RejectedRecord, RunLine, RunTotals};
+use self::status::{FailedObject, RejectedRecord, RunLine, RunTotals, StoredRecord};
 use self::url::{DatabaseUrl, Engine};
 use crate::retry::RetryPolicy;
 use crate::trail::object::ObjectId;
@@ -58,8 +64,12 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// Writes a batch of the run `run_id` in one transaction: rows, rejects and ledger lines.
     ///
     /// All of them are committed when it returns `Ok`, and none of them after an error, except
-    /// when the answer to the commit was lost ([`ErrorClass::Transient`]).
+    /// when the answer to the commit was lost ([`ErrorClass::Transient`]). Lines of `identities` may
+    /// be committed in any case: they are true of any object.
     async fn write(&self, run_id: i64, batch: &Batch) -> Result<(), DatabaseError>;
+
+    /// Returns those of the batch's numbers that the ledger gives to other objects.
+    async fn taken_numbers(&self, batch: &Batch) -> Result<HashSet<i64>, DatabaseError>;
 }
 
 /// A database with the program's tables, and everything an import does with it besides writing
@@ -89,9 +99,9 @@ pub trait Store: Sink {
         totals: &RunTotals,
     ) -> Result<(), DatabaseError>;
 
-    /// Returns the indexes of the post-load step that the `logs` table lacks.
+    /// Returns the indexes of the post-load step that the tables lack.
     ///
-    /// An index that the user created counts as present if its first column is the same.
+    /// An index that the user created counts as present if it begins with the same columns.
     async fn missing_indexes(&self) -> Result<Vec<Index>, DatabaseError>;
 
     /// Builds the missing indexes, as many at once as suits the database; returns those it built.
@@ -100,6 +110,9 @@ pub trait Store: Sink {
     /// Each index is built whole or not at all; the next call builds the rest. A server continues
     /// to build after the future was dropped: use [`Store::cancel_index_builds`].
     async fn build_missing_indexes(self: Arc<Self>) -> Result<Vec<BuiltIndexes>, DatabaseError>;
+
+    /// Returns what the server reports of the index builds, in words; `None` if it reports nothing.
+    async fn build_progress(&self) -> Option<String>;
 
     /// Ends the statements of [`Store::build_missing_indexes`] on the server, which then returns an
     /// error. Call it only while that future has not ended, and await that future.
@@ -119,8 +132,39 @@ pub trait Store: Sink {
     /// position.
     async fn rejected_records(&self, lines_max: u32) -> Result<Vec<RejectedRecord>, DatabaseError>;
 
+    /// Returns the records with this `eventID`, by the URI of their object: at most 1,000.
+    async fn records(&self, event_id: &str) -> Result<Vec<StoredRecord>, DatabaseError>;
+
+    /// Returns objects of the ledger: at most `objects_max` of those in the scope, in the order of
+    /// their ids, from the first one after `after`.
+    async fn known_objects(
+        &self,
+        scope: &UriScope,
+        after: Option<ObjectId>,
+        objects_max: usize,
+    ) -> Result<Vec<KnownObject>, DatabaseError>;
+
+    /// Removes the rows, rejects and ledger lines of these objects in one transaction. What is not
+    /// there any longer is no error.
+    async fn forget(&self, objects: &[KnownObject]) -> Result<(), DatabaseError>;
+
+    /// Returns how many rows were loaded by version 0.1.0, which stored only the 16 columns.
+    async fn rows_of_first_schema(&self) -> Result<u64, DatabaseError>;
+
+    /// Brings the statistics that queries are planned with up to date, and on PostgreSQL the map of
+    /// pages that an index alone can answer for. Returns how long it took.
+    ///
+    /// # Cancellation
+    /// As [`Store::build_missing_indexes`].
+    async fn update_statistics(self: Arc<Self>) -> Result<Duration, DatabaseError>;
+
     /// Closes idle connections gracefully.
     async fn close(&self);
+}
+
+/// Returns SQL that makes the tables, the view and the indexes of an engine.
+pub fn ddl(engine: Engine) -> String {
+    sql::ddl(engine)
 }
 
 /// Makes the store of a database. It opens no connection yet.
@@ -128,31 +172,7 @@ pub trait Store: Sink {
 /// # Errors
 /// The driver cannot parse the URL.
 pub fn open(url: &DatabaseUrl, options: OpenOptions) -> Result<Arc<dyn Store>, DatabaseError> {
-    Ok(Arc::new(sql::SqlStore::new(url, options, &[])?))
-}
-
-/// Makes the store of a database as a later version of the program would, whose schema has one
-/// more migration. Only for the project's own tests: it shows that existing databases can be
-/// migrated while the newest schema is still the first.
-#[doc(hidden)]
-pub fn open_as_later_version(
-    url: &DatabaseUrl,
-    options: OpenOptions,
-    change: SchemaChange,
-) -> Result<Arc<dyn Store>, DatabaseError> {
-    Ok(Arc::new(sql::SqlStore::new(url, options, &[change])?))
-}
-
-/// A migration that adds columns to `logs`, behind the files in `migrations/`.
-#[doc(hidden)]
-#[derive(Debug, Clone, Copy)]
-pub struct SchemaChange {
-    /// The number of the migration.
-    pub version: i64,
-    /// Its statements. For MySQL they must be repeatable, as in every migration.
-    pub sql: &'static str,
-    /// The columns it adds, spelt as the database lists them.
-    pub added_columns: &'static [&'static str],
+    Ok(Arc::new(sql::SqlStore::new(url, options)?))
 }
 
 /// How a database is opened.
@@ -165,6 +185,8 @@ pub struct OpenOptions {
     pub retry: RetryPolicy,
     /// How long the server may take to answer.
     pub timeouts: Timeouts,
+    /// Whether rows get `otherFields`.
+    pub keeps_other_fields: bool,
 }
 
 /// How long a server may take to answer, before its connection counts as dead. SQLite has no server;
@@ -200,7 +222,7 @@ impl Timeouts {
 
     /// Returns how long the write of a batch may take.
     fn write_of(&self, batch: &Batch) -> Duration {
-        self.write + Duration::from_secs(batch.row_bytes() / Self::WRITE_RATE_MIN)
+        self.write + Duration::from_secs(batch.bytes() / Self::WRITE_RATE_MIN)
     }
 }
 
@@ -227,15 +249,6 @@ pub enum UpgradePolicy {
     Refuse,
     /// Alter it.
     Upgrade,
-}
-
-/// An index on one column of `logs`, built after the load.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Index {
-    /// The name of the index in the database.
-    pub name: &'static str,
-    /// The indexed column.
-    pub column: &'static str,
 }
 
 /// The indexes that one statement built, and how long it took.

@@ -53,6 +53,8 @@ pub struct Plan {
     pub memory_bytes: u64,
     /// The most bytes that an object may decode to.
     pub object_bytes_max: u64,
+    /// Whether the rows of a changed object are replaced.
+    pub replaces_changed: bool,
     /// How often and how long a request to the database is repeated.
     pub retry: RetryPolicy,
 }

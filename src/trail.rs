@@ -12,6 +12,10 @@ pub mod format;
 
 pub mod fields;
 
+pub mod time;
+
+pub mod identity;
+
 pub mod rows;
 
 pub mod record;

@@ -47,7 +47,7 @@ pub fn single_inserts(engine: Engine, data: &Data) -> Usage {
                 let mine = rows.iter().skip($worker).step_by(workers).flatten();
                 for row in mine.take_while(|_| started.elapsed() < SAMPLE) {
                     let mut query = sqlx::query(&sql);
-                    for cell in row {
+                    for cell in row.cells {
                         query = query.bind(cell);
                     }
                     query.execute(&mut connection).await.unwrap();

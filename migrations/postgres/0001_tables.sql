@@ -1,5 +1,6 @@
 -- The tutorial's 16 columns, in its order. Text holds every character except U+0000. The collation
--- "C" sorts in the same order as SQLite and MySQL do here, and makes indexes faster to build.
+-- "C" sorts in the same order as SQLite and MySQL do here, and makes indexes faster to build. Four
+-- columns of ours follow; a `logs` table that lacks them gets them when it is opened.
 CREATE TABLE IF NOT EXISTS logs (
     eventVersion       TEXT COLLATE "C",
     userIdentity       TEXT COLLATE "C",
@@ -16,7 +17,11 @@ CREATE TABLE IF NOT EXISTS logs (
     requestID          TEXT COLLATE "C",
     eventID            TEXT COLLATE "C",
     eventType          TEXT COLLATE "C",
-    recipientAccountId TEXT COLLATE "C"
+    recipientAccountId TEXT COLLATE "C",
+    otherFields        TEXT COLLATE "C", -- every other field of the record, as one JSON object
+    eventAt            TIMESTAMP,        -- `eventTime` in UTC; NULL if it is no valid time
+    identityId         BIGINT,           -- who: `identities.id`
+    objectId           BIGINT            -- from which object: `import_objects.number`
 );
 
 -- The ledger: one line for each object, committed together with the object's rows.
@@ -35,7 +40,8 @@ CREATE TABLE IF NOT EXISTS import_objects (
     reason        TEXT,                         -- why it failed, if it did
     run_id        BIGINT  NOT NULL,
     batch_id      BIGINT  NOT NULL,
-    finished_at   TEXT    NOT NULL              -- RFC 3339, UTC
+    finished_at   TEXT    NOT NULL,             -- RFC 3339, UTC
+    number        BIGINT  UNIQUE                -- `logs.objectId` of its rows
 );
 
 -- Records that cannot become rows, with their text.

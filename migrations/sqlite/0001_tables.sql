@@ -1,4 +1,5 @@
--- The tutorial's 16 columns, in its order. Text is stored unchanged.
+-- The tutorial's 16 columns, in its order. Text is stored unchanged. Four columns of ours follow; a
+-- `logs` table that lacks them gets them when it is opened.
 CREATE TABLE IF NOT EXISTS logs (
     eventVersion       TEXT,
     userIdentity       TEXT,
@@ -15,7 +16,11 @@ CREATE TABLE IF NOT EXISTS logs (
     requestID          TEXT,
     eventID            TEXT,
     eventType          TEXT,
-    recipientAccountId TEXT
+    recipientAccountId TEXT,
+    otherFields        TEXT,    -- every other field of the record, as one JSON object
+    eventAt            TEXT,    -- `eventTime` in UTC; NULL if it is no valid time
+    identityId         INTEGER, -- who: `identities.id`
+    objectId           INTEGER  -- from which object: `import_objects.number`
 );
 
 -- The ledger: one line for each object, committed together with the object's rows.
@@ -34,7 +39,8 @@ CREATE TABLE IF NOT EXISTS import_objects (
     reason        TEXT,                         -- why it failed, if it did
     run_id        INTEGER NOT NULL,
     batch_id      INTEGER NOT NULL,
-    finished_at   TEXT    NOT NULL              -- RFC 3339, UTC
+    finished_at   TEXT    NOT NULL,             -- RFC 3339, UTC
+    number        INTEGER UNIQUE                -- `logs.objectId` of its rows
 ) WITHOUT ROWID;
 
 -- Records that cannot become rows, with their text.

@@ -47,6 +47,22 @@ enum Command {
     Index,
     /// Show what is loaded, what failed and what was rejected.
     Status(StatusArgs),
+    /// Print a record as it is in its file, and the file's location.
+    Record {
+        /// The `eventID` of the record.
+        #[arg(value_name = "EVENT_ID")]
+        event_id: String,
+    },
+    /// Remove the rows of log files, so that they can be imported again.
+    ///
+    /// The rows, rejected records and ledger lines of a file are removed together. Run the same command
+    /// again after an interruption.
+    Forget(ForgetArgs),
+    /// Print the SQL that creates the tables, the view and the indexes.
+    ///
+    /// An administrator can run it, so that the importing account needs no right to create tables. The
+    /// database need not exist.
+    Schema,
     /// Print a completion script for a shell.
     ///
     /// For bash, in `~/.bashrc`: `source <(cloudtrail2sql completions bash)`
@@ -54,6 +70,21 @@ enum Command {
         /// The shell.
         shell: Shell,
     },
+}
+
+/// Arguments of `forget`.
+#[derive(Debug, Args)]
+struct ForgetArgs {
+    /// Files, folders or prefixes whose rows are removed, such as `s3://BUCKET/PREFIX/`
+    ///
+    /// `status --failed` and `record` print the names of files. What is on another S3 server begins with
+    /// the server's URL instead of `s3://`.
+    #[arg(required = true, value_name = "SOURCE")]
+    sources: Vec<OsString>,
+
+    /// Count what would be removed, but remove nothing
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// Options of every command.
@@ -223,6 +254,7 @@ struct S3Args {
 /// How to load.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Loading")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 struct LoadArgs {
     /// List the objects and compare them with the ledger, but write nothing
     #[arg(long, conflicts_with = "upgrade_table")]
@@ -238,9 +270,22 @@ struct LoadArgs {
     #[arg(long, value_name = "USD", default_value_t = defaults::GET_PRICE_USD)]
     get_price: f64,
 
+    /// Replace the rows of objects that changed after they were loaded
+    ///
+    /// Without this option, a changed object counts as failed, and the rows of its earlier content stay.
+    #[arg(long)]
+    replace_changed: bool,
+
     /// Do not build indexes; `cloudtrail2sql index` builds them later
     #[arg(long)]
     no_index: bool,
+
+    /// Store only the tutorial's 16 columns of a record, not its other fields
+    ///
+    /// The table then has the size of the tutorial's. `record` and the view `events` lack what is not
+    /// stored.
+    #[arg(long)]
+    no_other_fields: bool,
 
     /// Alter an older, narrow logs table if it cannot hold every record
     ///

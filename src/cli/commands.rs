@@ -14,6 +14,12 @@ mod index;
 
 mod status;
 
+mod record;
+
+mod forget;
+
+mod schema;
+
 mod completions;
 
 use indicatif::MultiProgress;
@@ -35,8 +41,13 @@ pub async fn run(settings: Settings) -> Result<Exit, RunError> {
             import::run(settings, console.output, console.shows_bar.then_some(&bars)).await
         }
         CommandSettings::DryRun(settings) => dry_run::run(settings, console.output).await,
-        CommandSettings::Index(database) => index::run(database, console.output).await,
+        CommandSettings::Index(database) => {
+            index::run(database, console.output, console.shows_bar.then_some(&bars)).await
+        }
         CommandSettings::Status(settings) => status::run(settings, console.output).await,
+        CommandSettings::Record(settings) => record::run(settings, console.output).await,
+        CommandSettings::Forget(settings) => forget::run(settings, console.output).await,
+        CommandSettings::Schema(engine) => schema::run(*engine),
         CommandSettings::Completions(shell) => completions::run(*shell),
     }
 }

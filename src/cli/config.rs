@@ -47,10 +47,12 @@ pub use self::error::ConfigError;
 pub use self::origin::Origin;
 pub(crate) use self::selection::{account, day, shard};
 pub use self::settings::{
-    CommandSettings, ImportSettings, Prices, Settings, StatusPart, StatusSettings,
+    CommandSettings, ForgetSettings, ImportSettings, Prices, RecordSettings, Settings, StatusPart,
+    StatusSettings,
 };
 pub use self::size::SizeError;
 pub(crate) use self::size::spell_bytes;
+pub(crate) use self::source_spec::uri_scope;
 pub use self::source_spec::{SourceSpec, SourceSpecError};
 pub(crate) use self::values::{
     bytes_in, count_in, duration_in, endpoint_url, price, source, spell_duration,

@@ -1,6 +1,6 @@
 //! A batch: whole objects that are written in one transaction.
 
-use super::ledger::ObjectOutcome;
+use super::ledger::{LoadedContent, ObjectOutcome};
 use crate::trail::object::{ObjectId, ObjectRef};
 use crate::trail::record::{Kind, Log};
 
@@ -15,6 +15,12 @@ pub struct ParsedObject {
     pub sha256: String,
     /// Whether its ledger line replaces an existing one.
     pub replaces_line: bool,
+    /// The SHA-256 of the content whose rows and line it replaces.
+    replaced_sha256: Option<String>,
+    /// Its number in the ledger, which its rows refer to.
+    number: i64,
+    /// How many numbers of other objects it had to give up.
+    renumbered: u32,
     /// [`ObjectOutcome::AlreadyLoaded`] and [`ObjectOutcome::Changed`] update the ledger line.
     outcome: ObjectOutcome,
     /// Invariant: empty unless the outcome is [`ObjectOutcome::Loaded`].
@@ -39,26 +45,95 @@ impl ParsedObject {
         replaces_line: bool,
         content: Result<Log, NoRows>,
     ) -> Self {
-        let (outcome, log) = match content {
+        let number = id.number(0);
+        let (outcome, mut log) = match content {
             Ok(log) => (ObjectOutcome::Loaded, log),
             Err(NoRows::Skipped(kind)) => (ObjectOutcome::Skipped(kind), Log::default()),
             Err(NoRows::Failed(reason)) => (ObjectOutcome::Failed(reason), Log::default()),
         };
-        Self { object, id, sha256, replaces_line, outcome, log }
+        log.rows.set_object(number);
+        let (renumbered, replaced_sha256) = (0, None);
+        Self {
+            object,
+            id,
+            sha256,
+            replaces_line,
+            replaced_sha256,
+            number,
+            renumbered,
+            outcome,
+            log,
+        }
     }
 
     /// Makes an object that was loaded before and has another version now. `sha256` is that of its
     /// bytes now. If they are the same as when it was loaded, its ledger line gets the new version;
     /// otherwise the line also records that it changed.
-    pub fn compared(object: ObjectRef, id: ObjectId, sha256: String, loaded_sha256: &str) -> Self {
-        let outcome = if sha256 == loaded_sha256 {
+    pub fn compared(
+        object: ObjectRef,
+        id: ObjectId,
+        sha256: String,
+        loaded: &LoadedContent,
+    ) -> Self {
+        let outcome = if sha256 == loaded.sha256 {
             ObjectOutcome::AlreadyLoaded
+        } else if loaded.number.is_none() {
+            changed("it changed since version 0.1.0 loaded it, whose rows cannot be replaced")
         } else {
-            let reason = "it changed since it was loaded; the rows of its earlier content are \
-                          still there";
-            ObjectOutcome::Changed(reason.to_owned())
+            changed("it changed since it was loaded")
         };
-        Self { object, id, sha256, replaces_line: false, outcome, log: Log::default() }
+        Self { outcome, ..Self::new(object, id, sha256, false, Ok(Log::default())) }
+    }
+
+    /// Makes an object whose new content replaces the rows of the content that was loaded. If there is
+    /// none to load, its ledger line records that it changed, and why it was not replaced.
+    pub fn replacing(
+        object: ObjectRef,
+        id: ObjectId,
+        sha256: String,
+        loaded: LoadedContent,
+        content: Result<Log, NoRows>,
+    ) -> Self {
+        let (outcome, log, replaced) = match content {
+            Ok(log) => (ObjectOutcome::Loaded, log, Some(loaded.sha256)),
+            Err(NoRows::Skipped(kind)) => {
+                let reason =
+                    format!("it changed since it was loaded, and is {} now", kind.as_str());
+                (changed(&reason), Log::default(), None)
+            }
+            Err(NoRows::Failed(reason)) => {
+                let reason =
+                    format!("it changed since it was loaded, and cannot be loaded: {reason}");
+                (changed(&reason), Log::default(), None)
+            }
+        };
+        let mut new = Self::new(object, id, sha256, false, Ok(log));
+        new.replaced_sha256 = replaced;
+        if let Some(number) = loaded.number {
+            new.set_number(number);
+        }
+        Self { outcome, ..new }
+    }
+
+    /// Returns the SHA-256 of the content whose rows and ledger line it replaces, if it does.
+    pub fn replaced_sha256(&self) -> Option<&str> {
+        self.replaced_sha256.as_deref()
+    }
+
+    /// Returns its number in the ledger.
+    pub fn number(&self) -> i64 {
+        self.number
+    }
+
+    /// Gives it another number, because another object has its own.
+    pub fn renumber(&mut self) {
+        self.renumbered += 1;
+        self.set_number(self.id.number(self.renumbered));
+    }
+
+    fn set_number(&mut self, number: i64) {
+        self.number = number;
+        self.log.rows.set_object(number);
     }
 
     /// Returns whether it updates its ledger line instead of writing a new one.
@@ -76,11 +151,20 @@ impl ParsedObject {
         &self.log
     }
 
-    /// Drops its rows and rejects; the ledger will record the reason instead.
+    /// Drops its rows and rejects; the ledger will record the reason instead. The rows that it was to
+    /// replace stay.
     pub fn fail(&mut self, reason: String) {
-        self.outcome = ObjectOutcome::Failed(reason);
+        self.outcome = match self.replaced_sha256.take() {
+            Some(_) => changed(&format!("it changed since it was loaded, and {reason}")),
+            None => ObjectOutcome::Failed(reason),
+        };
         self.log = Log::default();
     }
+}
+
+/// Returns the outcome of an object whose earlier rows stay.
+fn changed(reason: &str) -> ObjectOutcome {
+    ObjectOutcome::Changed(format!("{reason}; the rows of its earlier content are still there"))
 }
 
 /// Objects that are written in one transaction.
@@ -101,11 +185,7 @@ impl Batch {
     }
 
     /// Returns how many bytes its rows and rejects have together.
-    pub fn row_bytes(&self) -> u64 {
-        let bytes = |log: &Log| {
-            let rejects: usize = log.rejects.iter().map(|reject| reject.text.len()).sum();
-            (log.rows.as_copy_bytes().len() + rejects) as u64
-        };
-        self.objects.iter().map(|object| bytes(&object.log)).sum()
+    pub fn bytes(&self) -> u64 {
+        self.objects.iter().map(|object| object.log.bytes()).sum()
     }
 }

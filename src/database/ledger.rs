@@ -64,6 +64,8 @@ pub struct Line {
     pub run_id: i64,
     /// The batch of that run.
     pub batch_id: i64,
+    /// What its rows refer to it by; `None` if version 0.1.0 loaded it, whose rows do not.
+    pub number: Option<i64>,
 }
 
 /// What to do with a listed object.
@@ -75,19 +77,29 @@ pub enum Triage {
     Retry,
     /// Nothing to do: its version is the one that the line is about.
     Settled(ObjectOutcome),
-    /// It was loaded, and its version differs now: compare its bytes with this SHA-256, and record
-    /// the result.
-    Compare {
-        /// The SHA-256 of the bytes that were loaded.
-        sha256: String,
-    },
+    /// It was loaded, and its version differs now: compare its bytes with those that were loaded, and
+    /// record the result.
+    Compare(LoadedContent),
 }
 
-/// Compares a listed object with its line in the ledger, if it has one.
-pub fn triage(object: &ObjectRef, line: Option<&Line>) -> Triage {
+/// The content of an object that was loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadedContent {
+    /// The SHA-256 of its stored bytes.
+    pub sha256: String,
+    /// What its rows refer to it by; `None` if version 0.1.0 loaded it.
+    pub number: Option<i64>,
+}
+
+/// Compares a listed object with its line in the ledger, if it has one. With `replaces_changed`, an
+/// object that is known to have changed is compared again.
+pub fn triage(object: &ObjectRef, line: Option<&Line>, replaces_changed: bool) -> Triage {
     let Some(line) = line else { return Triage::New };
     let is_same = line.version == object.version;
+    let compare =
+        || Triage::Compare(LoadedContent { sha256: line.sha256.clone(), number: line.number });
     match &line.outcome {
+        ObjectOutcome::Changed(_) if replaces_changed => compare(),
         ObjectOutcome::Loaded | ObjectOutcome::AlreadyLoaded if is_same => {
             Triage::Settled(ObjectOutcome::AlreadyLoaded)
         }
@@ -95,7 +107,7 @@ pub fn triage(object: &ObjectRef, line: Option<&Line>) -> Triage {
             Triage::Settled(line.outcome.clone())
         }
         ObjectOutcome::Loaded | ObjectOutcome::AlreadyLoaded | ObjectOutcome::Changed(_) => {
-            Triage::Compare { sha256: line.sha256.clone() }
+            compare()
         }
         ObjectOutcome::Skipped(_) | ObjectOutcome::Failed(_) => Triage::Retry,
     }
@@ -122,7 +134,7 @@ mod tests {
 
     fn line(outcome: ObjectOutcome) -> Line {
         let (version, sha256) = ("v1".into(), "d1".into());
-        Line { outcome, version, sha256, run_id: 1, batch_id: 1 }
+        Line { outcome, version, sha256, run_id: 1, batch_id: 1, number: Some(1) }
     }
 
     #[test]
@@ -130,20 +142,24 @@ mod tests {
         let skipped = ObjectOutcome::Skipped(Kind::Digest);
         let failed = ObjectOutcome::Failed("cut off".into());
         let loaded = Triage::Settled(ObjectOutcome::AlreadyLoaded);
-        let compare = Triage::Compare { sha256: "d1".into() };
+        let compare = Triage::Compare(LoadedContent { sha256: "d1".into(), number: Some(1) });
         let changed = ObjectOutcome::Changed("other bytes".into());
         for (version, line, expected) in [
             ("v1", None, Triage::New),
             ("v1", Some(line(ObjectOutcome::Loaded)), loaded),
             ("v2", Some(line(ObjectOutcome::Loaded)), compare.clone()),
             ("v1", Some(line(changed.clone())), Triage::Settled(changed.clone())),
-            ("v2", Some(line(changed)), compare),
+            ("v2", Some(line(changed)), compare.clone()),
             ("v1", Some(line(skipped.clone())), Triage::Settled(skipped.clone())),
             ("v2", Some(line(skipped)), Triage::Retry),
             ("v1", Some(line(failed.clone())), Triage::Retry),
             ("v2", Some(line(failed)), Triage::Retry),
         ] {
-            assert_eq!(triage(&object(version), line.as_ref()), expected);
+            assert_eq!(triage(&object(version), line.as_ref(), false), expected);
+            let is_changed =
+                line.as_ref().is_some_and(|it| matches!(it.outcome, ObjectOutcome::Changed(_)));
+            let expected = if is_changed { compare.clone() } else { expected };
+            assert_eq!(triage(&object(version), line.as_ref(), true), expected);
         }
     }
 

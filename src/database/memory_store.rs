@@ -13,13 +13,15 @@ use async_trait::async_trait;
 use tokio::time::sleep;
 
 use super::batch::{Batch, ParsedObject};
+use super::forget::{KnownObject, UriScope};
+use super::indexes::{INDEXES, Index};
 use super::ledger::{Line, ObjectOutcome};
-use super::status::{FailedObject, RejectedRecord, RunLine, RunTotals};
-use super::{BuiltIndexes, DatabaseError, Index, Sink, Store, Timeouts, UpgradePolicy};
-use crate::trail::fields::{FIELDS, column};
+use super::status::{FailedObject, RejectedRecord, RunLine, RunTotals, StoredRecord};
+use super::{BuiltIndexes, DatabaseError, Sink, Store, Timeouts, UpgradePolicy};
+use crate::trail::fields::column;
 use crate::trail::object::ObjectId;
 use crate::trail::record::CellRules;
-use crate::trail::rows::Cells;
+use crate::trail::rows::Row;
 
 /// What happens to one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +101,8 @@ struct Facts {
 #[derive(Debug)]
 struct Commit {
     replaced: Vec<ObjectId>,
+    /// The content that objects replace, by its SHA-256.
+    replaced_sha256: HashMap<ObjectId, String>,
     /// New contents of lines of objects that were compared.
     updates: Vec<(ObjectId, Line)>,
     lines: Vec<(ObjectId, Line, Facts)>,
@@ -142,7 +146,8 @@ impl MemoryStore {
     /// Records what another run did with an object.
     pub fn put(&self, id: ObjectId, outcome: ObjectOutcome, rows: usize) {
         let (version, sha256) = ("v".into(), String::new());
-        let line = Line { outcome, version, sha256, run_id: -1, batch_id: 1 };
+        let number = Some(id.number(0));
+        let line = Line { outcome, version, sha256, run_id: -1, batch_id: 1, number };
         let mut state = self.state();
         state.lines.insert(id, line);
         state.rows.extend((0..rows).map(|n| (id, format!("other {n}"))));
@@ -182,15 +187,23 @@ impl State {
     }
 
     fn apply(&mut self, commit: Commit) -> Result<(), DatabaseError> {
-        let is_replaced = |id: &ObjectId| {
-            let outcome = &self.lines[id].outcome;
-            commit.replaced.contains(id)
-                && matches!(outcome, ObjectOutcome::Skipped(_) | ObjectOutcome::Failed(_))
+        let is_replaced = |id: &ObjectId| match &self.lines[id].outcome {
+            ObjectOutcome::Skipped(_) | ObjectOutcome::Failed(_) => commit.replaced.contains(id),
+            _ => commit.replaced_sha256.get(id) == Some(&self.lines[id].sha256),
         };
         let is_taken = |id: &ObjectId| self.lines.contains_key(id) && !is_replaced(id);
         if let Some((id, ..)) = commit.lines.iter().find(|(id, ..)| is_taken(id)) {
             return Err(DatabaseError::conflict(format!("there is a line for {id:?}").into()));
         }
+        let numbers: HashMap<i64, ObjectId> =
+            self.lines.iter().filter_map(|(id, line)| Some((line.number?, *id))).collect();
+        let has_number_of_other = |id: &ObjectId, line: &Line| {
+            line.number.and_then(|it| numbers.get(&it)).is_some_and(|owner| owner != id)
+        };
+        if commit.lines.iter().any(|(id, line, _)| has_number_of_other(id, line)) {
+            return Err(DatabaseError::conflict("another object has this number".into()));
+        }
+        self.rows.retain(|(id, _)| !commit.replaced_sha256.contains_key(id));
         // Rejects without their ledger line are replaced.
         let ids: HashSet<ObjectId> = commit.lines.iter().map(|(id, ..)| *id).collect();
         self.rejects.retain(|(id, _), _| !ids.contains(id));
@@ -205,7 +218,7 @@ impl State {
                     }
                     ObjectOutcome::Changed(_) if is_loaded && !is_same => {
                         let sha256 = std::mem::take(&mut line.sha256);
-                        *line = Line { sha256, ..new };
+                        *line = Line { sha256, number: line.number, ..new };
                     }
                     _ => {}
                 }
@@ -233,12 +246,14 @@ fn commit_of(run_id: i64, batch: &Batch) -> Commit {
                 changed => changed.clone(),
             };
             let (version, sha256) = (object.object.version.clone(), object.sha256.clone());
-            updates.push((object.id, Line { outcome, version, sha256, run_id, batch_id: 0 }));
+            // An update keeps the number of the line.
+            let line = Line { outcome, version, sha256, run_id, batch_id: 0, number: None };
+            updates.push((object.id, line));
             continue;
         }
         let (id, log, uri) = (object.id, object.log(), object.object.location.uri());
-        let event_id = |cells: Cells<'_>| cells[EVENT_ID].unwrap_or_default().to_owned();
-        rows.extend(log.rows.iter().map(|cells| (id, event_id(cells))));
+        let event_id = |row: Row<'_>| row.cells[EVENT_ID].unwrap_or_default().to_owned();
+        rows.extend(log.rows.iter().map(|row| (id, event_id(row))));
         rejects.extend(log.rejects.iter().map(|reject| {
             let record = RejectedRecord {
                 uri: uri.clone(),
@@ -251,7 +266,8 @@ fn commit_of(run_id: i64, batch: &Batch) -> Commit {
         }));
         let (version, sha256) = (object.object.version.clone(), object.sha256.clone());
         let outcome = object.outcome().clone();
-        let line = Line { outcome, version, sha256, run_id, batch_id: batch.id };
+        let (batch_id, number) = (batch.id, Some(object.number()));
+        let line = Line { outcome, version, sha256, run_id, batch_id, number };
         let facts = Facts {
             uri,
             finished_at: finished_at.clone(),
@@ -263,7 +279,12 @@ fn commit_of(run_id: i64, batch: &Batch) -> Commit {
         lines.push((id, line, facts));
     }
     let replaced = batch.objects.iter().filter(|object| object.replaces_line);
-    Commit { replaced: replaced.map(|object| object.id).collect(), updates, lines, rejects, rows }
+    let replaced = replaced.map(|object| object.id).collect();
+    let replaced_sha256 = batch.objects.iter();
+    let replaced_sha256 = replaced_sha256
+        .filter_map(|object| Some((object.id, object.replaced_sha256()?.to_owned())))
+        .collect();
+    Commit { replaced, replaced_sha256, updates, lines, rejects, rows }
 }
 
 fn no_answer(doing: &str, call: usize) -> DatabaseError {
@@ -313,6 +334,15 @@ impl Sink for MemoryStore {
             let _ = state.apply(commit);
         }
         Ok(found)
+    }
+
+    async fn taken_numbers(&self, batch: &Batch) -> Result<HashSet<i64>, DatabaseError> {
+        let state = self.state();
+        let numbers = batch.objects.iter().map(|object| (object.id, object.number()));
+        let is_taken = |(id, number): &(ObjectId, i64)| {
+            state.lines.iter().any(|(it, line)| it != id && line.number == Some(*number))
+        };
+        Ok(numbers.filter(is_taken).map(|(_, number)| number).collect())
     }
 
     async fn write(&self, run_id: i64, batch: &Batch) -> Result<(), DatabaseError> {
@@ -402,11 +432,7 @@ impl Store for MemoryStore {
         if self.state().is_indexed {
             return Ok(Vec::new());
         }
-        let indexes = FIELDS.iter().filter_map(|field| {
-            let name = field.index?;
-            Some(Index { name, column: field.name })
-        });
-        Ok(indexes.collect())
+        Ok(INDEXES.to_vec())
     }
 
     async fn build_missing_indexes(self: Arc<Self>) -> Result<Vec<BuiltIndexes>, DatabaseError> {
@@ -414,6 +440,10 @@ impl Store for MemoryStore {
         self.state().is_indexed = true;
         let built = BuiltIndexes { indexes, took: Duration::ZERO };
         Ok(if built.indexes.is_empty() { Vec::new() } else { vec![built] })
+    }
+
+    async fn build_progress(&self) -> Option<String> {
+        None
     }
 
     async fn cancel_index_builds(&self) {}
@@ -472,6 +502,31 @@ impl Store for MemoryStore {
         listed.sort_by(|one, other| (one.0, &one.1, one.2).cmp(&(other.0, &other.1, other.2)));
         let newest = listed.into_iter().take(lines_max as usize);
         Ok(newest.map(|(.., record)| record.clone()).collect())
+    }
+
+    async fn records(&self, _event_id: &str) -> Result<Vec<StoredRecord>, DatabaseError> {
+        unreachable!("the tests of `record` use a database")
+    }
+
+    async fn known_objects(
+        &self,
+        _scope: &UriScope,
+        _after: Option<ObjectId>,
+        _objects_max: usize,
+    ) -> Result<Vec<KnownObject>, DatabaseError> {
+        unreachable!("the tests of `forget` use a database")
+    }
+
+    async fn forget(&self, _objects: &[KnownObject]) -> Result<(), DatabaseError> {
+        unreachable!("the tests of `forget` use a database")
+    }
+
+    async fn rows_of_first_schema(&self) -> Result<u64, DatabaseError> {
+        Ok(0)
+    }
+
+    async fn update_statistics(self: Arc<Self>) -> Result<Duration, DatabaseError> {
+        Ok(Duration::ZERO)
     }
 
     async fn close(&self) {}

@@ -6,7 +6,7 @@
 //!
 //! The modules are listed in reading order; each imports only from those above it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,13 +14,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use self::connection::{Cell, CellType, Cells, Connection, Session, Value};
+use self::connection::{CellType, Cells, Connection, Session, Value};
 use self::driver::Driver;
 use self::error::{SqlErrorClass, cause_of, class_of_driver_error, timed_out};
 use self::panics::without_panic;
-use self::schema::{INDEXES, Schema, limits};
+use self::schema::{ColumnInfo, Schema, limits};
+use super::indexes::{Index, IndexedTable, missing_indexes};
 use super::url::{DatabaseUrl, Engine};
-use super::{DatabaseError, ErrorClass, Index, OpenOptions, SchemaChange};
+use super::{DatabaseError, ErrorClass, OpenOptions};
 use crate::trail::record::CellRules;
 
 mod error;
@@ -43,6 +44,10 @@ mod write;
 
 mod runs;
 
+mod records;
+
+mod forget;
+
 mod post_load;
 
 mod sqlite;
@@ -53,8 +58,16 @@ mod mysql;
 
 mod store;
 
+mod ddl;
+
+pub(super) use self::ddl::ddl;
+
 /// How long a connection may be idle before it is used again: networks forget idle connections.
 const IDLE_MAX: Duration = Duration::from_mins(5);
+
+/// How many identities are remembered: 4 MiB. With more, the set begins anew, and identities are
+/// written again, which changes nothing.
+const KNOWN_IDENTITIES_MAX: usize = 200_000;
 
 /// How many heartbeats in a row may find a server that does not work on a statement.
 const IDLE_BEATS_MAX: u32 = 2;
@@ -97,6 +110,8 @@ pub(super) struct SqlStore {
     permits: Semaphore,
     /// The SQL of multi-row INSERTs, by table and number of rows; a few per table.
     inserts: Mutex<HashMap<(&'static str, usize), Arc<str>>>,
+    /// Identities that are known to be committed, at most [`KNOWN_IDENTITIES_MAX`].
+    known_identities: Mutex<HashSet<i64>>,
     /// Whether index builds are to end.
     cancels_builds: Arc<AtomicBool>,
     /// The sessions that build indexes.
@@ -114,11 +129,7 @@ impl SqlStore {
     ///
     /// # Errors
     /// The driver cannot parse the URL.
-    pub(super) fn new(
-        url: &DatabaseUrl,
-        options: OpenOptions,
-        changes: &[SchemaChange],
-    ) -> Result<Self, DatabaseError> {
+    pub(super) fn new(url: &DatabaseUrl, options: OpenOptions) -> Result<Self, DatabaseError> {
         let engine = url.engine();
         let url = url.expose();
         let cancels_builds = Arc::new(AtomicBool::new(false));
@@ -136,8 +147,12 @@ impl SqlStore {
             tracing::warn!("{warning}");
         }
         Ok(Self {
-            schema: Schema::new(&driver.migrations(), changes),
-            rules: CellRules { stores_nul: engine != Engine::Postgres, limits: limits(engine) },
+            schema: Schema::new(&driver.migrations()),
+            rules: CellRules {
+                keeps_other_fields: options.keeps_other_fields,
+                limits: limits(engine),
+            },
+            known_identities: Mutex::new(HashSet::new()),
             idle: Mutex::new(Vec::new()),
             permits: Semaphore::new(driver.connections_max()),
             inserts: Mutex::new(HashMap::new()),
@@ -211,14 +226,50 @@ impl SqlStore {
         Ok(rows.into_iter().flatten().any(|cell| cell.into_int() > 0))
     }
 
-    /// Returns those of [`INDEXES`] whose column is not the first column of any index.
+    /// Returns the columns of a table or view; none if it does not exist.
+    async fn columns_of(
+        &self,
+        connection: &mut dyn Connection,
+        name: &str,
+    ) -> Result<Vec<ColumnInfo>, sqlx::Error> {
+        let types = [CellType::Text, CellType::Text, CellType::Text, CellType::Int];
+        let (query, name) = (self.driver.columns_sql(), [Value::Text(Some(name))]);
+        let rows = connection.query(query, &name, &types).await?;
+        let read = |row: Cells| {
+            let [name, column_type, charset, is_optional] =
+                <[_; 4]>::try_from(row).expect("the query selects four columns");
+            ColumnInfo {
+                name: name.into_text(),
+                column_type: column_type.into_text(),
+                charset: charset.into_text(),
+                is_optional: is_optional.into_int() == 1,
+            }
+        };
+        Ok(rows.into_iter().map(read).collect())
+    }
+
+    /// Returns the indexes of the post-load step that the tables lack.
     async fn find_missing_indexes(&self) -> Result<Vec<Index>, DatabaseError> {
-        let query = self.driver.indexed_columns_sql();
-        let rows = self.query("read the indexes of `logs`", query, &[], &[CellType::Text]).await?;
-        let indexed: Vec<String> = rows.into_iter().flatten().map(Cell::into_text).collect();
-        let is_missing =
-            |index: &Index| !indexed.iter().any(|name| name.eq_ignore_ascii_case(index.column));
-        Ok(INDEXES.into_iter().filter(is_missing).collect())
+        let query = self.driver.indexes_sql();
+        let mut existing: Vec<(IndexedTable, Vec<String>)> = Vec::new();
+        for table in IndexedTable::ALL {
+            let name = [Value::Text(Some(table.as_str()))];
+            let doing = "read the indexes of the tables";
+            let rows = self.query(doing, query, &name, &[CellType::Text; 2]).await?;
+            let mut last_index = None;
+            for row in rows {
+                let [index, column] = <[_; 2]>::try_from(row).expect("two columns");
+                let (index, column) = (index.into_text(), column.into_text());
+                match existing.last_mut() {
+                    Some((_, columns)) if last_index.as_ref() == Some(&index) => {
+                        columns.push(column);
+                    }
+                    _ => existing.push((table, vec![column])),
+                }
+                last_index = Some(index);
+            }
+        }
+        Ok(missing_indexes(&existing))
     }
 
     /// Returns the statements that build the missing indexes, each with the indexes it builds.
@@ -366,9 +417,12 @@ impl SqlStore {
         }
     }
 
-    /// Builds an index, until [`SqlStore::cancel_builds`].
-    async fn build_index(&self, statement: &str) -> Result<(), DatabaseError> {
-        let doing = "build an index";
+    /// Runs a statement of the post-load step, until [`SqlStore::cancel_builds`].
+    async fn run_unless_cancelled(
+        &self,
+        doing: &'static str,
+        statement: &str,
+    ) -> Result<(), DatabaseError> {
         let mut pooled = self.connection(doing).await?;
         let session = pooled.connection.session();
         self.lock_building().extend(session.clone());

@@ -1,4 +1,4 @@
-//! The records of runs and of the ledger, as `status` prints them.
+//! What the database holds, as `status` and `record` print it.
 
 use serde::Serialize;
 
@@ -21,7 +21,7 @@ pub struct RunTotals {
     pub rows: u64,
     /// Rejected ones among them.
     pub rejects: u64,
-    /// Characters that were replaced by U+FFFD.
+    /// Characters that were replaced by U+FFFD, and values that were replaced by their text.
     pub replaced_chars: u64,
 }
 
@@ -70,4 +70,17 @@ pub struct RejectedRecord {
     pub reason: String,
     /// Its text.
     pub record: String,
+}
+
+/// A record that is loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRecord {
+    /// Its JSON text.
+    pub json: String,
+    /// Whether the fields that are not among the 16 columns are stored.
+    pub has_other_fields: bool,
+    /// The object that contains it; `None` if version 0.1.0 loaded it, or another program.
+    pub uri: Option<String>,
+    /// The SHA-256 of the object's stored bytes, in hexadecimal.
+    pub sha256: Option<String>,
 }

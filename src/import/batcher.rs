@@ -55,6 +55,7 @@ pub struct Batcher {
     objects: Vec<ParsedObject>,
     permits: Vec<MemoryPermit>,
     ids: HashSet<ObjectId>,
+    numbers: HashSet<i64>,
     rows: usize,
     bytes: usize,
     next_id: i64,
@@ -63,23 +64,27 @@ pub struct Batcher {
 impl Batcher {
     /// Makes a batcher with nothing pending.
     pub fn new(limits: BatchLimits) -> Self {
-        let (objects, permits, ids) = (Vec::new(), Vec::new(), HashSet::new());
-        Self { limits, objects, permits, ids, rows: 0, bytes: 0, next_id: 1 }
+        let (objects, permits) = (Vec::new(), Vec::new());
+        let (ids, numbers) = (HashSet::new(), HashSet::new());
+        Self { limits, objects, permits, ids, numbers, rows: 0, bytes: 0, next_id: 1 }
     }
 
     /// Adds an object; returns the batch that it closed.
     ///
     /// An object that would overfill the pending batch, or is already part of it (two sources may
-    /// overlap), closes that batch and starts the next.
+    /// overlap), closes that batch and starts the next. So does one whose number another object of the
+    /// batch has: the ledger shows only numbers of earlier batches as taken.
     pub fn push(&mut self, prepared: Prepared) -> Option<GatheredBatch> {
         let overfills = self.rows + prepared.rows() > self.limits.rows_max
             || self.bytes + prepared.row_bytes() > self.limits.bytes_max
             || self.objects.len() == self.limits.objects_max;
-        let is_duplicate = self.ids.contains(&prepared.object.id);
+        let is_duplicate = self.ids.contains(&prepared.object.id)
+            || self.numbers.contains(&prepared.object.number());
         let closed = if overfills || is_duplicate { self.finish() } else { None };
         self.rows += prepared.rows();
         self.bytes += prepared.row_bytes();
         self.ids.insert(prepared.object.id);
+        self.numbers.insert(prepared.object.number());
         self.objects.push(prepared.object);
         self.permits.extend(prepared.permit);
         closed
@@ -97,6 +102,7 @@ impl Batcher {
         }
         (self.rows, self.bytes) = (0, 0);
         self.ids.clear();
+        self.numbers.clear();
         let id = self.next_id;
         self.next_id += 1;
         let objects = std::mem::take(&mut self.objects);
@@ -117,7 +123,7 @@ mod tests {
     fn prepared(name: &str, rows: usize) -> Prepared {
         let location = Location::S3 { bucket: "b".into(), key: name.into() };
         let mut log = Log::default();
-        (0..rows).for_each(|_| log.rows.push(&[Some("x"); COLUMN_COUNT]));
+        (0..rows).for_each(|_| log.rows.push(&[Some("x"); COLUMN_COUNT].into()));
         let id = location.id();
         let object = ObjectRef { location, size_bytes: 1, version: "v".into(), is_named: false };
         let object = ParsedObject::new(object, id, String::new(), false, Ok(log));

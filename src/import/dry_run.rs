@@ -129,6 +129,7 @@ pub async fn dry_run(
         signals: Arc::clone(&signals),
         losses: Arc::default(),
         sends_settled: true,
+        replaces_changed: plan.replaces_changed,
     });
     let (triaged_tx, triaged_rx) = mpsc::channel(TRIAGED_QUEUED_MAX);
     let mut listing = JoinSet::new();
@@ -152,6 +153,7 @@ pub async fn dry_run(
         memory: Memory::new(plan.memory_bytes),
         cpu: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
         object_bytes_max: plan.object_bytes_max,
+        replaces_changed: plan.replaces_changed,
     });
     let width = Arc::new(Semaphore::new(plan.fetchers));
     let mut reading = JoinSet::new();
@@ -209,7 +211,7 @@ impl DryRun {
         let found = self.groups.entry(group).or_default();
         let count = match triage {
             Triage::New => &mut found.new,
-            Triage::Retry | Triage::Compare { .. } => &mut found.retried,
+            Triage::Retry | Triage::Compare(_) => &mut found.retried,
             Triage::Settled(_) => &mut found.known,
         };
         count.add(object.size_bytes);

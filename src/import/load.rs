@@ -112,7 +112,7 @@ async fn load_part(
             ErrorClass::DataRefused if batch.objects.len() > 1 => return Ok(Some(split(batch))),
             ErrorClass::DataRefused => {
                 let alone = batch.objects.first_mut().expect("a batch is not empty");
-                if matches!(alone.outcome(), ObjectOutcome::Failed(_)) {
+                if matches!(alone.outcome(), ObjectOutcome::Failed(_) | ObjectOutcome::Changed(_)) {
                     let doing = "record a failed object";
                     return Err(DatabaseError::fatal(doing, error.into_source(), None));
                 }
@@ -143,6 +143,7 @@ async fn settle_by_ledger(
     let ids: Vec<ObjectId> = batch.objects.iter().map(|object| object.id).collect();
     let lines = sink.seen(&ids).await?;
     let batch_id = batch.id;
+    let settled_before = settled.len();
     for mut object in std::mem::take(&mut batch.objects) {
         let Some(line) = lines.get(&object.id) else {
             batch.objects.push(object);
@@ -151,17 +152,34 @@ async fn settle_by_ledger(
         let is_ours = (line.run_id, line.batch_id) == (run_id, batch_id);
         let outcome = if is_ours || is_updated(&object, line) {
             Some(object.outcome().clone())
+        } else if object.replaced_sha256() == Some(&line.sha256) {
+            // The line that it replaces is still there.
+            None
         } else {
             outcome_by_other(object.outcome(), line)
         };
         if let Some(outcome) = outcome {
             settled.push((object, outcome));
-        } else if object.updates_line() {
-            batch.objects.push(object);
         } else {
-            object.replaces_line = true;
+            object.replaces_line = !object.updates_line() && object.replaced_sha256().is_none();
             batch.objects.push(object);
         }
+    }
+    if settled.len() == settled_before {
+        renumber(sink, batch).await?;
+    }
+    Ok(())
+}
+
+/// Gives another number to each object whose number belongs to another object.
+///
+/// Numbers are hashes of 63 bits, so that this hardly ever happens, and shows as a conflict over
+/// objects that the ledger does not have.
+async fn renumber(sink: &dyn Sink, batch: &mut Batch) -> Result<(), DatabaseError> {
+    let taken = sink.taken_numbers(batch).await?;
+    for object in batch.objects.iter_mut().filter(|it| taken.contains(&it.number())) {
+        debug!(object = %object.object.location, "another object has its number; taking the next");
+        object.renumber();
     }
     Ok(())
 }

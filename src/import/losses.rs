@@ -54,8 +54,8 @@ impl LossLog {
         }
         if log.replaced_chars > 0 && self.may_log() {
             let count = log.replaced_chars;
-            let cause = "not UTF-8, a lone surrogate, or U+0000 where the database cannot store it";
-            error!(cause, "replaced {count} characters by U+FFFD in {place}");
+            let cause = "not UTF-8, a lone surrogate, U+0000, or a value that nests too deep";
+            error!(cause, "replaced {count} characters or values in {place}");
         }
     }
 

@@ -83,6 +83,7 @@ pub async fn run(
         signals: Arc::clone(&signals),
         losses: Arc::clone(&losses),
         sends_settled: false,
+        replaces_changed: plan.replaces_changed,
     });
     let preparer = Arc::new(Preparer {
         rules: sink.rules().clone(),
@@ -92,6 +93,7 @@ pub async fn run(
         memory: Memory::new(plan.memory_bytes),
         cpu: Arc::new(Semaphore::new(cores)),
         object_bytes_max: plan.object_bytes_max,
+        replaces_changed: plan.replaces_changed,
     });
     let (retry, is_cut_off) = (plan.retry, AtomicBool::new(false));
     let ends = Arc::clone(&signals);

@@ -35,10 +35,10 @@ const UNNAMED_BYTES_MAX: u64 = 1 << 20;
 /// more decodes to more than the limit.
 const GZIP_OVERHEAD_MIN: u64 = 64 << 10;
 
-/// Bytes that the parser may need for one byte of the worst text: U+FFFD for a single byte (3), its
-/// row (3 more), 66 bytes of row for each 14 of a tiny record (5), and as much again while the rows
-/// are moved to a larger buffer.
-const WORST_RATIO: u64 = 3 + 2 * (3 + 5);
+/// Bytes that the parser may need for one byte of the worst text: U+FFFD for a single byte (3), the
+/// same twice in its row, as a column and among the other fields (6), 106 bytes of row for each 14 of a
+/// tiny record (8), and as much again while the rows are moved to a larger buffer.
+const WORST_RATIO: u64 = 3 + 2 * (6 + 8);
 
 /// Turns triaged objects into parsed ones; shared by the fetchers.
 ///
@@ -55,16 +55,18 @@ pub(super) struct Preparer {
     /// One permit per core: decoding and parsing more at once only costs memory.
     pub(super) cpu: Arc<Semaphore>,
     pub(super) object_bytes_max: u64,
+    /// Whether the rows of a changed object are replaced.
+    pub(super) replaces_changed: bool,
 }
 
 impl Preparer {
     /// Fetches, decodes and parses one object; `None` if it is settled without the database.
     pub(super) async fn prepare(&self, triaged: TriagedObject) -> Option<Prepared> {
         let TriagedObject { source, object, id, triage } = triaged;
-        let (replaces_line, loaded_sha256) = match triage {
+        let (replaces_line, loaded) = match triage {
             Triage::New => (false, None),
             Triage::Retry => (true, None),
-            Triage::Compare { sha256 } => (false, Some(sha256)),
+            Triage::Compare(loaded) => (false, Some(loaded)),
             Triage::Settled(outcome) => {
                 self.progress.settled_unread(object.size_bytes, &outcome);
                 return None;
@@ -105,14 +107,19 @@ impl Preparer {
             }
         };
         let sha256 = sha256_hex(&stored);
-        if let Some(loaded_sha256) = loaded_sha256 {
-            let object = ParsedObject::compared(object, id, sha256, &loaded_sha256);
+        if let Some(loaded) = &loaded
+            && (!self.replaces_changed || loaded.sha256 == sha256 || loaded.number.is_none())
+        {
+            let object = ParsedObject::compared(object, id, sha256, loaded);
             return Some(Prepared { object, permit: None });
         }
         let (content, mut permit) = self.read(&stored, &object).await;
         let content = content.map_err(ReadError::into_no_rows);
-        permit.shrink(content.as_ref().map_or(0, kept_bytes));
-        let object = ParsedObject::new(object, id, sha256, replaces_line, content);
+        permit.shrink(content.as_ref().map_or(0, Log::bytes));
+        let object = match loaded {
+            Some(loaded) => ParsedObject::replacing(object, id, sha256, loaded, content),
+            None => ParsedObject::new(object, id, sha256, replaces_line, content),
+        };
         Some(Prepared { object, permit: Some(permit) })
     }
 
@@ -194,12 +201,6 @@ impl Preparer {
         });
         read.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
-}
-
-/// Returns how many bytes a log keeps until its batch is written.
-fn kept_bytes(log: &Log) -> u64 {
-    let rejects: usize = log.rejects.iter().map(|reject| reject.text.len()).sum();
-    (log.rows.as_copy_bytes().len() + rejects) as u64
 }
 
 /// Returns whether the first character that is not blank may begin a JSON document of records.

@@ -41,7 +41,7 @@ pub struct Tally {
     pub rows: u64,
     /// Rejected ones among them.
     pub rejects: u64,
-    /// Characters replaced by U+FFFD.
+    /// Characters replaced by U+FFFD, and values replaced by their text.
     pub replaced_chars: u64,
     /// Objects that belong to other shards; they do not count as listed.
     pub other_shards: Count,

@@ -29,6 +29,8 @@ pub(super) struct Lister {
     pub(super) losses: Arc<LossLog>,
     /// Whether objects that need nothing are passed on, too, instead of only being counted.
     pub(super) sends_settled: bool,
+    /// Whether objects that are known to have changed are passed on.
+    pub(super) replaces_changed: bool,
 }
 
 /// A listed object, compared with the ledger.
@@ -96,7 +98,7 @@ impl Lister {
         });
         let Some(lines) = self.seen(&ids).await? else { return Ok(()) };
         for (object, id) in page.into_iter().zip(ids) {
-            match triage(&object, lines.get(&id)) {
+            match triage(&object, lines.get(&id), self.replaces_changed) {
                 Triage::Settled(outcome) if !self.sends_settled => {
                     self.progress.settled_unread(object.size_bytes, &outcome);
                 }

@@ -1,8 +1,8 @@
 //! The table of fields: what of a CloudTrail record becomes a column of `logs`.
 //!
 //! One line per field. The number of columns, the INSERT and COPY statements, the room in each
-//! column, the comparison with an existing table, the indexes and the list in the documentation
-//! all follow from it; the files in `migrations/` are tested against it. Nothing else in the
+//! column, the comparison with an existing table and the list in the documentation all follow from
+//! it; the files in `migrations/` are tested against it. Nothing else in the
 //! program knows a column by its number.
 
 use std::fmt;
@@ -21,8 +21,6 @@ pub struct Field {
     pub fallback: Option<Fallback>,
     /// The column's type in each database.
     pub types: ColumnTypes,
-    /// The name of the index on the column, which is built after the load.
-    pub index: Option<&'static str>,
 }
 
 /// What a column holds of a field's value.
@@ -77,9 +75,13 @@ impl fmt::Display for MysqlType {
     }
 }
 
-/// A full index of InnoDB reaches 768 characters of utf8mb4: 3,072 bytes (MySQL manual, "InnoDB
-/// Limits").
-const INDEXED: MysqlType = MysqlType::Varchar(768);
+/// A key of InnoDB has at most 3,072 bytes: 768 characters of utf8mb4 (MySQL manual, "InnoDB
+/// Limits"). With one character less, the key of a partition still fits beside it.
+const INDEXED: MysqlType = MysqlType::Varchar(767);
+
+/// The index on `eventSource` and `eventName` has room for half of a key each. The longest names that
+/// AWS has are 49 and 63 characters long.
+const HALF_OF_INDEX: MysqlType = MysqlType::Varchar(384);
 
 /// CloudTrail fills these with up to 1,024 characters (AWS CloudTrail user guide, "CloudTrail
 /// record contents").
@@ -89,19 +91,19 @@ const WIDE: MysqlType = MysqlType::Varchar(1024);
 pub const FIELDS: [Field; 16] = [
     text("eventVersion", INDEXED).mark(),
     json("userIdentity"),
-    text("eventTime", INDEXED).mark().index("logs_eventtime"),
-    text("eventSource", INDEXED).mark().or(Fallback::InsightDetails).index("logs_eventsource"),
-    text("eventName", INDEXED).mark().or(Fallback::InsightDetails).index("logs_eventname"),
+    text("eventTime", INDEXED).mark(),
+    text("eventSource", HALF_OF_INDEX).mark().or(Fallback::InsightDetails),
+    text("eventName", HALF_OF_INDEX).mark().or(Fallback::InsightDetails),
     text("awsRegion", INDEXED),
     text("sourceIPAddress", INDEXED),
     text("userAgent", MysqlType::MediumText),
-    text("errorCode", WIDE).or(Fallback::InsightDetails).index("logs_errorcode"),
+    text("errorCode", WIDE).or(Fallback::InsightDetails),
     text("errorMessage", MysqlType::MediumText),
     json("requestParameters"),
     json("responseElements"),
-    text("requestID", WIDE).index("logs_requestid"),
+    text("requestID", WIDE),
     text("eventID", INDEXED).mark().or(Fallback::Aggregated("eventId")),
-    text("eventType", INDEXED).index("logs_eventtype"),
+    text("eventType", INDEXED),
     text("recipientAccountId", INDEXED).or(Fallback::Aggregated("accountId")),
 ];
 
@@ -145,7 +147,7 @@ const fn is_equal(one: &[u8], other: &[u8]) -> bool {
 
 const fn text(name: &'static str, mysql: MysqlType) -> Field {
     let types = ColumnTypes { sqlite: "text", postgres: "text", mysql };
-    Field { name, form: Form::Text, is_mark: false, fallback: None, types, index: None }
+    Field { name, form: Form::Text, is_mark: false, fallback: None, types }
 }
 
 const fn json(name: &'static str) -> Field {
@@ -160,10 +162,6 @@ impl Field {
 
     const fn or(self, fallback: Fallback) -> Self {
         Self { fallback: Some(fallback), ..self }
-    }
-
-    const fn index(self, name: &'static str) -> Self {
-        Self { index: Some(name), ..self }
     }
 }
 

@@ -100,6 +100,22 @@ impl fmt::Debug for ObjectId {
 }
 
 impl ObjectId {
+    /// Returns the number that the object gets in the ledger, where rows refer to it: the first 63 bits
+    /// of the hash of its URI. If another object has that number, `attempt` counts the further ones.
+    pub fn number(self, attempt: u32) -> i64 {
+        let first_i64 = |bytes: &[u8]| {
+            let of_name = bytes.iter().take(size_of::<i64>());
+            of_name.fold(0_i64, |number, byte| number << 8 | i64::from(*byte))
+        };
+        let number = if attempt == 0 {
+            first_i64(&self.0[FOLDER_HASH_BYTES..])
+        } else {
+            let hash = Sha256::new().chain_update(self.0).chain_update(attempt.to_be_bytes());
+            first_i64(&hash.finalize())
+        };
+        number & i64::MAX
+    }
+
     /// Returns whether the object belongs to `shard`.
     pub fn is_in(self, shard: Shard) -> bool {
         let of_name = self.0[FOLDER_HASH_BYTES..].iter().take(8);
@@ -198,6 +214,15 @@ mod tests {
             assert!(id.is_in(Shard::WHOLE));
         }
         assert!(sizes.iter().all(|size| *size > 250), "{sizes:?}");
+    }
+
+    #[test]
+    fn the_numbers_of_an_object_are_positive_and_differ() {
+        let id = Location::S3 { bucket: "b".into(), key: "k".into() }.id();
+        let numbers: std::collections::BTreeSet<i64> = (0..100).map(|it| id.number(it)).collect();
+        assert_eq!(numbers.len(), 100);
+        assert!(numbers.first() >= Some(&0));
+        assert_eq!(id.number(7), id.number(7));
     }
 
     #[test]

@@ -11,8 +11,9 @@
 //! every element as raw text first, so that one odd record is rejected alone, with its place and
 //! its text, and a syntax error is reported with its line.
 //!
-//! Where JSON leaves a choice: the last of duplicate keys wins; unknown fields may nest to any
-//! depth; bytes that are not UTF-8 and lone surrogates become U+FFFD and are counted.
+//! Where JSON leaves a choice: the last of duplicate keys wins; bytes that are not UTF-8, lone
+//! surrogates and U+0000 become U+FFFD and are counted; values may nest to any depth, but what nests
+//! too deep for a database is stored as a string.
 
 use std::fmt;
 
@@ -28,6 +29,10 @@ mod scan;
 
 mod members;
 
+mod row;
+
+mod rebuild;
+
 mod collect;
 
 mod exact;
@@ -40,6 +45,7 @@ mod agreement;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use agreement::assert_passes_agree;
 
+pub use rebuild::rebuild;
 pub use text::{CellLimit, CellRules};
 
 /// The records of one log file.
@@ -49,11 +55,31 @@ pub struct Log {
     pub rows: Rows,
     /// The records that could not.
     pub rejects: Vec<Reject>,
-    /// Characters that were replaced by U+FFFD.
+    /// Where each identity first occurs. An identity may be listed more than once.
+    pub identities: Vec<IdentityRef>,
+    /// Characters that were replaced by U+FFFD, and values that nest too deep and were replaced by
+    /// their text.
     pub replaced_chars: u64,
 }
 
+/// An identity that occurs in the rows of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdentityRef {
+    /// Its key in `identities`.
+    pub id: i64,
+    /// Where the row begins that has its text as `userIdentity`, for
+    /// [`Rows::row_at`](super::rows::Rows::row_at).
+    pub row_at_byte: usize,
+}
+
 impl Log {
+    /// Returns how many bytes the log occupies.
+    pub fn bytes(&self) -> u64 {
+        let rejects: usize = self.rejects.iter().map(|reject| reject.text.len()).sum();
+        let identities = self.identities.len() * size_of::<IdentityRef>();
+        (self.rows.as_copy_bytes().len() + rejects + identities) as u64
+    }
+
     /// Returns how many records were read: rows and rejects.
     pub fn records(&self) -> u64 {
         (self.rows.len() + self.rejects.len()) as u64
@@ -97,8 +123,8 @@ impl fmt::Display for RejectReason {
 /// What the parser may keep of one object, whatever the object contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ParseLimits {
-    /// The most bytes that may be allocated for the packed rows, and for a copy of the text if it
-    /// is not UTF-8.
+    /// The most bytes that may be allocated for the packed rows and their identities, and for a copy
+    /// of the text if it is not UTF-8.
     pub bytes_max: usize,
     /// The most rejected records.
     pub rejects_max: usize,
@@ -233,7 +259,7 @@ pub enum ParseError {
 /// let log = parse(json, &CellRules::ANY, ParseLimits::UNBOUNDED_BYTES)?;
 /// assert_eq!((log.records(), log.rows.len()), (2, 1));
 /// let row = log.rows.iter().next().unwrap();
-/// assert_eq!((row[column("eventName")], row[column("eventID")]), (Some("GetObject"), Some("a")));
+/// assert_eq!(row.cells[column("eventName")], Some("GetObject"));
 /// assert_eq!(log.rejects[0].reason.to_string(), "not an object, but a number");
 /// # Ok::<(), cloudtrail2sql::trail::record::ParseError>(())
 /// ```

@@ -6,26 +6,50 @@
 //! databases walk it; there is no allocation per cell.
 
 use super::fields::COLUMN_COUNT;
+use super::time::EventTime;
 
-/// The cells of one row, in the order of the table's columns; `None` is NULL.
+/// The cells of the 16 columns of one row, in the table's order; `None` is NULL.
 pub type Cells<'a> = [Option<&'a str>; COLUMN_COUNT];
 
-/// [`COLUMN_COUNT`] as a row's header has it.
+/// One row of `logs`, besides its object, which all rows of [`Rows`] share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row<'a> {
+    /// The 16 columns.
+    pub cells: Cells<'a>,
+    /// Every other field of the record, as one JSON object: `otherFields`.
+    pub other_fields: Option<&'a str>,
+    /// The record's `eventTime`, if it is a valid time: `eventAt`.
+    pub event_at: Option<EventTime>,
+    /// Which line of `identities` has its `userIdentity` taken apart: `identityId`.
+    pub identity_id: Option<i64>,
+}
+
+impl<'a> From<Cells<'a>> for Row<'a> {
+    /// Makes a row that has nothing but the 16 columns.
+    fn from(cells: Cells<'a>) -> Self {
+        Self { cells, other_fields: None, event_at: None, identity_id: None }
+    }
+}
+
+/// How many cells a packed row has: the 16 columns, `otherFields`, `eventAt`, `identityId` and
+/// `objectId`.
 #[expect(clippy::cast_possible_truncation, reason = "the line above it checks")]
 const CELL_COUNT: u16 = {
-    assert!(COLUMN_COUNT <= i16::MAX as usize);
-    COLUMN_COUNT as u16
+    assert!(COLUMN_COUNT + 4 <= i16::MAX as usize);
+    (COLUMN_COUNT + 4) as u16
 };
 
-/// The bytes of one row beyond its text.
-const ROW_OVERHEAD_BYTES: usize = 2 + 4 * COLUMN_COUNT;
+/// The bytes of one row beyond its text: the count and lengths of cells, and three integers.
+const ROW_OVERHEAD_BYTES: usize = 2 + 4 * CELL_COUNT as usize + 3 * size_of::<i64>();
 
 /// Packed rows of one object.
 #[derive(Clone, Default)]
 pub struct Rows {
-    /// Invariant: only [`Rows::push`] writes here, so it holds `count` whole rows of UTF-8 cells.
+    /// Invariant: only [`Rows::push`] and [`Rows::set_object`] write here, so it holds `count` whole
+    /// rows of UTF-8 cells, each of which ends with `object_id`.
     bytes: Vec<u8>,
     count: usize,
+    object_id: i64,
 }
 
 impl Rows {
@@ -33,21 +57,53 @@ impl Rows {
     ///
     /// # Panics
     /// If a cell is 2 GiB or longer; an object is capped far below.
-    pub fn push(&mut self, cells: &Cells<'_>) {
-        let text_bytes: usize = cells.iter().flatten().map(|cell| cell.len()).sum();
+    pub fn push(&mut self, row: &Row<'_>) {
+        let texts = || row.cells.iter().chain([&row.other_fields]);
+        let text_bytes: usize = texts().flatten().map(|text| text.len()).sum();
         self.bytes.reserve(ROW_OVERHEAD_BYTES + text_bytes);
         self.bytes.extend_from_slice(&CELL_COUNT.to_be_bytes());
-        for cell in cells {
-            match cell {
-                Some(text) => {
-                    let length = i32::try_from(text.len()).expect("an object is capped at 1 GiB");
-                    self.bytes.extend_from_slice(&length.to_be_bytes());
-                    self.bytes.extend_from_slice(text.as_bytes());
-                }
-                None => self.bytes.extend_from_slice(&(-1_i32).to_be_bytes()),
-            }
-        }
+        texts().for_each(|text| self.push_cell(text.map(str::as_bytes)));
+        self.push_integer(row.event_at.map(EventTime::postgres_micros));
+        self.push_integer(row.identity_id);
+        self.push_integer(Some(self.object_id));
         self.count += 1;
+    }
+
+    #[inline]
+    fn push_cell(&mut self, cell: Option<&[u8]>) {
+        let length = match cell {
+            Some(cell) => i32::try_from(cell.len()).expect("an object is capped at 1 GiB"),
+            None => -1,
+        };
+        self.bytes.extend_from_slice(&length.to_be_bytes());
+        self.bytes.extend_from_slice(cell.unwrap_or_default());
+    }
+
+    fn push_integer(&mut self, integer: Option<i64>) {
+        let bytes = integer.map(i64::to_be_bytes);
+        self.push_cell(bytes.as_ref().map(<[u8; 8]>::as_slice));
+    }
+
+    /// Sets the object that the rows come from: its number in the ledger, `objectId`.
+    ///
+    /// # Panics
+    /// Never: the rows are whole.
+    pub fn set_object(&mut self, object_id: i64) {
+        self.object_id = object_id;
+        let mut at = 0;
+        while at < self.bytes.len() {
+            at += size_of_val(&CELL_COUNT);
+            for _ in 0..CELL_COUNT {
+                let length = self.bytes[at..].first_chunk().expect("rows are whole");
+                at += 4 + usize::try_from(i32::from_be_bytes(*length)).unwrap_or(0);
+            }
+            self.bytes[at - size_of::<i64>()..at].copy_from_slice(&object_id.to_be_bytes());
+        }
+    }
+
+    /// Returns the object that the rows come from; 0 until it is set.
+    pub fn object_id(&self) -> i64 {
+        self.object_id
     }
 
     /// Reserves room for `bytes` more bytes of packed rows, so that they need not move as they grow.
@@ -79,6 +135,14 @@ impl Rows {
     pub fn iter(&self) -> Iter<'_> {
         Iter { rest: &self.bytes }
     }
+
+    /// Returns the row that begins at this byte of [`Rows::as_copy_bytes`].
+    ///
+    /// # Panics
+    /// If no row begins there.
+    pub fn row_at(&self, at_byte: usize) -> Row<'_> {
+        Iter { rest: &self.bytes[at_byte..] }.next().expect("a row begins there")
+    }
 }
 
 impl std::fmt::Debug for Rows {
@@ -88,7 +152,7 @@ impl std::fmt::Debug for Rows {
 }
 
 impl<'a> IntoIterator for &'a Rows {
-    type Item = Cells<'a>;
+    type Item = Row<'a>;
     type IntoIter = Iter<'a>;
 
     fn into_iter(self) -> Iter<'a> {
@@ -109,23 +173,38 @@ impl<'a> Iter<'a> {
         *head
     }
 
-    fn cell(&mut self) -> Option<&'a str> {
+    fn cell(&mut self) -> Option<&'a [u8]> {
         let length = usize::try_from(i32::from_be_bytes(self.take())).ok()?;
         let (cell, rest) = self.rest.split_at(length);
         self.rest = rest;
-        Some(std::str::from_utf8(cell).expect("cells are UTF-8"))
+        Some(cell)
+    }
+
+    fn text(&mut self) -> Option<&'a str> {
+        self.cell().map(|cell| std::str::from_utf8(cell).expect("cells are UTF-8"))
+    }
+
+    fn integer(&mut self) -> Option<i64> {
+        self.cell().map(|cell| i64::from_be_bytes(cell.try_into().expect("integers have 8 bytes")))
     }
 }
 
 impl<'a> Iterator for Iter<'a> {
-    type Item = Cells<'a>;
+    type Item = Row<'a>;
 
-    fn next(&mut self) -> Option<Cells<'a>> {
+    fn next(&mut self) -> Option<Row<'a>> {
         if self.rest.is_empty() {
             return None;
         }
         let _cell_count: [u8; 2] = self.take();
-        Some(std::array::from_fn(|_| self.cell()))
+        let row = Row {
+            cells: std::array::from_fn(|_| self.text()),
+            other_fields: self.text(),
+            event_at: self.integer().map(EventTime::from_postgres_micros),
+            identity_id: self.integer(),
+        };
+        let _object_id = self.cell();
+        Some(row)
     }
 }
 
@@ -135,26 +214,46 @@ mod tests {
 
     #[test]
     fn rows_are_read_as_they_were_added() {
-        let mut one: Cells<'_> = [None; COLUMN_COUNT];
-        (one[0], one[3], one[COLUMN_COUNT - 1]) = (Some("1.08"), Some(""), Some("é\0😀"));
-        let all_null: Cells<'_> = [None; COLUMN_COUNT];
+        let mut cells: Cells<'_> = [None; COLUMN_COUNT];
+        (cells[0], cells[3], cells[COLUMN_COUNT - 1]) = (Some("1.08"), Some(""), Some("é\0😀"));
+        let one = Row {
+            cells,
+            other_fields: Some("{}"),
+            event_at: EventTime::parse("1999-12-31T23:59:59Z"),
+            identity_id: Some(i64::MIN),
+        };
+        let all_null = Row::from([None; COLUMN_COUNT]);
         let mut rows = Rows::default();
         assert!(rows.is_empty() && rows.iter().next().is_none());
         rows.push(&one);
+        let second_at = rows.as_copy_bytes().len();
         rows.push(&all_null);
         assert_eq!(rows.iter().collect::<Vec<_>>(), [one, all_null]);
         assert_eq!(rows.len(), 2);
+        rows.set_object(-7);
+        rows.push(&one);
+        assert_eq!(rows.iter().collect::<Vec<_>>(), [one, all_null, one]);
+        assert_eq!((rows.row_at(0), rows.row_at(second_at)), (one, all_null));
+        let objects = rows.as_copy_bytes().windows(12);
+        let object = [&8_i32.to_be_bytes()[..], &(-7_i64).to_be_bytes()[..]].concat();
+        assert_eq!(objects.filter(|bytes| *bytes == object).count(), 3);
     }
 
     #[test]
     fn the_layout_is_the_one_copy_reads() {
         let mut cells: Cells<'_> = [None; COLUMN_COUNT];
         cells[0] = Some("ab");
+        let event_at = EventTime::parse("2000-01-01T00:00:01Z");
         let mut rows = Rows::default();
-        rows.push(&cells);
-        let count = u8::try_from(COLUMN_COUNT).unwrap();
+        rows.push(&Row { event_at, ..Row::from(cells) });
+        rows.set_object(5);
+        let count = u8::try_from(CELL_COUNT).unwrap();
         let mut expected = vec![0, count, 0, 0, 0, 2, b'a', b'b'];
-        expected.extend([0xff; 4 * (COLUMN_COUNT - 1)]);
+        expected.extend([0xff; 4 * COLUMN_COUNT]);
+        expected.extend(8_i32.to_be_bytes());
+        expected.extend(1_000_000_i64.to_be_bytes());
+        expected.extend([0xff; 4]);
+        expected.extend([0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 5]);
         assert_eq!(rows.as_copy_bytes(), expected);
     }
 }

@@ -26,7 +26,7 @@ promises! { on all:
 fn bad_files_cost_only_themselves(engine: Engine) {
     let database = OwnDatabase::new(engine);
     let place = Place::with_database(&database.url);
-    let cases = cases(engine);
+    let cases = cases();
     for case in &cases {
         place.write(format!("logs/{}", case.name), &case.bytes);
     }

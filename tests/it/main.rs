@@ -11,6 +11,7 @@ mod exactly_once;
 mod hostile_mysql;
 mod logs;
 mod missing_servers;
+mod model;
 mod proxy;
 mod s3_server;
 mod sinks;

@@ -6,8 +6,9 @@ use super::{
     Cli, Command, GlobalArgs, ImportArgs, LoadArgs, Method, S3Args, SelectionArgs, StatusArgs,
 };
 use crate::cli::config::{
-    self, CommandSettings, ConfigError, Console, DatabaseSettings, Environment, ImportSettings,
-    Prices, Settings, SourceSpec, StatusPart, StatusSettings, defaults,
+    self, CommandSettings, ConfigError, Console, DatabaseSettings, Environment, ForgetSettings,
+    ImportSettings, Prices, RecordSettings, Settings, SourceSpec, StatusPart, StatusSettings,
+    defaults,
 };
 use crate::database::LoadMethod;
 use crate::database::url::Engine;
@@ -44,6 +45,16 @@ impl Cli {
             Command::Status(args) => {
                 CommandSettings::Status(args.settings(global.database(environment)?)?)
             }
+            Command::Record { event_id } => CommandSettings::Record(RecordSettings {
+                database: global.database(environment)?,
+                event_id: event_id.clone(),
+            }),
+            Command::Forget(args) => CommandSettings::Forget(ForgetSettings {
+                database: global.database(environment)?,
+                scopes: args.sources.iter().map(|it| config::uri_scope(it)).collect(),
+                is_dry_run: args.dry_run,
+            }),
+            Command::Schema => CommandSettings::Schema(global.database(environment)?.engine()),
             Command::Completions { shell } => CommandSettings::Completions(*shell),
         };
         let blocking_threads = defaults::blocking_threads(typed_fetchers);
@@ -94,6 +105,8 @@ impl ImportArgs {
                 &defaults::OBJECT_BYTES_RANGE,
             )?,
             load_method: load.method(engine)?,
+            keeps_other_fields: !load.no_other_fields,
+            replaces_changed: load.replace_changed,
             builds_indexes: !load.no_index,
             upgrades_table: load.upgrade_table,
             prices: Prices {

@@ -60,6 +60,8 @@ fn an_option_that_is_not_typed_has_its_default() {
             memory_bytes: 80 << 20,
             object_bytes_max: 256 << 20,
             load_method: LoadMethod::Insert,
+            keeps_other_fields: true,
+            replaces_changed: false,
             builds_indexes: true,
             prices: Prices { list: 0.005, get: 0.0004 },
             upgrades_table: false,
@@ -101,7 +103,7 @@ fn an_option_that_is_typed_is_in_the_settings() {
     let args = "--database postgres://db/logs --profile p --region r --endpoint-url http://h:1 \
                 --no-sign-request --request-payer --fetchers 7 --writers 5 --batch-rows 11 \
                 --batch-bytes 1MB --memory 17MiB --max-object-size 3m --load-method insert \
-                --no-index --upgrade-table --follow-links s3://acme/x logs";
+                --no-index --no-other-fields --replace-changed --upgrade-table --follow-links s3://acme/x logs";
     let resolved = import(&args.split_whitespace().collect::<Vec<_>>()).unwrap();
     assert_eq!(resolved.database.url.expose(), "postgres://db/logs");
     let sources: Vec<_> = resolved.sources.iter().map(ToString::to_string).collect();
@@ -122,6 +124,7 @@ fn an_option_that_is_typed_is_in_the_settings() {
     assert_eq!((resolved.memory_bytes, resolved.object_bytes_max), (17 << 20, 3 << 20));
     assert_eq!(resolved.load_method, LoadMethod::Insert);
     assert!(!resolved.builds_indexes && resolved.upgrades_table && resolved.follows_links);
+    assert!(!resolved.keeps_other_fields && resolved.replaces_changed);
 }
 
 #[test]

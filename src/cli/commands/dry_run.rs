@@ -20,7 +20,8 @@ pub(super) async fn run(settings: &ImportSettings, form: Form) -> Result<Exit, R
         let sources =
             sources::open(&settings.sources, &settings.s3, settings.follows_links, own_files)
                 .await?;
-        let store = stores::open(&settings.database, settings.load_method)?;
+        let store =
+            stores::open(&settings.database, settings.load_method, settings.keeps_other_fields)?;
         let has_ledger = store.has_ledger().await?;
         Ok::<_, RunError>((sources, store, has_ledger))
     };

@@ -1,7 +1,7 @@
-//! `import`: loads logs, then builds the missing indexes.
+//! `import`: loads logs, then builds the missing indexes and updates the statistics.
 //!
 //! ```text
-//! prepare ─▶ load ─▶ build indexes ─▶ conclude
+//! prepare ─▶ load ─▶ indexes, statistics ─▶ conclude
 //! ```
 //!
 //! The database is prepared, and its run recorded, before the first object is listed. The summary
@@ -17,11 +17,12 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use self::conclude::{conclude, conclude_after};
+use super::index::PostLoad;
 use super::{index, signals, sources, stores};
 use crate::cli::config::{Form, ImportSettings, SourceSpec};
 use crate::cli::error::{Exit, RunError};
 use crate::cli::output::{self, ProgressDisplay, Summary};
-use crate::database::{BuiltIndexes, Sink, Store, UpgradePolicy};
+use crate::database::{Sink, Store, UpgradePolicy};
 use crate::import::progress::{Progress, Tally};
 use crate::import::{End, pipeline};
 use crate::source::Source;
@@ -44,11 +45,10 @@ struct Loaded {
     took: Duration,
 }
 
-/// How building the indexes ended.
-struct Indexed {
+/// How the post-load step ended.
+struct AfterLoad {
     end: Result<End, RunError>,
-    built: Vec<BuiltIndexes>,
-    took: Duration,
+    done: PostLoad,
 }
 
 /// Runs the command.
@@ -73,12 +73,14 @@ pub(super) async fn run(
     };
     let (sources, run) = prepared?;
     let loaded = load(&run, settings, sources, stop.clone(), bars).await;
-    let indexed = match loaded.end {
-        Ok(End::Complete) if settings.builds_indexes => build_indexes(&run.store, stop).await,
-        _ => Indexed { end: Ok(End::Complete), built: Vec::new(), took: Duration::ZERO },
+    let after = match loaded.end {
+        Ok(End::Complete) if settings.builds_indexes => {
+            after_load(&run.store, loaded.tally.rows > 0, stop, bars).await
+        }
+        _ => AfterLoad { end: Ok(End::Complete), done: PostLoad::default() },
     };
 
-    let verdict = conclude(loaded.end, &loaded.tally, indexed.end);
+    let verdict = conclude(loaded.end, &loaded.tally, after.end);
     let exit = verdict.0;
     // After an error of the database, these may fail, too.
     let totals = loaded.tally.totals();
@@ -104,8 +106,9 @@ pub(super) async fn run(
         tally: loaded.tally,
         prepare_took: run.took,
         load_took: loaded.took,
-        built: indexed.built,
-        index_took: indexed.took,
+        built: after.done.built,
+        statistics_took: after.done.statistics_took,
+        index_took: after.done.index_took,
         missing,
     };
     let printed = output::print(&summary, form);
@@ -119,7 +122,8 @@ pub(super) async fn run(
 /// Creates the tables and records that the run has begun.
 async fn prepare(settings: &ImportSettings) -> Result<Run, RunError> {
     let started = Instant::now();
-    let store = stores::open(&settings.database, settings.load_method)?;
+    let store =
+        stores::open(&settings.database, settings.load_method, settings.keeps_other_fields)?;
     let policy =
         if settings.upgrades_table { UpgradePolicy::Upgrade } else { UpgradePolicy::Refuse };
     let is_created = store.prepare(policy).await?;
@@ -149,15 +153,17 @@ async fn load(
     Loaded { end: end.map_err(RunError::from), tally, took: started.elapsed() }
 }
 
-/// Builds the missing indexes, until the user stops it.
-async fn build_indexes(store: &Arc<dyn Store>, stop: watch::Receiver<bool>) -> Indexed {
-    let started = Instant::now();
-    let built = index::build(store, stop).await;
-    let took = started.elapsed();
-    match built {
-        Ok(Some(built)) => Indexed { end: Ok(End::Complete), built, took },
-        Ok(None) => Indexed { end: Ok(End::Stopped), built: Vec::new(), took },
-        Err(error) => Indexed { end: Err(error.into()), built: Vec::new(), took },
+/// Builds the missing indexes and updates the statistics, until the user stops it.
+async fn after_load(
+    store: &Arc<dyn Store>,
+    has_new_rows: bool,
+    stop: watch::Receiver<bool>,
+    bars: Option<&MultiProgress>,
+) -> AfterLoad {
+    match index::post_load(store, has_new_rows, stop, bars).await {
+        Ok(Some(done)) => AfterLoad { end: Ok(End::Complete), done },
+        Ok(None) => AfterLoad { end: Ok(End::Stopped), done: PostLoad::default() },
+        Err(error) => AfterLoad { end: Err(error.into()), done: PostLoad::default() },
     }
 }
 

@@ -26,6 +26,7 @@ async fn read(
     Ok(match part {
         StatusPart::Totals => Status::Totals {
             totals: store.ledger_totals().await?,
+            rows_of_first_schema: store.rows_of_first_schema().await?,
             last_run: store.runs(1).await?.pop().map(Box::new),
         },
         StatusPart::Runs => Status::Runs(store.runs(lines_max).await?),

@@ -34,14 +34,16 @@ fn is_readable_by_others(file: &Path) -> bool {
 pub(super) fn open(
     settings: &DatabaseSettings,
     load_method: LoadMethod,
+    keeps_other_fields: bool,
 ) -> Result<Arc<dyn Store>, RunError> {
     let (retry, timeouts) = (defaults::database_retry(settings.retry_for), Timeouts::default());
-    Ok(database::open(&settings.url, OpenOptions { load_method, retry, timeouts })?)
+    let options = OpenOptions { load_method, retry, timeouts, keeps_other_fields };
+    Ok(database::open(&settings.url, options)?)
 }
 
 /// Opens a database that has our tables.
 pub(super) async fn open_imported(settings: &DatabaseSettings) -> Result<Arc<dyn Store>, RunError> {
-    let store = open(settings, LoadMethod::Insert)?;
+    let store = open(settings, LoadMethod::Insert, true)?;
     if store.has_ledger().await? {
         return Ok(store);
     }

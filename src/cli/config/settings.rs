@@ -9,6 +9,8 @@ use super::database::DatabaseSettings;
 use super::defaults;
 use super::source_spec::SourceSpec;
 use crate::database::LoadMethod;
+use crate::database::forget::UriScope;
+use crate::database::url::Engine;
 use crate::import::Plan;
 use crate::import::batcher::BatchLimits;
 use crate::source::s3::S3Options;
@@ -37,12 +39,19 @@ pub enum CommandSettings {
     Index(DatabaseSettings),
     /// Prints what the ledger records.
     Status(StatusSettings),
+    /// Prints a record.
+    Record(RecordSettings),
+    /// Removes what objects brought in.
+    Forget(ForgetSettings),
+    /// Prints the definition of the tables.
+    Schema(Engine),
     /// Prints a completion script.
     Completions(Shell),
 }
 
 /// The settings of `import`, with or without `--dry-run`.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct ImportSettings {
     /// The database to load into.
     pub database: DatabaseSettings,
@@ -75,6 +84,10 @@ pub struct ImportSettings {
     pub object_bytes_max: u64,
     /// How rows are sent; [`LoadMethod::Copy`] with PostgreSQL only.
     pub load_method: LoadMethod,
+    /// Whether rows get the fields that are not among the 16 columns.
+    pub keeps_other_fields: bool,
+    /// Whether the rows of an object that changed after it was loaded are replaced.
+    pub replaces_changed: bool,
     /// Whether the missing indexes are built at the end.
     pub builds_indexes: bool,
     /// Whether a narrow `logs` table may be altered.
@@ -92,6 +105,26 @@ pub struct StatusSettings {
     pub part: StatusPart,
     /// The largest number of lines, the newest ones, in [`defaults::STATUS_LINES_RANGE`].
     pub lines_max: usize,
+}
+
+/// The settings of `record`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordSettings {
+    /// The database.
+    pub database: DatabaseSettings,
+    /// The `eventID` of the record.
+    pub event_id: String,
+}
+
+/// The settings of `forget`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForgetSettings {
+    /// The database.
+    pub database: DatabaseSettings,
+    /// The objects to remove; at least one scope.
+    pub scopes: Vec<UriScope>,
+    /// Whether they are only counted.
+    pub is_dry_run: bool,
 }
 
 /// What `status` prints.
@@ -132,6 +165,7 @@ impl ImportSettings {
             },
             memory_bytes: self.memory_bytes,
             object_bytes_max: self.object_bytes_max,
+            replaces_changed: self.replaces_changed,
             retry: defaults::database_retry(self.database.retry_for),
         }
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
+use crate::database::forget::UriScope;
 use crate::database::redact::redacted;
 
 /// Amazon S3 user guide, "General purpose bucket naming rules": 63 characters today, but up to 255
@@ -103,6 +104,19 @@ impl SourceSpec {
             meaning => meaning,
         }
     }
+}
+
+/// Returns which objects of the ledger a SOURCE of `forget` names: what begins with `s3://`, `http://`
+/// or `https://` as it is typed, and anything else as an absolute path without links.
+pub(crate) fn uri_scope(typed: &OsStr) -> UriScope {
+    let text = typed.to_string_lossy();
+    if ["s3://", "http://", "https://"].iter().any(|scheme| text.starts_with(scheme)) {
+        return UriScope::new(&text);
+    }
+    let path = Path::new(typed);
+    // What is forgotten may be deleted.
+    let absolute = std::fs::canonicalize(path).or_else(|_| std::path::absolute(path));
+    UriScope::new(&absolute.unwrap_or_else(|_| path.to_owned()).to_string_lossy())
 }
 
 impl fmt::Display for SourceSpec {

@@ -11,8 +11,12 @@ pub(super) fn count(number: u64) -> String {
 
 /// Returns a count with its noun: `1 object`, `12,480 objects`.
 pub(super) fn counted(number: u64, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", count(number))
+    let ending = match (number, noun.ends_with('x')) {
+        (1, _) => "",
+        (_, true) => "es",
+        (_, false) => "s",
+    };
+    format!("{} {noun}{ending}", count(number))
 }
 
 /// Returns a size in binary units: `1.92 GiB`.
@@ -54,6 +58,10 @@ mod tests {
         for (number, text) in [(0, "0 objects"), (1, "1 object"), (1_000, "1,000 objects")] {
             assert_eq!(counted(number, "object"), text);
         }
+        assert_eq!(
+            (counted(1, "index"), counted(14, "index")),
+            ("1 index".into(), "14 indexes".into())
+        );
     }
 
     #[test]

@@ -1,15 +1,23 @@
 //! The result of `index`.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::format::duration;
 use super::table::Table;
 use super::{Report, to_json};
-use crate::database::{BuiltIndexes, Index};
+use crate::database::BuiltIndexes;
+use crate::database::indexes::Index;
 
-/// The indexes that were built.
+/// What the post-load step did.
 #[derive(Debug)]
-pub(crate) struct IndexReport(pub(crate) Vec<BuiltIndexes>);
+pub(crate) struct IndexReport {
+    /// The indexes that were built.
+    pub(crate) built: Vec<BuiltIndexes>,
+    /// How long the update of the statistics took, if there was one.
+    pub(crate) statistics_took: Option<Duration>,
+}
 
 /// Indexes that one statement built, for programs.
 #[derive(Serialize)]
@@ -30,20 +38,24 @@ pub(super) fn names(indexes: &[Index]) -> Vec<&'static str> {
 
 impl Report for IndexReport {
     fn text(&self) -> String {
-        if self.0.is_empty() {
-            return "nothing to do: every index exists\n".to_owned();
-        }
         let mut table = Table::new(["time"]);
-        for built in &self.0 {
+        for built in &self.built {
             for (n, index) in built.indexes.iter().enumerate() {
                 let is_last = n + 1 == built.indexes.len();
                 table.row("", index.name, [is_last.then(|| duration(built.took))]);
             }
         }
-        table.to_string()
+        if let Some(took) = self.statistics_took {
+            table.row("", "statistics", [Some(duration(took))]);
+        }
+        let mut text = table.to_string();
+        if self.built.is_empty() {
+            text.push_str("every index exists\n");
+        }
+        text
     }
 
     fn json(&self) -> String {
-        to_json(&self.0.iter().map(BuiltJson::from).collect::<Vec<_>>())
+        to_json(&self.built.iter().map(BuiltJson::from).collect::<Vec<_>>())
     }
 }

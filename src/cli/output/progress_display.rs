@@ -1,4 +1,5 @@
-//! Progress of a running import: a bar on a terminal, otherwise a log line every few seconds.
+//! Progress of a running import and of its index builds: a bar or a line on a terminal, otherwise a log
+//! line every few seconds.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,6 +9,7 @@ use tokio::task::JoinHandle;
 use tracing::info;
 
 use super::format::{bytes, count, duration};
+use crate::database::Store;
 use crate::import::progress::{Progress, Tally};
 
 /// How often the bar is drawn.
@@ -15,6 +17,12 @@ const BAR_INTERVAL: Duration = Duration::from_millis(200);
 
 /// How often a line is logged if there is no terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How often the server is asked how far the index builds are.
+const BUILD_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often a line about index builds is logged if there is no terminal.
+const BUILD_LINE_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Shows progress until it is dropped.
 #[derive(Debug)]
@@ -46,6 +54,32 @@ impl ProgressDisplay {
         });
         Self { task, bar }
     }
+
+    /// Starts showing how far the post-load step is: what the database reports, and the time it takes.
+    pub(crate) fn start_after_load(store: Arc<dyn Store>, bars: Option<&MultiProgress>) -> Self {
+        let spinner = bars.map(|bars| bars.add(ProgressBar::new_spinner()));
+        let shown = spinner.clone();
+        let started = Instant::now();
+        let task = tokio::spawn(async move {
+            let interval = if shown.is_some() { BUILD_INTERVAL } else { BUILD_LINE_INTERVAL };
+            loop {
+                tokio::time::sleep(interval).await;
+                let text = after_load_line(store.build_progress().await, started.elapsed());
+                if let Some(spinner) = &shown {
+                    spinner.set_message(text);
+                } else {
+                    info!("{text}");
+                }
+            }
+        });
+        Self { task, bar: spinner }
+    }
+}
+
+/// Returns the progress of the post-load step in one line.
+fn after_load_line(reported: Option<String>, took: Duration) -> String {
+    let reported = reported.map(|it| format!(" · {it}")).unwrap_or_default();
+    format!("indexes and statistics: {}{reported}", duration(took))
 }
 
 impl Drop for ProgressDisplay {
@@ -101,6 +135,16 @@ fn line(tally: &Tally, took: Duration) -> String {
 mod tests {
     use super::*;
     use crate::import::progress::Count;
+
+    #[test]
+    fn the_line_after_the_load_has_the_time_and_what_is_reported() {
+        let took = Duration::from_secs(75);
+        assert_eq!(after_load_line(None, took), "indexes and statistics: 1 m 15 s");
+        let reported = Some("scanning table 41 %, loading tuples in tree 7 %".to_owned());
+        let expected =
+            "indexes and statistics: 1 m 15 s · scanning table 41 %, loading tuples in tree 7 %";
+        assert_eq!(after_load_line(reported, took), expected);
+    }
 
     #[test]
     fn the_line_shows_that_more_may_follow_and_the_time_that_is_left() {

@@ -19,6 +19,8 @@ pub(crate) enum Status {
     Totals {
         /// The sums over all lines of the ledger.
         totals: RunTotals,
+        /// Rows that version 0.1.0 loaded.
+        rows_of_first_schema: u64,
         /// The newest run, if there was one.
         last_run: Option<Box<RunLine>>,
     },
@@ -34,13 +36,16 @@ pub(crate) enum Status {
 #[derive(Serialize)]
 struct TotalsJson<'s> {
     totals: &'s RunTotals,
+    rows_of_first_schema: u64,
     last_run: Option<&'s RunLine>,
 }
 
 impl Report for Status {
     fn text(&self) -> String {
         match self {
-            Self::Totals { totals, last_run } => totals_text(totals, last_run.as_deref()),
+            Self::Totals { totals, rows_of_first_schema, last_run } => {
+                totals_text(totals, *rows_of_first_schema, last_run.as_deref())
+            }
             Self::Runs(runs) => runs_text(runs),
             Self::Failed(failed) => {
                 or_none(failed.iter().map(failed_text).collect(), "no failed objects\n")
@@ -53,9 +58,11 @@ impl Report for Status {
 
     fn json(&self) -> String {
         match self {
-            Self::Totals { totals, last_run } => {
-                to_json(&TotalsJson { totals, last_run: last_run.as_deref() })
-            }
+            Self::Totals { totals, rows_of_first_schema, last_run } => to_json(&TotalsJson {
+                totals,
+                rows_of_first_schema: *rows_of_first_schema,
+                last_run: last_run.as_deref(),
+            }),
             Self::Runs(runs) => to_json(runs),
             Self::Failed(failed) => to_json(failed),
             Self::Rejected(rejected) => to_json(rejected),
@@ -87,7 +94,11 @@ fn or_none(text: String, none: &str) -> String {
     if text.is_empty() { none.to_owned() } else { text }
 }
 
-fn totals_text(totals: &RunTotals, last_run: Option<&RunLine>) -> String {
+fn totals_text(
+    totals: &RunTotals,
+    rows_of_first_schema: u64,
+    last_run: Option<&RunLine>,
+) -> String {
     let mut table = Table::new(["objects", "rows", "rejected"]);
     let loaded =
         [Some(count(totals.loaded)), Some(count(totals.rows)), Some(count(totals.rejects))];
@@ -97,6 +108,9 @@ fn totals_text(totals: &RunTotals, last_run: Option<&RunLine>) -> String {
     let mut text = table.to_string();
     if totals.replaced_chars > 0 {
         text.push_str(&format!("\n{}\n", Warning::Replaced(totals.replaced_chars)));
+    }
+    if rows_of_first_schema > 0 {
+        text.push_str(&format!("\n{}\n", Warning::FirstSchema(rows_of_first_schema)));
     }
     if let Some(run) = last_run {
         text.push_str(&format!(

@@ -8,7 +8,8 @@ use super::warnings::Warning;
 use super::{Report, to_json};
 use crate::cli::error::Exit;
 use crate::cli::escape::visible;
-use crate::database::{BuiltIndexes, Index};
+use crate::database::BuiltIndexes;
+use crate::database::indexes::Index;
 use crate::import::progress::{Count, Tally};
 use crate::source::{FolderCounts, UnreadableFolder};
 
@@ -34,7 +35,9 @@ pub(crate) struct Summary {
     pub(crate) load_took: Duration,
     /// The indexes that were built.
     pub(crate) built: Vec<BuiltIndexes>,
-    /// How long building all of them took.
+    /// How long the update of the statistics took, if there was one.
+    pub(crate) statistics_took: Option<Duration>,
+    /// How long building all of the indexes took.
     pub(crate) index_took: Duration,
     /// The indexes that are still missing, because they were not requested or the run ended.
     pub(crate) missing: Vec<Index>,
@@ -91,13 +94,13 @@ impl Summary {
             table.row("", "pending", objects(&tally.pending));
         }
         let mut part = "after";
-        for built in &self.built {
-            for (n, index) in built.indexes.iter().enumerate() {
-                // Indexes that one statement built have one time, on the last line.
-                let is_last = n + 1 == built.indexes.len();
-                let cells = if is_last { timed(built.took) } else { [const { None }; 5] };
-                table.row(std::mem::take(&mut part), index.name, cells);
-            }
+        let indexes: usize = self.built.iter().map(|built| built.indexes.len()).sum();
+        if indexes > 0 {
+            let name = counted(indexes as u64, "index");
+            table.row(std::mem::take(&mut part), &name, timed(self.index_took));
+        }
+        if let Some(took) = self.statistics_took {
+            table.row(part, "statistics", timed(took));
         }
         table
     }

@@ -34,7 +34,7 @@ pub(crate) enum Warning {
     NoLogs,
     /// Every log was loaded before.
     NothingNew,
-    /// Characters were replaced by U+FFFD.
+    /// Characters were replaced by U+FFFD, or values by their text.
     Replaced(u64),
     /// Objects failed.
     Failed(u64),
@@ -48,6 +48,10 @@ pub(crate) enum Warning {
     StoppedByError,
     /// Indexes are missing: not requested, or the run ended before.
     MissingIndexes(Vec<&'static str>),
+    /// Rows that version 0.1.0 loaded, which stored only the 16 columns.
+    FirstSchema(u64),
+    /// `forget` has to read the whole table for every batch.
+    SlowForget,
 }
 
 impl Warning {
@@ -58,7 +62,9 @@ impl Warning {
             Self::StoppedAtOnce | Self::Interrupted | Self::StoppedByError => {
                 Some("run the same command to continue")
             }
-            Self::Replaced(_) => Some("not UTF-8, a lone surrogate, or U+0000"),
+            Self::Replaced(_) => {
+                Some("not UTF-8, a lone surrogate, U+0000, or a value that nests too deep")
+            }
             Self::Failed(_) => Some(
                 "`cloudtrail2sql status --failed` shows why; the same command \
                       retries all but changed ones",
@@ -66,6 +72,10 @@ impl Warning {
             Self::Unreadable(_) => Some("make them readable and run the same command again"),
             Self::Rejected(_) => Some("`cloudtrail2sql status --rejected` shows why"),
             Self::MissingIndexes(_) => Some("`cloudtrail2sql index` builds them"),
+            Self::FirstSchema(_) => {
+                Some("version 0.1.0 loaded them; import into a new database to have all fields")
+            }
+            Self::SlowForget => Some("`cloudtrail2sql index` builds it"),
             Self::ConfigReadable(_) | Self::DatabaseReadable(_) => {
                 Some("`chmod 600` makes it yours alone")
             }
@@ -95,9 +105,9 @@ impl fmt::Display for Warning {
             Self::NoObjects => f.write_str("nothing to do: no objects found"),
             Self::NoLogs => f.write_str("nothing to do: none of the objects is a CloudTrail log"),
             Self::NothingNew => f.write_str("nothing to do: everything is already loaded"),
-            Self::Replaced(1) => f.write_str("replaced: 1 character by U+FFFD"),
+            Self::Replaced(1) => f.write_str("replaced: 1 character or value"),
             Self::Replaced(chars) => {
-                write!(f, "replaced: {} characters by U+FFFD", count(*chars))
+                write!(f, "replaced: {} characters or values", count(*chars))
             }
             Self::Failed(objects) => write!(f, "failed: {}", counted(*objects, "object")),
             Self::Unreadable(folders) => {
@@ -107,6 +117,16 @@ impl fmt::Display for Warning {
             Self::Interrupted => f.write_str("interrupted: everything counted as loaded is stored"),
             Self::StoppedByError => {
                 f.write_str("stopped by an error: everything counted as loaded is stored")
+            }
+            Self::FirstSchema(rows) => {
+                write!(
+                    f,
+                    "without other fields, time, identity and object: {}",
+                    counted(*rows, "row")
+                )
+            }
+            Self::SlowForget => {
+                f.write_str("removing rows is slow without the index `logs_objectid`")
             }
             Self::MissingIndexes(names) => write!(f, "missing indexes: {}", names.join(", ")),
         }?;
@@ -141,7 +161,8 @@ mod tests {
             ),
             (
                 Warning::Replaced(2),
-                "replaced: 2 characters by U+FFFD (not UTF-8, a lone surrogate, or U+0000)",
+                "replaced: 2 characters or values (not UTF-8, a lone surrogate, U+0000, or a value that \
+                 nests too deep)",
             ),
             (Warning::NothingNew, "nothing to do: everything is already loaded"),
             (

@@ -9,6 +9,7 @@ use sqlx::{Arguments, Encode, Type};
 
 use crate::database::batch::Batch;
 use crate::trail::object::ObjectId;
+use crate::trail::time::EventTime;
 
 /// A value to bind.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +19,10 @@ pub(super) enum Value<'v> {
     /// The key of an object, for the placeholder `?id` of [`super::schema::placeholders`].
     Id(&'v ObjectId),
     Int(i64),
+    OptionalInt(Option<i64>),
+    OptionalBool(Option<bool>),
+    /// A time or NULL, for the placeholder `?at`.
+    Time(Option<EventTime>),
 }
 
 impl Value<'_> {
@@ -31,7 +36,8 @@ impl Value<'_> {
         match self {
             Self::Text(text) => text.map_or(0, str::len) + 9,
             Self::Id(_) => 2 * size_of::<ObjectId>() + 9,
-            Self::Int(_) => 9,
+            Self::Int(_) | Self::OptionalInt(_) | Self::OptionalBool(_) => 9,
+            Self::Time(_) => 28,
         }
     }
 }
@@ -157,6 +163,9 @@ where
     Option<&'v str>: Encode<'v, A::Database> + Type<A::Database>,
     &'v [u8]: Encode<'v, A::Database> + Type<A::Database>,
     String: Encode<'v, A::Database> + Type<A::Database>,
+    Option<String>: Encode<'v, A::Database> + Type<A::Database>,
+    Option<i64>: Encode<'v, A::Database> + Type<A::Database>,
+    Option<bool>: Encode<'v, A::Database> + Type<A::Database>,
     i64: Encode<'v, A::Database> + Type<A::Database>,
 {
     let mut arguments = A::default();
@@ -167,6 +176,9 @@ where
             Value::Id(id) if ids == IdFormat::Hex => arguments.add(hex(&id.0)),
             Value::Id(id) => arguments.add(&id.0[..]),
             Value::Int(int) => arguments.add(int),
+            Value::OptionalInt(int) => arguments.add(int),
+            Value::OptionalBool(is_true) => arguments.add(is_true),
+            Value::Time(time) => arguments.add(time.map(|it| it.to_string())),
         }
         .map_err(sqlx::Error::Encode)?;
     }

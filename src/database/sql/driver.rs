@@ -9,8 +9,8 @@ use sqlx::migrate::Migrator;
 
 use super::connection::Connection;
 use super::error::SqlErrorClass;
-use super::schema::SchemaMismatch;
-use crate::database::Index;
+use super::schema::{ColumnInfo, SchemaMismatch};
+use crate::database::indexes::Index;
 use crate::database::url::Engine;
 
 /// One database engine, behind sqlx's driver for it.
@@ -58,21 +58,34 @@ pub(super) trait Driver: Send + Sync + fmt::Debug {
         wait: Duration,
     ) -> Result<(), sqlx::Error>;
 
-    /// Compares the `logs` table with ours: its columns with `columns`, and their types. Returns
-    /// `None` if there is no such table.
+    /// Returns a query of the columns of a table or view, whose name it binds: name, type, character
+    /// set, and whether a row may be inserted without a value for it (1 or 0).
+    fn columns_sql(&self) -> &'static str;
+
+    /// Returns why the `logs` table with these columns cannot hold every record, besides its lack of
+    /// columns; `None` if it can.
     async fn find_mismatch(
         &self,
         connection: &mut dyn Connection,
-        columns: &[&str],
+        columns: &[ColumnInfo],
     ) -> Result<Option<SchemaMismatch>, sqlx::Error>;
 
-    /// Returns a query with one column: the first column of each index of `logs`.
-    fn indexed_columns_sql(&self) -> &'static str;
+    /// Returns a query of the indexes of a table, whose name it binds: name and column, in the order of
+    /// the key.
+    fn indexes_sql(&self) -> &'static str;
 
     /// Returns the statements that build the indexes, each with the indexes it builds.
     fn index_statements(&self, missing: &[Index]) -> Vec<(Vec<Index>, String)>;
 
-    /// Returns a query that binds a table's name and returns one integer: 1 if the table exists,
-    /// otherwise 0.
+    /// Returns a query of one text that says how far the index builds are, if the database has one.
+    fn build_progress_sql(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Returns the statements that bring the statistics of the tables up to date.
+    fn statistics_statements(&self) -> &'static [&'static str];
+
+    /// Returns a query that binds the name of a table or view and returns one integer: 1 if it
+    /// exists, otherwise 0.
     fn has_table_sql(&self) -> &'static str;
 }

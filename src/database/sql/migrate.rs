@@ -2,28 +2,35 @@
 //! `import_migrations` lists those that have run.
 //!
 //! ```text
-//! take the lock ─▶ read import_migrations ─ exists ────────────────────▶ migrate ─▶ compare `logs`
-//!                                          └ missing ─▶ compare `logs` ──▶   ▲
+//! take the lock ─▶ read import_migrations ─ exists ───────────────────────▶ migrate ─▶ add columns
+//!                                          └ missing ─▶ compare the tables ──▶   ▲       ─▶ compare
 //!                                              └ mismatch: refused, nothing has changed
 //! ```
 //!
-//! `logs` is compared after the migrations, because a table of an older version lacks the columns
-//! that they add. Without `import_migrations`, a `logs` table was made by another program; it is
-//! compared before anything is changed. Narrow columns are widened if the user asked for it.
+//! Without `import_migrations`, the tables were made by another program; they are compared before
+//! anything is changed. Columns of ours that a table lacks are added ([`super::schema::ADDED_COLUMNS`]),
+//! and narrow columns are widened if the user asked for it. The view comes last: the program works
+//! without it, so that it is left out where the account may not create one, or the user has a view or
+//! table of its name.
 //!
 //! sqlx only embeds the files. Its own runner is not used: its table has the same name for every
 //! program that uses sqlx, and its lock does not work on MariaDB. Its checksums are not used
 //! either, so comments in the files may be reworded.
 
+use sqlx::migrate::Migration;
+
 use super::connection::{Cell, CellType, Connection, Value};
 use super::error::{SqlErrorClass, cause_of};
-use super::schema::{SchemaMismatch, placeholders};
+use super::schema::{
+    IDENTITIES, LOGS, OBJECTS, SchemaMismatch, VIEW, VIEW_COLUMNS, has_columns, other_columns,
+    placeholders, statements_of_added_columns,
+};
 use super::{SqlStore, without_data};
 use crate::database::{DatabaseError, UpgradePolicy};
 
 const MIGRATIONS: &str = "import_migrations";
 
-const CREATE_TABLE: &str = "CREATE TABLE IF NOT EXISTS import_migrations \
+pub(super) const CREATE_TABLE: &str = "CREATE TABLE IF NOT EXISTS import_migrations \
      (version bigint NOT NULL PRIMARY KEY, name varchar(255) NOT NULL, \
      finished_at varchar(40) NOT NULL)";
 
@@ -32,7 +39,7 @@ const SELECT_APPLIED: &str = "SELECT version FROM import_migrations";
 const INSERT: &str = "INSERT INTO import_migrations (version, name, finished_at) VALUES (?, ?, ?)";
 
 /// What the steps do, as errors name it.
-const READ: &str = "read the schema of `logs`";
+const READ: &str = "read the schema of the tables";
 const WIDEN: &str = "widen the `logs` table";
 const CREATE: &str = "create the tables";
 const MIGRATE: &str = "migrate the tables";
@@ -81,14 +88,54 @@ impl SqlStore {
         })
     }
 
-    /// Returns whether all migrations have run and `logs` is as it should be.
+    /// Returns whether all migrations have run and the tables are as they should be.
     async fn needs_no_change(&self, connection: &mut dyn Connection) -> Result<bool, sqlx::Error> {
         let Some(applied) = self.applied_migrations(connection).await? else { return Ok(false) };
-        if self.schema.migrations.iter().any(|migration| !applied.contains(&migration.version)) {
+        let missing = self.schema.tables.iter().any(|it| !applied.contains(&it.version));
+        if missing || self.schema.is_older_than(&applied) {
             return Ok(false);
         }
-        let columns = self.schema.columns_after();
-        Ok(self.driver.find_mismatch(connection, &columns).await?.is_none())
+        let added = self.added_columns(connection).await?;
+        if added.map_or(true, |statements| !statements.is_empty()) {
+            return Ok(false);
+        }
+        Ok(self.find_mismatch(connection).await?.is_none())
+    }
+
+    /// Returns the statements that add columns of ours to existing tables.
+    async fn added_columns(
+        &self,
+        connection: &mut dyn Connection,
+    ) -> Result<Result<Vec<String>, SchemaMismatch>, sqlx::Error> {
+        let mut statements = Vec::new();
+        for table in [LOGS.name, OBJECTS.name] {
+            let columns = self.columns_of(connection, table).await?;
+            match statements_of_added_columns(self.driver.engine(), table, &columns) {
+                Ok(of_table) => statements.extend(of_table),
+                Err(mismatch) => return Ok(Err(mismatch)),
+            }
+        }
+        Ok(Ok(statements))
+    }
+
+    /// Returns how existing tables differ from ours; `None` if they do not exist, or hold every record.
+    async fn find_mismatch(
+        &self,
+        connection: &mut dyn Connection,
+    ) -> Result<Option<SchemaMismatch>, sqlx::Error> {
+        let identities = self.columns_of(connection, IDENTITIES.name).await?;
+        if !identities.is_empty() && !has_columns(&identities, IDENTITIES.columns) {
+            let difference = "there is an `identities` table with other columns";
+            return Ok(Some(SchemaMismatch::beyond_repair(difference.to_owned())));
+        }
+        let logs = self.columns_of(connection, LOGS.name).await?;
+        if logs.is_empty() {
+            return Ok(None);
+        }
+        if let Some(mismatch) = other_columns(&logs) {
+            return Ok(Some(mismatch));
+        }
+        self.driver.find_mismatch(connection, &logs).await
     }
 
     /// Returns the versions of the migrations that have run; `None` if there is no table of them.
@@ -137,52 +184,135 @@ impl SqlStore {
         let wait = self.options.timeouts.statement;
         self.driver.begin_migrations(connection, wait).await.map_err(while_doing(CREATE))?;
         let applied = self.applied_migrations(connection).await.map_err(while_doing(READ))?;
+        if applied.as_ref().is_some_and(|applied| self.schema.is_older_than(applied)) {
+            return Ok(Some(later_version()));
+        }
         let doing = if applied.is_some() { MIGRATE } else { CREATE };
         if applied.is_none() {
-            let columns = self.schema.columns_before();
-            if let Some(mismatch) = self.fit_logs(connection, &columns, policy).await? {
-                return Ok(Some(refusal(&mismatch, false)));
+            if let Err(mismatch) =
+                self.added_columns(connection).await.map_err(while_doing(READ))?
+            {
+                return Ok(Some(refusal(&mismatch)));
+            }
+            if let Some(mismatch) = self.fit_tables(connection, policy).await? {
+                return Ok(Some(refusal(&mismatch)));
             }
             connection.run(CREATE_TABLE).await.map_err(while_doing(doing))?;
         }
         let applied = applied.unwrap_or_default();
-        self.run_missing(connection, &applied).await.map_err(while_doing(doing))?;
-        let columns = self.schema.columns_after();
-        if let Some(mismatch) = self.fit_logs(connection, &columns, policy).await? {
-            return Ok(Some(refusal(&mismatch, self.schema.is_older_than(&applied))));
+        for migration in &self.schema.tables {
+            if !applied.contains(&migration.version) {
+                self.run_migration(connection, migration).await.map_err(while_doing(doing))?;
+            }
+        }
+        let added = self.added_columns(connection).await.map_err(while_doing(READ))?;
+        match added {
+            Ok(statements) => {
+                for statement in &statements {
+                    tracing::debug!(statement, "adding columns");
+                    connection.run(statement).await.map_err(while_doing(MIGRATE))?;
+                }
+            }
+            Err(mismatch) => return Ok(Some(refusal(&mismatch))),
+        }
+        if let Some(mismatch) = self.fit_tables(connection, policy).await? {
+            return Ok(Some(refusal(&mismatch)));
         }
         connection.run("COMMIT").await.map_err(while_doing(doing))?;
         Ok(None)
     }
 
-    /// Runs the migrations that have not run, and lists them in `import_migrations`.
-    async fn run_missing(
+    /// Runs a migration, and lists it in `import_migrations`.
+    async fn run_migration(
         &self,
         connection: &mut dyn Connection,
-        applied: &[i64],
+        migration: &Migration,
+    ) -> Result<(), sqlx::Error> {
+        tracing::debug!(version = migration.version, "running a migration");
+        connection.run(&migration.sql).await?;
+        self.record_migration(connection, migration).await
+    }
+
+    async fn record_migration(
+        &self,
+        connection: &mut dyn Connection,
+        migration: &Migration,
     ) -> Result<(), sqlx::Error> {
         let insert = placeholders(self.driver.engine(), INSERT);
-        let migrations = self.schema.migrations.iter();
-        for migration in migrations.filter(|migration| !applied.contains(&migration.version)) {
-            tracing::debug!(version = migration.version, "running a migration");
-            connection.run(&migration.sql).await?;
-            let now = jiff::Timestamp::now().to_string();
-            let name = Value::Text(Some(&migration.description));
-            let line = [Value::Int(migration.version), name, Value::Text(Some(&now))];
-            connection.execute(&insert, &line).await?;
-        }
+        let now = jiff::Timestamp::now().to_string();
+        let name = Value::Text(Some(&migration.description));
+        let line = [Value::Int(migration.version), name, Value::Text(Some(&now))];
+        connection.execute(&insert, &line).await?;
         Ok(())
     }
 
-    /// Compares `logs` with our table and widens it if `policy` allows. Returns the difference that
-    /// remains.
-    async fn fit_logs(
+    /// Creates or replaces the view `events`, unless it is there already or cannot be created.
+    pub(super) async fn prepare_view(&self) -> Result<(), DatabaseError> {
+        let doing = "create the view `events`";
+        let mut pooled = self.connection(doing).await?;
+        let (session, wait) = (pooled.connection.session(), self.options.timeouts.statement);
+        let creating = self.create_view(&mut *pooled.connection);
+        let error = match self.in_time(session, wait, creating).await {
+            Ok(is_clean) => {
+                // Otherwise the connection is dropped, which ends its transaction and its lock.
+                if is_clean {
+                    self.give_back(pooled.connection);
+                }
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        match self.classify(&error) {
+            SqlErrorClass::Forbidden | SqlErrorClass::Fatal(_) | SqlErrorClass::Unknown => {
+                tracing::warn!(
+                    "cannot {doing}: {} (`cloudtrail2sql schema` prints it for an administrator)",
+                    cause_of(error)
+                );
+                Ok(())
+            }
+            _ => Err(without_data(self.error(doing, error), doing)),
+        }
+    }
+
+    /// Creates the view if it is missing. Returns whether the connection may be used again.
+    async fn create_view(&self, connection: &mut dyn Connection) -> Result<bool, sqlx::Error> {
+        let view = &self.schema.view;
+        let is_applied =
+            |applied: Option<Vec<i64>>| applied.unwrap_or_default().contains(&view.version);
+        if is_applied(self.applied_migrations(connection).await?) {
+            return Ok(true);
+        }
+        self.driver.begin_migrations(connection, self.options.timeouts.statement).await?;
+        if is_applied(self.applied_migrations(connection).await?) {
+            return Ok(false);
+        }
+        let existing = self.columns_of(connection, VIEW).await?;
+        if !existing.is_empty() && !has_columns(&existing, &VIEW_COLUMNS) {
+            tracing::warn!(
+                "the view `{VIEW}` is not created: the database has another table or view of that name \
+                 (rename it, or use the definition that `cloudtrail2sql schema` prints)"
+            );
+            return Ok(false);
+        }
+        if existing.is_empty() {
+            self.run_migration(connection, view).await?;
+        } else {
+            // It was created, and the process was killed before it could record that. To replace a
+            // view, MySQL would need the right to drop tables.
+            self.record_migration(connection, view).await?;
+        }
+        connection.run("COMMIT").await?;
+        Ok(false)
+    }
+
+    /// Compares existing tables with ours and widens `logs` if `policy` allows. Returns the difference
+    /// that remains.
+    async fn fit_tables(
         &self,
         connection: &mut dyn Connection,
-        columns: &[&str],
         policy: UpgradePolicy,
     ) -> Result<Option<SchemaMismatch>, StepError> {
-        let mismatch = self.driver.find_mismatch(connection, columns).await;
+        let mismatch = self.find_mismatch(connection).await;
         let Some(mismatch) = mismatch.map_err(while_doing(READ))? else { return Ok(None) };
         if policy == UpgradePolicy::Refuse || mismatch.statements.is_empty() {
             return Ok(Some(mismatch));
@@ -195,10 +325,14 @@ impl SqlStore {
     }
 }
 
-fn refusal(mismatch: &SchemaMismatch, is_older: bool) -> DatabaseError {
-    let hint = if is_older {
-        "a later version of cloudtrail2sql has migrated this database: use that version".to_owned()
-    } else if mismatch.statements.is_empty() {
+fn later_version() -> DatabaseError {
+    let hint = "use that version";
+    let message = "a later version of cloudtrail2sql has migrated this database";
+    DatabaseError::unusable(message.to_owned(), hint.to_owned())
+}
+
+fn refusal(mismatch: &SchemaMismatch) -> DatabaseError {
+    let hint = if mismatch.statements.is_empty() {
         "import into another database, or rename that table".to_owned()
     } else {
         let statements = mismatch.statements.join(";\n      ");

@@ -17,9 +17,9 @@ use super::connection::{
 use super::driver::Driver;
 use super::error::{SqlErrorClass, timed_out};
 use super::relay::{Protocol, Relay};
-use super::schema::{SchemaMismatch, mysql_key, needs_prefix_index, other_columns};
+use super::schema::{ColumnInfo, SchemaMismatch, alter_table_statements, needs_prefix_index};
 use super::tls::{self, TlsMode, TlsSettings, is_local};
-use crate::database::Index;
+use crate::database::indexes::Index;
 use crate::database::url::Engine;
 use crate::trail::fields::{FIELDS, MysqlType};
 
@@ -174,7 +174,7 @@ impl Driver for MysqlDriver {
 
     fn create_database_hint(&self) -> String {
         format!(
-            "let an administrator run: {}; GRANT CREATE, ALTER, SELECT, INSERT, UPDATE, DELETE \
+            "let an administrator run: {}; GRANT CREATE, CREATE VIEW, ALTER, SELECT, INSERT, UPDATE, DELETE \
              ON {}.* TO the account",
             self.create_database_sql(),
             quoted(self.database_name(), '`')
@@ -202,31 +202,26 @@ impl Driver for MysqlDriver {
         }
     }
 
+    fn columns_sql(&self) -> &'static str {
+        "SELECT CAST(column_name AS CHAR), CAST(column_type AS CHAR), \
+         CAST(COALESCE(character_set_name, 'no') AS CHAR), \
+         CAST(is_nullable = 'YES' OR column_default IS NOT NULL OR extra LIKE '%auto_increment%' \
+         OR extra LIKE '%GENERATED%' AS SIGNED) \
+         FROM information_schema.columns \
+         WHERE table_schema = DATABASE() AND table_name = ? ORDER BY ordinal_position"
+    }
+
     async fn find_mismatch(
         &self,
         connection: &mut dyn Connection,
-        columns: &[&str],
+        columns: &[ColumnInfo],
     ) -> Result<Option<SchemaMismatch>, sqlx::Error> {
-        let query = "SELECT CAST(column_name AS CHAR), CAST(column_type AS CHAR), \
-             CAST(COALESCE(character_set_name, 'no') AS CHAR) \
-             FROM information_schema.columns \
-             WHERE table_schema = DATABASE() AND table_name = 'logs' ORDER BY ordinal_position";
-        let rows = connection.query(query, &[], &[CellType::Text; 3]).await?;
-        let mut found = Vec::new();
-        for row in rows {
-            let [name, column_type, charset] = <[_; 3]>::try_from(row).expect("three columns");
-            found.push((name.into_text(), column_type.into_text(), charset.into_text()));
-        }
-        let names: Vec<&str> = found.iter().map(|(name, ..)| &**name).collect();
-        if let Some(mismatch) = other_columns(&names, columns) {
-            return Ok(Some(mismatch));
-        }
-        let narrow: Vec<&(String, String, String)> = found
-            .iter()
-            .filter(|(name, column_type, charset)| {
-                our_type(name).is_some_and(|ours| charset != "utf8mb4" || !holds(column_type, ours))
+        let is_narrow = |column: &&ColumnInfo| {
+            our_type(&column.name).is_some_and(|ours| {
+                column.charset != "utf8mb4" || !holds(&column.column_type, ours)
             })
-            .collect();
+        };
+        let narrow: Vec<&ColumnInfo> = columns.iter().filter(is_narrow).collect();
         let query = "SELECT CAST(engine AS CHAR) FROM information_schema.tables \
              WHERE table_schema = DATABASE() AND table_name = 'logs'";
         let rows = connection.query(query, &[], &[CellType::Text]).await?;
@@ -236,7 +231,7 @@ impl Driver for MysqlDriver {
             (_, Some(engine)) if engine != "InnoDB" => {
                 format!("the `logs` table has the engine {engine}, which has no transactions")
             }
-            (Some((name, column_type, charset)), _) => format!(
+            (Some(ColumnInfo { name, column_type, charset, .. }), _) => format!(
                 "{} columns of the `logs` table cannot hold every value; for example, `{name}` is \
                  {column_type} with the character set {charset}",
                 narrow.len()
@@ -247,20 +242,21 @@ impl Driver for MysqlDriver {
         Ok(Some(SchemaMismatch { difference, statements }))
     }
 
-    fn indexed_columns_sql(&self) -> &'static str {
-        "SELECT CAST(column_name AS CHAR) FROM information_schema.statistics \
-         WHERE table_schema = DATABASE() AND table_name = 'logs' AND seq_in_index = 1 \
-         AND index_type = 'BTREE'"
+    fn indexes_sql(&self) -> &'static str {
+        "SELECT CAST(index_name AS CHAR), CAST(column_name AS CHAR) \
+         FROM information_schema.statistics \
+         WHERE table_schema = DATABASE() AND table_name = ? AND index_type = 'BTREE' \
+         AND column_name IS NOT NULL ORDER BY index_name, seq_in_index"
     }
 
-    /// One statement for all indexes: five statements read the table five times and take three
+    /// One statement for all indexes of a table: five statements read it five times and take three
     /// times as long.
     fn index_statements(&self, missing: &[Index]) -> Vec<(Vec<Index>, String)> {
-        let adds: Vec<String> = missing
-            .iter()
-            .map(|index| format!("ADD INDEX {} ({})", index.name, mysql_key(index)))
-            .collect();
-        vec![(missing.to_vec(), format!("ALTER TABLE logs {}", adds.join(", ")))]
+        alter_table_statements(missing)
+    }
+
+    fn statistics_statements(&self) -> &'static [&'static str] {
+        &["ANALYZE NO_WRITE_TO_BINLOG TABLE logs, identities, import_objects"]
     }
 
     fn has_table_sql(&self) -> &'static str {
@@ -350,7 +346,7 @@ fn holds(found: &str, ours: MysqlType) -> bool {
 async fn upgrade_sql(connection: &mut dyn Connection) -> Result<String, sqlx::Error> {
     let mut upgrade =
         format!("ALTER TABLE logs ENGINE = InnoDB, ROW_FORMAT = DYNAMIC, DEFAULT {TEXT}");
-    for field in FIELDS.iter().filter(|it| it.index.is_some() && needs_prefix_index(it)) {
+    for field in FIELDS.iter().filter(|field| needs_prefix_index(field.name)) {
         let query = "SELECT DISTINCT CAST(index_name AS CHAR) \
              FROM information_schema.statistics WHERE table_schema = DATABASE() \
              AND table_name = 'logs' AND column_name = ? AND sub_part IS NULL";

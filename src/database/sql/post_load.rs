@@ -1,18 +1,18 @@
-//! The post-load step: builds the missing indexes.
+//! The post-load step: builds the missing indexes, then updates the statistics.
 //!
 //! Indexes are data in the code and not migrations: a load takes several times as long with all of
 //! them in place, so they are built after it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use tracing::{debug, info};
 
-use super::schema::INDEXES;
 use super::{SqlStore, retried};
 use crate::database::attempts::Attempts;
-use crate::database::{BuiltIndexes, DatabaseError, Index};
+use crate::database::indexes::{INDEXES, Index};
+use crate::database::{BuiltIndexes, DatabaseError};
 
 /// See [`Store::build_missing_indexes`](crate::database::Store::build_missing_indexes).
 pub(super) async fn build_missing(
@@ -25,6 +25,20 @@ pub(super) async fn build_missing(
     // In the order of the list, whichever finished first.
     built.sort_by_key(|done: &BuiltIndexes| INDEXES.iter().position(|it| *it == done.indexes[0]));
     Ok(built)
+}
+
+/// See [`Store::update_statistics`](crate::database::Store::update_statistics).
+pub(super) async fn update_statistics(store: Arc<SqlStore>) -> Result<Duration, DatabaseError> {
+    let started = Instant::now();
+    let mut outcome = Ok(());
+    for statement in store.driver.statistics_statements() {
+        outcome = retried!(store, store.run_unless_cancelled("update the statistics", statement));
+        if outcome.is_err() {
+            break;
+        }
+    }
+    store.builds_are_over();
+    outcome.map(|()| started.elapsed())
 }
 
 /// Builds the missing indexes. After a transient error, those that are still missing.
@@ -65,7 +79,7 @@ async fn build(
             let store = Arc::clone(store);
             running.spawn(async move {
                 let started = Instant::now();
-                let outcome = store.build_index(&statement).await;
+                let outcome = store.run_unless_cancelled("build an index", &statement).await;
                 (BuiltIndexes { indexes, took: started.elapsed() }, outcome)
             });
         }

@@ -16,12 +16,13 @@ use super::connection::{
 use super::driver::Driver;
 use super::error::{SqlErrorClass, timed_out};
 use super::relay::{Protocol, Relay};
-use super::schema::{SchemaMismatch, create_index_statements, other_columns};
+use super::schema::{ColumnInfo, LOGS_COLUMNS, SchemaMismatch, create_index_statements};
 use super::tls::{self, TlsMode, TlsSettings, is_local};
+use crate::database::LoadMethod;
 use crate::database::batch::{Batch, ParsedObject};
+use crate::database::indexes::Index;
 use crate::database::url::Engine;
-use crate::database::{Index, LoadMethod};
-use crate::trail::fields::{COLUMNS, FIELDS};
+use crate::trail::fields::FIELDS;
 
 /// Documentation, COPY, "Binary Format": signature, flags, length of the header extension.
 const COPY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -214,10 +215,17 @@ impl Driver for PostgresDriver {
         connection.run("RESET lock_timeout").await
     }
 
+    fn columns_sql(&self) -> &'static str {
+        "SELECT attname::text, format_type(atttypid, atttypmod), '', \
+         CASE WHEN attnotnull AND NOT atthasdef AND attidentity = '' THEN 0 ELSE 1 END::bigint \
+         FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped \
+         ORDER BY attnum"
+    }
+
     async fn find_mismatch(
         &self,
         connection: &mut dyn Connection,
-        columns: &[&str],
+        columns: &[ColumnInfo],
     ) -> Result<Option<SchemaMismatch>, sqlx::Error> {
         let query = "SELECT current_setting('server_encoding')";
         let rows = connection.query(query, &[], &[CellType::Text]).await?;
@@ -228,24 +236,13 @@ impl Driver for PostgresDriver {
                 self.database_name()
             ))));
         }
-        let query = "SELECT attname::text, format_type(atttypid, atttypmod) \
-             FROM pg_attribute WHERE attrelid = to_regclass('logs') AND attnum > 0 \
-             AND NOT attisdropped ORDER BY attnum";
-        let rows = connection.query(query, &[], &[CellType::Text; 2]).await?;
-        let (mut names, mut narrow) = (Vec::new(), Vec::new());
-        for row in rows {
-            let [name, column_type] = <[_; 2]>::try_from(row).expect("two columns");
-            let (name, column_type) = (name.into_text(), column_type.into_text());
-            let is_field = FIELDS.iter().any(|field| field.name.eq_ignore_ascii_case(&name));
-            if is_field && !matches!(&*column_type, "text" | "character varying") {
-                narrow.push((name.clone(), column_type));
-            }
-            names.push(name);
-        }
-        let columns: Vec<String> = columns.iter().map(|name| name.to_ascii_lowercase()).collect();
-        if let Some(mismatch) = other_columns(&names, &columns) {
-            return Ok(Some(mismatch));
-        }
+        let is_field = |name: &str| FIELDS.iter().any(|it| it.name.eq_ignore_ascii_case(name));
+        let is_text = |it: &ColumnInfo| matches!(&*it.column_type, "text" | "character varying");
+        let narrow: Vec<(&str, &str)> = columns
+            .iter()
+            .filter(|column| is_field(&column.name) && !is_text(column))
+            .map(|column| (&*column.name, &*column.column_type))
+            .collect();
         let Some((first, first_type)) = narrow.first() else { return Ok(None) };
         let difference = format!(
             "{} columns of the `logs` table cannot hold every value; for example, `{first}` is \
@@ -263,14 +260,33 @@ impl Driver for PostgresDriver {
         Ok(Some(SchemaMismatch { difference, statements }))
     }
 
-    fn indexed_columns_sql(&self) -> &'static str {
-        "SELECT a.attname::text FROM pg_index i JOIN pg_attribute a \
-         ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] \
-         WHERE i.indrelid = to_regclass('logs') AND i.indisvalid AND i.indpred IS NULL"
+    fn indexes_sql(&self) -> &'static str {
+        "SELECT c.relname::text, a.attname::text FROM pg_index i \
+         JOIN pg_class c ON c.oid = i.indexrelid \
+         CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, n) \
+         JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum \
+         WHERE i.indrelid = to_regclass($1) AND i.indisvalid AND i.indpred IS NULL \
+         ORDER BY 1, k.n"
     }
 
     fn index_statements(&self, missing: &[Index]) -> Vec<(Vec<Index>, String)> {
         create_index_statements(missing)
+    }
+
+    fn build_progress_sql(&self) -> Option<&'static str> {
+        Some(
+            "SELECT STRING_AGG(REPLACE(phase, 'building index: ', '') || COALESCE(' ' || \
+             CASE WHEN tuples_total > 0 THEN 100 * tuples_done / tuples_total \
+             WHEN blocks_total > 0 THEN 100 * blocks_done / blocks_total END || ' %', ''), ', ' \
+             ORDER BY pid) FROM pg_stat_progress_create_index \
+             WHERE relid IN (to_regclass('logs'), to_regclass('identities'))",
+        )
+    }
+
+    fn statistics_statements(&self) -> &'static [&'static str] {
+        // VACUUM reads only the pages that were written since the last one. It marks them as visible
+        // to all, so that an index alone can answer for them.
+        &["VACUUM (ANALYZE) logs", "ANALYZE identities", "ANALYZE import_objects"]
     }
 
     fn has_table_sql(&self) -> &'static str {
@@ -342,7 +358,7 @@ connection_over_sqlx! { PostgresLink, PgArguments, IdFormat::Bytes,
             return Ok(false);
         }
         let statement =
-            format!("COPY logs ({}) FROM STDIN (FORMAT binary)", COLUMNS.join(", "));
+            format!("COPY logs ({}) FROM STDIN (FORMAT binary)", LOGS_COLUMNS.join(", "));
         let mut copy = self.inner.copy_in_raw(&statement).await?;
         let mut chunk = Vec::with_capacity(2 * COPY_CHUNK_BYTES);
         chunk.extend_from_slice(COPY_HEADER);

@@ -225,6 +225,17 @@ impl SqlStore {
         Ok(rows.into_iter().map(read).collect())
     }
 
+    /// Returns how many rows version 0.1.0 loaded, whose lines have no number.
+    pub(super) async fn count_rows_of_first_schema(&self) -> Result<u64, DatabaseError> {
+        let sum = match self.driver.engine() {
+            Engine::Mysql => "CAST(COALESCE(SUM(row_count), 0) AS SIGNED)",
+            Engine::Postgres | Engine::Sqlite => "CAST(COALESCE(SUM(row_count), 0) AS BIGINT)",
+        };
+        let query = format!("SELECT {sum} FROM import_objects WHERE number IS NULL");
+        let rows = self.select(&query, &[CellType::Int]).await?;
+        Ok(rows.into_iter().flatten().map(count).sum())
+    }
+
     async fn select(
         &self,
         query: &str,

@@ -1,58 +1,225 @@
-//! The tables as data: columns, indexes, and the INSERT statements.
+//! The tables as data: columns, the INSERT statements, and the comparison with existing tables.
 //!
 //! The files in `migrations/` create the tables; a test compares them with this file.
 
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::migrate::{Migration, Migrator};
 
+use crate::database::indexes::{INDEXES, Index, IndexedTable};
 use crate::database::url::Engine;
-use crate::database::{Index, SchemaChange};
-use crate::trail::fields::{COLUMN_COUNT, COLUMNS, FIELDS, Field, MysqlType};
+use crate::trail::fields::{COLUMN_COUNT, COLUMNS, FIELDS, MysqlType};
+use crate::trail::identity;
 use crate::trail::record::CellLimit;
 
-/// The columns of `logs` that migrations after the first one add. A `logs` table without our
-/// migrations table, such as the tutorial's, is expected to lack them: the migrations add them.
-const ADDED_COLUMNS: [&str; 0] = [];
-
-/// The schema of one version of the program.
+/// The schema of this version of the program.
 #[derive(Debug)]
 pub(super) struct Schema {
-    /// In the order in which they run.
-    pub(super) migrations: Vec<Migration>,
-    /// The columns of `logs` that migrations after the first one add.
-    added_columns: Vec<&'static str>,
+    /// The migrations that make the tables, in the order in which they run.
+    pub(super) tables: Vec<Migration>,
+    /// The migration that makes the view `events`. The program works without it.
+    pub(super) view: Migration,
 }
 
 impl Schema {
-    /// Returns this version's schema, followed by changes that only tests make.
-    pub(super) fn new(files: &Migrator, changes: &[SchemaChange]) -> Self {
-        let migration = |change: &SchemaChange| {
-            let (name, sql) = ("later version".into(), change.sql.into());
-            Migration::new(change.version, name, MigrationType::Simple, sql, false)
-        };
-        let added = changes.iter().flat_map(|change| change.added_columns).copied();
-        Self {
-            migrations: files.iter().cloned().chain(changes.iter().map(migration)).collect(),
-            added_columns: ADDED_COLUMNS.into_iter().chain(added).collect(),
-        }
-    }
-
-    /// Returns the columns that `logs` has before any migration if the user created it.
-    pub(super) fn columns_before(&self) -> Vec<&'static str> {
-        COLUMNS.into_iter().filter(|name| !self.added_columns.contains(name)).collect()
-    }
-
-    /// Returns the columns that `logs` has after all migrations.
-    pub(super) fn columns_after(&self) -> Vec<&'static str> {
-        let mut columns = self.columns_before();
-        columns.extend(&self.added_columns);
-        columns
+    /// Reads the files of one folder in `migrations/`.
+    ///
+    /// # Panics
+    /// If the last of them does not make the view; a test checks that.
+    pub(super) fn new(files: &Migrator) -> Self {
+        let mut tables: Vec<Migration> = files.iter().cloned().collect();
+        let view = tables.pop().filter(|migration| migration.description == VIEW);
+        Self { tables, view: view.expect("the last migration makes the view") }
     }
 
     /// Returns whether one of the applied migrations belongs to a later version of the program.
     pub(super) fn is_older_than(&self, applied: &[i64]) -> bool {
-        let newest = self.migrations.iter().map(|migration| migration.version).max();
-        applied.iter().max() > newest.as_ref()
+        applied.iter().any(|version| *version > self.view.version)
     }
+}
+
+/// The name of the view.
+pub(super) const VIEW: &str = "events";
+
+/// The columns of the view.
+pub(super) const VIEW_COLUMNS: [&str; 41] = [
+    "event_id",
+    "event_time",
+    "event_source",
+    "event_name",
+    "event_type",
+    "event_category",
+    "read_only",
+    "management_event",
+    "account_id",
+    "region",
+    "user_type",
+    "user_name",
+    "user_arn",
+    "user_id",
+    "user_account_id",
+    "access_key_id",
+    "role_name",
+    "role_arn",
+    "session_name",
+    "principal_arn",
+    "mfa",
+    "source_identity",
+    "invoked_by",
+    "source_ip",
+    "user_agent",
+    "error_code",
+    "error_message",
+    "resource_arn",
+    "resources",
+    "request_parameters",
+    "response_elements",
+    "additional_event_data",
+    "tls_version",
+    "from_console",
+    "vpc_endpoint_id",
+    "vpc_endpoint_account_id",
+    "shared_event_id",
+    "request_id",
+    "user_identity",
+    "other_fields",
+    "object_id",
+];
+
+/// A column that a table of an earlier version, or a `logs` table of the user's, may lack. It is added
+/// before rows are loaded, which changes nothing but the definition of the table.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AddedColumn {
+    pub(super) table: &'static str,
+    pub(super) name: &'static str,
+    sqlite: &'static str,
+    postgres: &'static str,
+    mysql: &'static str,
+    is_unique: bool,
+}
+
+/// MySQL from 8.0.23 and MariaDB from 10.3 hide the column from `SELECT *`, and from an INSERT without
+/// a list of columns, as other programs may write one.
+macro_rules! invisible {
+    ($column_type:literal) => {
+        concat!($column_type, " /*!80023 INVISIBLE */ /*M!100303 INVISIBLE */")
+    };
+}
+
+/// The columns that are added to existing tables.
+pub(super) const ADDED_COLUMNS: [AddedColumn; 5] = [
+    AddedColumn {
+        table: LOGS.name,
+        name: "otherFields",
+        sqlite: "text",
+        postgres: "text COLLATE \"C\"",
+        mysql: invisible!("longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"),
+        is_unique: false,
+    },
+    AddedColumn {
+        table: LOGS.name,
+        name: "eventAt",
+        sqlite: "text",
+        postgres: "timestamp",
+        mysql: invisible!("datetime"),
+        is_unique: false,
+    },
+    AddedColumn {
+        table: LOGS.name,
+        name: "identityId",
+        sqlite: "integer",
+        postgres: "bigint",
+        mysql: invisible!("bigint"),
+        is_unique: false,
+    },
+    AddedColumn {
+        table: LOGS.name,
+        name: "objectId",
+        sqlite: "integer",
+        postgres: "bigint",
+        mysql: invisible!("bigint"),
+        is_unique: false,
+    },
+    AddedColumn {
+        table: OBJECTS.name,
+        name: "number",
+        sqlite: "integer",
+        postgres: "bigint",
+        mysql: "bigint",
+        is_unique: true,
+    },
+];
+
+impl AddedColumn {
+    /// Returns its type in an engine's DDL.
+    fn column_type(&self, engine: Engine) -> &'static str {
+        match engine {
+            Engine::Sqlite => self.sqlite,
+            Engine::Postgres => self.postgres,
+            Engine::Mysql => self.mysql,
+        }
+    }
+
+    /// Returns whether a column of this type, as the database lists it, is ours.
+    fn is_of_type(&self, engine: Engine, found: &str) -> bool {
+        let ours = self.column_type(engine);
+        let ours = ours.split_once(' ').map_or(ours, |(name, _)| name);
+        // PostgreSQL lists `timestamp without time zone`, MySQL 5.7 and MariaDB `bigint(20)`.
+        found.to_ascii_lowercase().starts_with(ours)
+    }
+}
+
+/// Returns the statements that add those of [`ADDED_COLUMNS`] that a table lacks, and the difference
+/// if it has one of another type. `found` are the columns of the table; if there are none, it does not
+/// exist.
+pub(super) fn statements_of_added_columns(
+    engine: Engine,
+    table: &str,
+    found: &[ColumnInfo],
+) -> Result<Vec<String>, SchemaMismatch> {
+    let (mut adds, mut statements) = (Vec::new(), Vec::new());
+    for column in ADDED_COLUMNS.iter().filter(|column| column.table == table && !found.is_empty()) {
+        let name = column.name;
+        match found.iter().find(|it| it.name.eq_ignore_ascii_case(name)) {
+            Some(existing) if column.is_of_type(engine, &existing.column_type) => {}
+            Some(existing) => {
+                return Err(SchemaMismatch::beyond_repair(format!(
+                    "column `{name}` of the `{table}` table is {}, not {}",
+                    existing.column_type,
+                    column.column_type(engine)
+                )));
+            }
+            None => {
+                let mut add = format!("ADD COLUMN {name} {}", column.column_type(engine));
+                if column.is_unique && engine == Engine::Sqlite {
+                    statements
+                        .push(format!("CREATE UNIQUE INDEX {table}_{name} ON {table} ({name})"));
+                } else if column.is_unique {
+                    add.push_str(" UNIQUE");
+                }
+                adds.push(add);
+            }
+        }
+    }
+    let mut alters = match engine {
+        // SQLite adds one column at a time.
+        Engine::Sqlite => adds.iter().map(|add| format!("ALTER TABLE {table} {add}")).collect(),
+        _ if adds.is_empty() => Vec::new(),
+        _ => vec![format!("ALTER TABLE {table} {}", adds.join(", "))],
+    };
+    alters.append(&mut statements);
+    Ok(alters)
+}
+
+/// A column of an existing table or view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ColumnInfo {
+    pub(super) name: String,
+    /// As the database lists it.
+    pub(super) column_type: String,
+    /// The character set of a text column, if the database has one for each column.
+    pub(super) charset: String,
+    /// Whether a row may be inserted without a value for it: it is nullable, has a default, or is
+    /// generated or numbered by the database.
+    pub(super) is_optional: bool,
 }
 
 /// How an existing `logs` table differs from ours, and the statements that would alter it, if any
@@ -81,16 +248,19 @@ pub(super) const fn statement_rows_max(engine: Engine) -> usize {
     }
 }
 
-/// Returns the SQL with the engine's placeholder in place of each `?`. The key of an object has the
-/// placeholder `?id`: MySQL gets it as hexadecimal text, because it shows the values of a running
-/// statement to other sessions, and their queries fail if one is not valid text.
+/// Returns the SQL with the engine's placeholder in place of each `?`.
+///
+/// The key of an object has the placeholder `?id`: MySQL gets it as hexadecimal text, because it shows
+/// the values of a running statement to other sessions, and their queries fail if one is not valid
+/// text. A time has the placeholder `?at`: it is bound as text, which PostgreSQL does not convert by
+/// itself.
 pub(super) fn placeholders(engine: Engine, sql: &str) -> String {
     if engine == Engine::Mysql {
-        return sql.replace("?id", "UNHEX(?)");
+        return sql.replace("?id", "UNHEX(?)").replace("?at", "?");
     }
     let sql = sql.replace("?id", "?");
     if engine != Engine::Postgres {
-        return sql;
+        return sql.replace("?at", "?");
     }
     let mut numbered = String::with_capacity(sql.len() + 64);
     for (n, part) in sql.split('?').enumerate() {
@@ -98,7 +268,13 @@ pub(super) fn placeholders(engine: Engine, sql: &str) -> String {
             numbered.push('$');
             numbered.push_str(&n.to_string());
         }
-        numbered.push_str(part);
+        match part.strip_prefix("at") {
+            Some(rest) => {
+                numbered.push_str("::timestamp");
+                numbered.push_str(rest);
+            }
+            None => numbered.push_str(part),
+        }
     }
     numbered
 }
@@ -108,27 +284,80 @@ pub(super) fn placeholders(engine: Engine, sql: &str) -> String {
 pub(super) struct Table {
     pub(super) name: &'static str,
     pub(super) columns: &'static [&'static str],
-    /// The column with the key of an object, if it has one.
-    pub(super) object_id: Option<&'static str>,
+    /// The placeholder of a column, where it is not `?`.
+    pub(super) placeholder: Option<(&'static str, &'static str)>,
+    /// Whether a row whose key exists is left out.
+    pub(super) ignores_existing: bool,
 }
 
 impl Table {
     /// Returns the INSERT statement for this number of rows.
     pub(super) fn insert_sql(&self, engine: Engine, rows: usize) -> String {
-        let placeholder = |name: &&str| if self.object_id == Some(name) { "?id" } else { "?" };
+        let placeholder = |name: &&str| match self.placeholder {
+            Some((column, placeholder)) if column == *name => placeholder,
+            _ => "?",
+        };
         let values: Vec<_> = self.columns.iter().map(placeholder).collect();
         let row = format!("({})", values.join(","));
         let columns = self.columns.join(", ");
         let rows = vec![row; rows].join(",");
-        placeholders(engine, &format!("INSERT INTO {} ({columns}) VALUES {rows}", self.name))
+        let unless_existing = match engine {
+            _ if !self.ignores_existing => "",
+            // INSERT IGNORE would also cut a value that is too long.
+            Engine::Mysql => " ON DUPLICATE KEY UPDATE id = id",
+            Engine::Postgres | Engine::Sqlite => " ON CONFLICT (id) DO NOTHING",
+        };
+        let insert =
+            format!("INSERT INTO {} ({columns}) VALUES {rows}{unless_existing}", self.name);
+        placeholders(engine, &insert)
     }
 }
 
-pub(super) const LOGS: Table = Table { name: "logs", columns: &COLUMNS, object_id: None };
+/// The columns of `logs` that are written, in the order of packed rows.
+pub(super) const LOGS_COLUMNS: [&str; COLUMN_COUNT + 4] = {
+    let mut names = ["otherFields"; COLUMN_COUNT + 4];
+    let mut n = 0;
+    while n < COLUMN_COUNT {
+        names[n] = COLUMNS[n];
+        n += 1;
+    }
+    names[COLUMN_COUNT + 1] = "eventAt";
+    names[COLUMN_COUNT + 2] = "identityId";
+    names[COLUMN_COUNT + 3] = "objectId";
+    names
+};
+
+pub(super) const LOGS: Table = Table {
+    name: "logs",
+    columns: &LOGS_COLUMNS,
+    placeholder: Some(("eventAt", "?at")),
+    ignores_existing: false,
+};
+
+/// The columns of `identities`, in order.
+const IDENTITIES_COLUMNS: [&str; identity::COLUMNS.len() + 3] = {
+    let mut names = ["id"; identity::COLUMNS.len() + 3];
+    let mut n = 0;
+    while n < identity::COLUMNS.len() {
+        names[n + 1] = identity::COLUMNS[n];
+        n += 1;
+    }
+    names[n + 1] = "mfa";
+    names[n + 2] = "user_identity";
+    names
+};
+
+pub(super) const IDENTITIES: Table = Table {
+    name: "identities",
+    columns: &IDENTITIES_COLUMNS,
+    placeholder: None,
+    ignores_existing: true,
+};
 
 pub(super) const OBJECTS: Table = Table {
     name: "import_objects",
-    object_id: Some("id"),
+    placeholder: Some(("id", "?id")),
+    ignores_existing: false,
     columns: &[
         "id",
         "uri",
@@ -145,18 +374,21 @@ pub(super) const OBJECTS: Table = Table {
         "run_id",
         "batch_id",
         "finished_at",
+        "number",
     ],
 };
 
 pub(super) const REJECTS: Table = Table {
     name: "import_rejects",
-    object_id: Some("object_id"),
+    placeholder: Some(("object_id", "?id")),
+    ignores_existing: false,
     columns: &["object_id", "record_index", "offset_bytes", "reason", "record"],
 };
 
 pub(super) const RUNS: Table = Table {
     name: "import_runs",
-    object_id: None,
+    placeholder: None,
+    ignores_existing: false,
     columns: &[
         "id",
         "started_at",
@@ -176,54 +408,54 @@ pub(super) const RUNS: Table = Table {
     ],
 };
 
-/// The indexes of the post-load step: the tutorial's five, and one on `eventTime`.
-pub(super) const INDEXES: [Index; INDEX_COUNT] = {
-    let mut indexes = [Index { name: "", column: "" }; INDEX_COUNT];
-    let (mut n, mut count) = (0, 0);
-    while n < FIELDS.len() {
-        if let Some(name) = FIELDS[n].index {
-            indexes[count] = Index { name, column: FIELDS[n].name };
-            count += 1;
-        }
-        n += 1;
-    }
-    indexes
-};
-
-const INDEX_COUNT: usize = {
-    let (mut n, mut count) = (0, 0);
-    while n < FIELDS.len() {
-        count += FIELDS[n].index.is_some() as usize;
-        n += 1;
-    }
-    count
-};
-
 /// How many bytes an index key of InnoDB may have (MySQL manual, "InnoDB Limits").
-const INNODB_KEY_BYTES_MAX: u16 = 3_072;
+const INNODB_KEY_BYTES_MAX: usize = 3_072;
 
 /// How many characters of a column MySQL indexes if the column is too wide for a full index.
-const PREFIX_CHARS: u16 = 255;
+const PREFIX_CHARS: usize = 255;
 
-/// Returns whether MySQL can index only the first characters of the field's column.
-pub(super) fn needs_prefix_index(field: &Field) -> bool {
-    let MysqlType::Varchar(chars) = field.types.mysql else { return true };
-    chars > INNODB_KEY_BYTES_MAX / 4
+/// Returns the part of a key of InnoDB for one of so many columns: the whole column, or its first
+/// characters. A prefix as long as the column makes a full index; a table of an earlier version has
+/// wider columns.
+fn mysql_key_part(column: &str, columns: usize) -> String {
+    let chars_max = INNODB_KEY_BYTES_MAX / 4 / columns;
+    let field = FIELDS.iter().find(|field| field.name == column);
+    match field.map(|field| field.types.mysql) {
+        Some(MysqlType::Varchar(chars)) if usize::from(chars) > chars_max => {
+            format!("{column}({PREFIX_CHARS})")
+        }
+        Some(MysqlType::Varchar(chars)) if columns > 1 => format!("{column}({chars})"),
+        _ => column.to_owned(),
+    }
 }
 
-/// Returns the key part of MySQL's index on a column: the whole column, or its first characters.
-pub(super) fn mysql_key(index: &Index) -> String {
-    match FIELDS.iter().find(|field| field.name == index.column) {
-        Some(field) if needs_prefix_index(field) => format!("{}({PREFIX_CHARS})", index.column),
-        _ => index.column.to_owned(),
-    }
+/// Returns whether MySQL can index only the first characters of a column of `logs`.
+pub(super) fn needs_prefix_index(column: &str) -> bool {
+    mysql_key_part(column, 1) != column
+}
+
+/// Returns one statement for the indexes of each table: MySQL builds several in one pass.
+pub(super) fn alter_table_statements(missing: &[Index]) -> Vec<(Vec<Index>, String)> {
+    let of_table = |table: IndexedTable| {
+        let indexes: Vec<Index> = missing.iter().copied().filter(|it| it.table == table).collect();
+        let add = |index: &Index| {
+            let parts = index.columns.iter();
+            let parts: Vec<_> =
+                parts.map(|column| mysql_key_part(column, index.columns.len())).collect();
+            format!("ADD INDEX {} ({})", index.name, parts.join(", "))
+        };
+        let adds: Vec<String> = indexes.iter().map(add).collect();
+        let statement = format!("ALTER TABLE {} {}", table.as_str(), adds.join(", "));
+        (!adds.is_empty()).then_some((indexes, statement))
+    };
+    IndexedTable::ALL.into_iter().filter_map(of_table).collect()
 }
 
 /// Returns one statement for each index, for engines that build one index at a time.
 pub(super) fn create_index_statements(missing: &[Index]) -> Vec<(Vec<Index>, String)> {
     let build = |index: &Index| {
-        let create =
-            format!("CREATE INDEX IF NOT EXISTS {} ON logs ({})", index.name, index.column);
+        let (table, columns) = (index.table.as_str(), index.columns.join(", "));
+        let create = format!("CREATE INDEX IF NOT EXISTS {} ON {table} ({columns})", index.name);
         (vec![*index], create)
     };
     missing.iter().map(build).collect()
@@ -235,10 +467,16 @@ const POSTGRES_INDEXED_BYTES_MAX: usize = 2_600;
 
 /// Returns how much each column of `logs` can hold.
 pub(super) fn limits(engine: Engine) -> [CellLimit; COLUMN_COUNT] {
-    FIELDS.map(|field| match engine {
-        Engine::Postgres if field.index.is_some() => CellLimit::Bytes(POSTGRES_INDEXED_BYTES_MAX),
-        Engine::Postgres | Engine::Sqlite => CellLimit::Any,
-        Engine::Mysql => match field.types.mysql {
+    // The columns of one index share its room.
+    let index_width = |column: &str| {
+        let indexes = INDEXES.iter().filter(|index| index.table == IndexedTable::Logs);
+        let widths = indexes.filter(|it| it.columns.contains(&column)).map(|it| it.columns.len());
+        widths.max().unwrap_or(0)
+    };
+    FIELDS.map(|field| match (engine, index_width(field.name)) {
+        (Engine::Postgres, width @ 1..) => CellLimit::Bytes(POSTGRES_INDEXED_BYTES_MAX / width),
+        (Engine::Postgres | Engine::Sqlite, _) => CellLimit::Any,
+        (Engine::Mysql, _) => match field.types.mysql {
             MysqlType::Varchar(chars) => CellLimit::Chars(chars.into()),
             MysqlType::MediumText => CellLimit::Bytes((1 << 24) - 1),
             // It holds more than an object can have.
@@ -247,27 +485,25 @@ pub(super) fn limits(engine: Engine) -> [CellLimit; COLUMN_COUNT] {
     })
 }
 
-/// Compares the names of columns. Returns `None` if there is no table, or if it has the expected
-/// columns in any order.
-pub(super) fn other_columns(
-    found: &[impl AsRef<str>],
-    expected: &[impl AsRef<str>],
-) -> Option<SchemaMismatch> {
+/// Compares the names of the columns of an existing `logs` table with the 16. Returns `None` if there is
+/// no table, or if a row can be inserted into it: it has the 16 columns, in any order, and fills further
+/// ones by itself.
+pub(super) fn other_columns(found: &[ColumnInfo]) -> Option<SchemaMismatch> {
     if found.is_empty() {
         return None;
     }
     // Column names are not case-sensitive; PostgreSQL lists them in lower case.
-    let lacks = |list: &[&str], name: &str| !list.iter().any(|it| it.eq_ignore_ascii_case(name));
-    let found: Vec<&str> = found.iter().map(AsRef::as_ref).collect();
-    let expected: Vec<&str> = expected.iter().map(AsRef::as_ref).collect();
-    let missing: Vec<&str> = expected.iter().copied().filter(|name| lacks(&found, name)).collect();
-    let extra: Vec<&str> = found.iter().copied().filter(|name| lacks(&expected, name)).collect();
+    let has = |name: &str| found.iter().any(|it| it.name.eq_ignore_ascii_case(name));
+    let is_ours = |name: &str| LOGS_COLUMNS.iter().any(|ours| ours.eq_ignore_ascii_case(name));
+    let missing: Vec<&str> = COLUMNS.into_iter().filter(|name| !has(name)).collect();
+    let extra = found.iter().filter(|column| !column.is_optional && !is_ours(&column.name));
+    let extra: Vec<&str> = extra.map(|column| &*column.name).collect();
     let mut parts = Vec::new();
     if !missing.is_empty() {
         parts.push(format!("lacks `{}`", missing.join("`, `")));
     }
     if !extra.is_empty() {
-        parts.push(format!("also has `{}`", extra.join("`, `")));
+        parts.push(format!("needs a value for `{}`", extra.join("`, `")));
     }
     if parts.is_empty() {
         return None;
@@ -277,104 +513,11 @@ pub(super) fn other_columns(
     Some(SchemaMismatch::beyond_repair(difference))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_insert_has_a_placeholder_for_every_value() {
-        let table = Table { name: "t", columns: &["a", "b"], object_id: None };
-        let sqlite = "INSERT INTO t (a, b) VALUES (?,?),(?,?)";
-        assert_eq!(table.insert_sql(Engine::Sqlite, 2), sqlite);
-        let postgres = "INSERT INTO t (a, b) VALUES ($1,$2),($3,$4)";
-        assert_eq!(table.insert_sql(Engine::Postgres, 2), postgres);
-        let table = Table { name: "t", columns: &["a", "b"], object_id: Some("a") };
-        let mysql = "INSERT INTO t (a, b) VALUES (UNHEX(?),?)";
-        assert_eq!(table.insert_sql(Engine::Mysql, 1), mysql);
-        let sqlite = "INSERT INTO t (a, b) VALUES (?,?)";
-        assert_eq!(table.insert_sql(Engine::Sqlite, 1), sqlite);
-    }
-
-    #[test]
-    fn no_statement_binds_more_values_than_its_database_accepts() {
-        // PostgreSQL and MySQL count bound values in 16 bits (their protocols, Bind and
-        // COM_STMT_PREPARE). SQLite's limit is the default of SQLITE_MAX_VARIABLE_NUMBER.
-        for (engine, binds_max) in
-            [(Engine::Sqlite, 32_766), (Engine::Postgres, 65_535), (Engine::Mysql, 65_535)]
-        {
-            for table in [LOGS, OBJECTS, REJECTS, RUNS] {
-                let binds = statement_rows_max(engine) * table.columns.len();
-                assert!(binds <= binds_max, "{engine:?} {}", table.name);
-            }
-        }
-    }
-
-    #[test]
-    fn the_first_migration_agrees_with_the_code() {
-        let mysql = include_str!("../../../migrations/mysql/0001_tables.sql");
-        let postgres = include_str!("../../../migrations/postgres/0001_tables.sql");
-        let sqlite = include_str!("../../../migrations/sqlite/0001_tables.sql");
-        for field in FIELDS {
-            let mysql_type = field.types.mysql.to_string();
-            for (sql, column_type) in [
-                (mysql, &*mysql_type),
-                (postgres, field.types.postgres),
-                (sqlite, field.types.sqlite),
-            ] {
-                let is_there = sql.lines().any(|line| {
-                    let mut words = line.split([' ', ',']).filter(|word| !word.is_empty());
-                    words.next() == Some(field.name)
-                        && words.next().is_some_and(|word| word.eq_ignore_ascii_case(column_type))
-                });
-                assert!(is_there, "{} {column_type}", field.name);
-            }
-        }
-        for sql in [mysql, postgres, sqlite] {
-            for table in [LOGS, OBJECTS, REJECTS, RUNS] {
-                let (_, body) = sql.split_once(&format!("EXISTS {} (", table.name)).unwrap();
-                let (body, _) = body.split_once("\n)").unwrap();
-                let columns: Vec<&str> = body
-                    .lines()
-                    .filter_map(|line| line.split_whitespace().next())
-                    .filter(|word| *word != "PRIMARY" && *word != "--")
-                    .collect();
-                assert_eq!(columns, table.columns);
-            }
-        }
-    }
-    fn schema(changes: &[SchemaChange]) -> Schema {
-        Schema::new(&sqlx::migrate!("migrations/sqlite"), changes)
-    }
-
-    #[test]
-    fn a_table_of_the_users_need_not_have_the_columns_that_migrations_add() {
-        let change = SchemaChange { version: 9, sql: "", added_columns: &["objectId"] };
-        let schema = schema(&[change]);
-        assert_eq!(schema.columns_before(), COLUMNS);
-        assert_eq!(schema.columns_after()[..COLUMN_COUNT], COLUMNS);
-        assert_eq!(schema.columns_after()[COLUMN_COUNT..], ["objectId"]);
-        assert_eq!(schema.migrations.last().map(|migration| migration.version), Some(9));
-    }
-
-    #[test]
-    fn a_schema_of_a_later_version_is_recognised() {
-        let newest = schema(&[]).migrations.last().unwrap().version;
-        for (applied, expected) in
-            [(&[][..], false), (&[1], false), (&[1, newest], false), (&[1, newest + 1], true)]
-        {
-            assert_eq!(schema(&[]).is_older_than(applied), expected, "{applied:?}");
-        }
-    }
-
-    #[test]
-    fn migrations_are_numbered_from_one_without_gaps() {
-        for files in [
-            sqlx::migrate!("migrations/sqlite"),
-            sqlx::migrate!("migrations/postgres"),
-            sqlx::migrate!("migrations/mysql"),
-        ] {
-            let versions: Vec<i64> = files.iter().map(|migration| migration.version).collect();
-            assert_eq!(versions, (1..).take(versions.len()).collect::<Vec<i64>>());
-        }
-    }
+/// Returns whether an existing table has just these columns.
+pub(super) fn has_columns(found: &[ColumnInfo], columns: &[&str]) -> bool {
+    let is_there = |name: &&str| found.iter().any(|it| it.name.eq_ignore_ascii_case(name));
+    found.len() == columns.len() && columns.iter().all(is_there)
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,8 +19,8 @@ use sqlx::{ConnectOptions, Connection as _};
 use super::connection::{CellType, Connection, IdFormat, connection_over_sqlx};
 use super::driver::Driver;
 use super::error::SqlErrorClass;
-use super::schema::{SchemaMismatch, create_index_statements, other_columns};
-use crate::database::Index;
+use super::schema::{ColumnInfo, SchemaMismatch, create_index_statements};
+use crate::database::indexes::Index;
 use crate::database::url::Engine;
 use crate::trail::fields::FIELDS;
 
@@ -133,41 +133,44 @@ impl Driver for SqliteDriver {
         connection.run("BEGIN IMMEDIATE").await
     }
 
-    async fn find_mismatch(
-        &self,
-        connection: &mut dyn Connection,
-        columns: &[&str],
-    ) -> Result<Option<SchemaMismatch>, sqlx::Error> {
-        let query = "SELECT name, type FROM pragma_table_info('logs')";
-        let rows = connection.query(query, &[], &[CellType::Text; 2]).await?;
-        let (mut found, mut altering) = (Vec::new(), None);
-        for row in rows {
-            let [name, column_type] = <[_; 2]>::try_from(row).expect("two columns");
-            let (name, column_type) = (name.into_text(), column_type.into_text());
-            let is_field = FIELDS.iter().any(|field| field.name.eq_ignore_ascii_case(&name));
-            if is_field && !keeps_text(&column_type) {
-                altering.get_or_insert(format!(
-                    "column `{name}` of the `logs` table is {column_type}, which turns text into \
-                     numbers"
-                ));
-            }
-            found.push(name);
-        }
-        let mismatch = other_columns(&found, columns);
-        Ok(mismatch.or_else(|| altering.map(SchemaMismatch::beyond_repair)))
+    fn columns_sql(&self) -> &'static str {
+        // A column that is hidden as 2 or 3 is generated. An INTEGER PRIMARY KEY is numbered.
+        "SELECT name, type, '', CASE WHEN \"notnull\" = 0 OR dflt_value IS NOT NULL \
+         OR hidden IN (2, 3) OR (pk = 1 AND type = 'INTEGER' COLLATE NOCASE) THEN 1 ELSE 0 END \
+         FROM pragma_table_xinfo(?)"
     }
 
-    fn indexed_columns_sql(&self) -> &'static str {
-        "SELECT i.name FROM pragma_index_list('logs') l, pragma_index_info(l.name) i \
-         WHERE i.seqno = 0 AND l.partial = 0 AND i.name IS NOT NULL"
+    async fn find_mismatch(
+        &self,
+        _connection: &mut dyn Connection,
+        columns: &[ColumnInfo],
+    ) -> Result<Option<SchemaMismatch>, sqlx::Error> {
+        let is_field = |name: &str| FIELDS.iter().any(|it| it.name.eq_ignore_ascii_case(name));
+        let altering = columns.iter().find(|it| is_field(&it.name) && !keeps_text(&it.column_type));
+        Ok(altering.map(|column| {
+            SchemaMismatch::beyond_repair(format!(
+                "column `{}` of the `logs` table is {}, which turns text into numbers",
+                column.name, column.column_type
+            ))
+        }))
+    }
+
+    fn indexes_sql(&self) -> &'static str {
+        "SELECT l.name, i.name FROM pragma_index_list(?) l, pragma_index_info(l.name) i \
+         WHERE l.partial = 0 AND i.name IS NOT NULL ORDER BY l.name, i.seqno"
     }
 
     fn index_statements(&self, missing: &[Index]) -> Vec<(Vec<Index>, String)> {
         create_index_statements(missing)
     }
 
+    fn statistics_statements(&self) -> &'static [&'static str] {
+        // Without the limit, it reads every index whole.
+        &["PRAGMA analysis_limit = 1000", "ANALYZE"]
+    }
+
     fn has_table_sql(&self) -> &'static str {
-        "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
+        "SELECT COUNT(*) FROM sqlite_master WHERE type IN ('table', 'view') AND name = ?"
     }
 }
 

@@ -1,18 +1,24 @@
 //! The store's requests, each repeated while it may succeed later.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::connection::CellType;
 use super::{SqlStore, post_load, retried};
-use crate::database::status::{FailedObject, RejectedRecord, RunLine, RunTotals};
-use crate::database::{BuiltIndexes, DatabaseError, Index, Store, UpgradePolicy};
+use crate::database::forget::{KnownObject, UriScope};
+use crate::database::indexes::Index;
+use crate::database::status::{FailedObject, RejectedRecord, RunLine, RunTotals, StoredRecord};
+use crate::database::{BuiltIndexes, DatabaseError, Store, UpgradePolicy};
+use crate::trail::object::ObjectId;
 
 #[async_trait]
 impl Store for SqlStore {
     async fn prepare(&self, policy: UpgradePolicy) -> Result<bool, DatabaseError> {
         let is_created = retried!(self, self.create_if_missing())?;
         retried!(self, self.prepare_schema(policy))?;
+        retried!(self, self.prepare_view())?;
         Ok(is_created)
     }
 
@@ -41,6 +47,13 @@ impl Store for SqlStore {
         post_load::build_missing(self).await
     }
 
+    async fn build_progress(&self) -> Option<String> {
+        let query = self.driver.build_progress_sql()?;
+        let doing = "read the progress of the index builds";
+        let rows = self.query(doing, query, &[], &[CellType::Text]).await.ok()?;
+        rows.into_iter().flatten().next()?.into_optional_text()
+    }
+
     async fn cancel_index_builds(&self) {
         self.cancel_builds().await;
     }
@@ -59,6 +72,31 @@ impl Store for SqlStore {
 
     async fn rejected_records(&self, lines_max: u32) -> Result<Vec<RejectedRecord>, DatabaseError> {
         retried!(self, self.select_rejected_records(lines_max))
+    }
+
+    async fn records(&self, event_id: &str) -> Result<Vec<StoredRecord>, DatabaseError> {
+        retried!(self, self.select_records(event_id))
+    }
+
+    async fn known_objects(
+        &self,
+        scope: &UriScope,
+        after: Option<ObjectId>,
+        objects_max: usize,
+    ) -> Result<Vec<KnownObject>, DatabaseError> {
+        retried!(self, self.select_known_objects(scope, after, objects_max))
+    }
+
+    async fn forget(&self, objects: &[KnownObject]) -> Result<(), DatabaseError> {
+        retried!(self, self.delete_objects(objects))
+    }
+
+    async fn rows_of_first_schema(&self) -> Result<u64, DatabaseError> {
+        retried!(self, self.count_rows_of_first_schema())
+    }
+
+    async fn update_statistics(self: Arc<Self>) -> Result<Duration, DatabaseError> {
+        post_load::update_statistics(self).await
     }
 
     async fn close(&self) {

@@ -1,28 +1,43 @@
 //! The one transaction, the same for all databases, and the ledger's lines.
 //!
+//! Identities are written before it, in a transaction of their own: they are true of any object, and
+//! another import that meets the same ones need not wait for this batch. SQLite has one writer, and
+//! would flush twice.
+//!
 //! It updates the ledger lines of objects that were compared, deletes replaced lines, then inserts
 //! the new lines, the rejects and the rows. The ledger comes first because its primary key decides
 //! between two imports of the same object: the loser gets the conflict before it has sent its rows.
 //! A violated constraint of any other table is not a conflict with another import.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 
-use super::SqlStore;
 use super::connection::{CellType, Cells, Connection, Value};
 use super::error::{SqlErrorClass, cause_of};
-use super::schema::{LOGS, OBJECTS, REJECTS, Table, placeholders, statement_rows_max};
+use super::schema::{IDENTITIES, LOGS, OBJECTS, REJECTS, Table, placeholders, statement_rows_max};
+use super::{KNOWN_IDENTITIES_MAX, SqlStore};
 use crate::database::batch::{Batch, ParsedObject};
 use crate::database::ledger::{Line, ObjectOutcome};
 use crate::database::url::Engine;
 use crate::database::{DatabaseError, Sink};
+use crate::trail::fields::{COLUMN_COUNT, column};
+use crate::trail::identity::Identity;
 use crate::trail::object::ObjectId;
 use crate::trail::record::CellRules;
+use crate::trail::rows::Row;
 
-/// How many ids one DELETE names.
-const DELETED_IDS_MAX: usize = 1_024;
+const USER_IDENTITY: usize = column("userIdentity");
+
+/// How many columns `identities` has.
+const IDENTITIES_WIDTH: usize = IDENTITIES.columns.len();
+
+/// How many identities are taken apart at a time.
+const IDENTITIES_PARSED_MAX: usize = 1_024;
+
+/// How many objects one statement lists.
+const LISTED_MAX: usize = 1_024;
 
 #[async_trait]
 impl Sink for SqlStore {
@@ -36,8 +51,8 @@ impl Sink for SqlStore {
         }
         let (list, values) = id_list(ids);
         let query = format!(
-            "SELECT id, outcome, kind, reason, version, digest, run_id, batch_id FROM import_objects \
-             WHERE id IN ({list})"
+            "SELECT id, outcome, kind, reason, version, digest, run_id, batch_id, \
+             COALESCE(number, -1) FROM import_objects WHERE id IN ({list})"
         );
         let query = placeholders(self.driver.engine(), &query);
         let types = [
@@ -49,9 +64,31 @@ impl Sink for SqlStore {
             CellType::Text,
             CellType::Int,
             CellType::Int,
+            CellType::Int,
         ];
         let rows = self.query("read the ledger", &query, &values, &types).await?;
         Ok(rows.into_iter().filter_map(read_line).collect())
+    }
+
+    async fn taken_numbers(&self, batch: &Batch) -> Result<HashSet<i64>, DatabaseError> {
+        let mut taken = HashSet::new();
+        for objects in batch.objects.chunks(LISTED_MAX) {
+            let numbers: Vec<Value<'_>> =
+                objects.iter().map(|object| Value::Int(object.number())).collect();
+            let list = vec!["?"; numbers.len()].join(",");
+            let query = format!("SELECT id, number FROM import_objects WHERE number IN ({list})");
+            let query = placeholders(self.driver.engine(), &query);
+            let types = [CellType::Bytes, CellType::Int];
+            for row in self.query("read the ledger", &query, &numbers, &types).await? {
+                let [id, number] = <[_; 2]>::try_from(row).expect("the query selects two columns");
+                let (id, number) = (id.into_bytes(), number.into_int());
+                let is_owner = |it: &ParsedObject| it.number() == number && it.id.0[..] == id[..];
+                if !objects.iter().any(is_owner) {
+                    taken.insert(number);
+                }
+            }
+        }
+        Ok(taken)
     }
 
     async fn write(&self, run_id: i64, batch: &Batch) -> Result<(), DatabaseError> {
@@ -66,23 +103,80 @@ impl Sink for SqlStore {
             && pooled.connection.run("ROLLBACK").await.is_ok()
         {
             self.give_back(pooled.connection);
-            return outcome.map_err(|error| self.error("write a batch", error));
+            return outcome.map(drop).map_err(|error| self.error("write a batch", error));
         }
-        self.put_back(pooled, outcome)
+        let written = self.put_back(pooled, outcome)?;
+        self.remember(written);
+        Ok(())
     }
 }
 
 impl SqlStore {
-    /// The one transaction.
+    /// Writes the identities and the one transaction. Returns the identities that were written.
     async fn write_batch(
+        &self,
+        connection: &mut dyn Connection,
+        run_id: i64,
+        batch: &Batch,
+    ) -> Result<Vec<i64>, sqlx::Error> {
+        let new = self.new_identities(batch);
+        if self.driver.engine() == Engine::Sqlite {
+            connection.run("BEGIN IMMEDIATE").await?;
+            self.insert_identities(connection, &new).await?;
+        } else {
+            self.insert_identities(connection, &new).await?;
+            connection.run("BEGIN").await?;
+        }
+        self.write_objects(connection, run_id, batch).await?;
+        connection.run("COMMIT").await?;
+        Ok(new.iter().map(|(id, _)| *id).collect())
+    }
+
+    /// Returns the identities of a batch that are not known to be committed, by id, each with its JSON
+    /// text.
+    fn new_identities<'b>(&self, batch: &'b Batch) -> Vec<(i64, &'b str)> {
+        let mut new = BTreeMap::new();
+        let known = self.known_identities.lock().unwrap_or_else(PoisonError::into_inner);
+        for log in batch.objects.iter().map(ParsedObject::log) {
+            for identity in log.identities.iter().filter(|it| !known.contains(&it.id)) {
+                let text = || log.rows.row_at(identity.row_at_byte).cells[USER_IDENTITY];
+                new.entry(identity.id).or_insert_with(|| text().expect("the row has an identity"));
+            }
+        }
+        // In the order of their keys, so that two imports do not wait for each other in a circle.
+        new.into_iter().collect()
+    }
+
+    async fn insert_identities(
+        &self,
+        connection: &mut dyn Connection,
+        identities: &[(i64, &str)],
+    ) -> Result<(), sqlx::Error> {
+        for identities in identities.chunks(IDENTITIES_PARSED_MAX) {
+            let parsed: Vec<Identity> =
+                identities.iter().map(|(_, text)| Identity::parse(text)).collect();
+            self.insert(connection, &IDENTITIES, &mut identity_lines(identities, &parsed)).await?;
+        }
+        Ok(())
+    }
+
+    /// Remembers identities that are committed.
+    fn remember(&self, identities: Vec<i64>) {
+        let mut known = self.known_identities.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() + identities.len() > KNOWN_IDENTITIES_MAX {
+            known.clear();
+        }
+        known.extend(identities.into_iter().take(KNOWN_IDENTITIES_MAX));
+    }
+
+    /// Writes the ledger's lines, rejects and rows of a batch.
+    async fn write_objects(
         &self,
         connection: &mut dyn Connection,
         run_id: i64,
         batch: &Batch,
     ) -> Result<(), sqlx::Error> {
         let engine = self.driver.engine();
-        let begin = if engine == Engine::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
-        connection.run(begin).await?;
         let delete =
             "DELETE FROM import_objects WHERE id = ?id AND outcome IN ('skipped', 'failed')";
         let delete = placeholders(engine, delete);
@@ -97,6 +191,11 @@ impl SqlStore {
         }
         for object in objects.iter().filter(|object| object.replaces_line) {
             connection.execute(&delete, &[Value::Id(&object.id)]).await?;
+        }
+        for object in &objects {
+            if let Some(replaced_sha256) = object.replaced_sha256() {
+                self.delete_content(connection, object, replaced_sha256).await?;
+            }
         }
         let texts: Vec<LineTexts> = objects.iter().map(|object| LineTexts::of(object)).collect();
         let mut lines = objects
@@ -114,8 +213,25 @@ impl SqlStore {
                 return sqlx::Error::Encode(cause_of(error));
             }
             error
-        })?;
-        connection.run("COMMIT").await
+        })
+    }
+
+    /// Deletes the rows and the ledger line of an object's earlier content. If another import has
+    /// replaced it, the line stays, and the new one conflicts with it.
+    async fn delete_content(
+        &self,
+        connection: &mut dyn Connection,
+        object: &ParsedObject,
+        replaced_sha256: &str,
+    ) -> Result<(), sqlx::Error> {
+        let engine = self.driver.engine();
+        let line = "DELETE FROM import_objects WHERE id = ?id AND digest = ? \
+             AND outcome IN ('loaded', 'changed')";
+        let values = [Value::Id(&object.id), Value::Text(Some(replaced_sha256))];
+        connection.execute(&placeholders(engine, line), &values).await?;
+        let rows = placeholders(engine, "DELETE FROM logs WHERE objectId = ?");
+        connection.execute(&rows, &[Value::Int(object.number())]).await?;
+        Ok(())
     }
 
     /// Records that an object has another version with the same bytes or with other bytes.
@@ -171,7 +287,7 @@ impl SqlStore {
         connection: &mut dyn Connection,
         objects: &[&ParsedObject],
     ) -> Result<(), sqlx::Error> {
-        for objects in objects.chunks(DELETED_IDS_MAX) {
+        for objects in objects.chunks(LISTED_MAX) {
             let ids: Vec<ObjectId> = objects.iter().map(|object| object.id).collect();
             let (list, values) = id_list(&ids);
             let delete = format!("DELETE FROM import_rejects WHERE object_id IN ({list})");
@@ -189,9 +305,7 @@ impl SqlStore {
         if connection.copy_rows(batch).await? {
             return Ok(());
         }
-        let logs = batch.objects.iter().map(ParsedObject::log);
-        let mut rows = logs.flat_map(|log| &log.rows).map(|cells| cells.map(Value::Text));
-        self.insert(connection, &LOGS, &mut rows).await
+        self.insert(connection, &LOGS, &mut rows_of(batch)).await
     }
 
     /// Inserts rows with few different statements: full ones, then one for each power of two in the
@@ -250,9 +364,44 @@ impl SqlStore {
     }
 }
 
+/// Returns the values of [`IDENTITIES`]: `parsed` are the parts of each.
+fn identity_lines<'v>(
+    identities: &'v [(i64, &'v str)],
+    parsed: &'v [Identity],
+) -> impl Iterator<Item = [Value<'v>; IDENTITIES_WIDTH]> + Send {
+    identities.iter().zip(parsed).map(|((id, text), identity)| {
+        let mut line = [Value::Int(*id); IDENTITIES_WIDTH];
+        for (value, text) in line[1..].iter_mut().zip(&identity.texts) {
+            *value = Value::Text(text.as_deref());
+        }
+        line[IDENTITIES_WIDTH - 2] = Value::OptionalBool(identity.mfa);
+        line[IDENTITIES_WIDTH - 1] = Value::Text(Some(text));
+        line
+    })
+}
+
+/// Returns the values of [`LOGS`] for all rows of a batch.
+fn rows_of(batch: &Batch) -> impl Iterator<Item = [Value<'_>; COLUMN_COUNT + 4]> + Send {
+    batch.objects.iter().map(ParsedObject::log).flat_map(|log| {
+        let object_id = log.rows.object_id();
+        log.rows.iter().map(move |row| row_values(&row, object_id))
+    })
+}
+
+fn row_values<'r>(row: &Row<'r>, object_id: i64) -> [Value<'r>; COLUMN_COUNT + 4] {
+    let mut values = [Value::Int(object_id); COLUMN_COUNT + 4];
+    for (value, cell) in values.iter_mut().zip(row.cells) {
+        *value = Value::Text(cell);
+    }
+    values[COLUMN_COUNT] = Value::Text(row.other_fields);
+    values[COLUMN_COUNT + 1] = Value::Time(row.event_at);
+    values[COLUMN_COUNT + 2] = Value::OptionalInt(row.identity_id);
+    values
+}
+
 /// Returns placeholders and values for a list of ids, at least one. The list is padded to a power
 /// of two, so that few statements are prepared.
-fn id_list(ids: &[ObjectId]) -> (String, Vec<Value<'_>>) {
+pub(super) fn id_list(ids: &[ObjectId]) -> (String, Vec<Value<'_>>) {
     let last = ids.last().expect("the list is not empty");
     let width = ids.len().next_power_of_two();
     let padded = ids.iter().chain(std::iter::repeat_n(last, width - ids.len()));
@@ -309,7 +458,7 @@ fn ledger_line<'v>(
     texts: &'v LineTexts,
     run_id: i64,
     batch_id: i64,
-) -> [Value<'v>; 15] {
+) -> [Value<'v>; 16] {
     let log = object.log();
     [
         Value::Id(&object.id),
@@ -327,6 +476,7 @@ fn ledger_line<'v>(
         Value::Int(run_id),
         Value::Int(batch_id),
         Value::Text(Some(&texts.finished_at)),
+        Value::Int(object.number()),
     ]
 }
 
@@ -336,12 +486,13 @@ fn visible_nul(text: &str) -> String {
 }
 
 fn read_line(cells: Cells) -> Option<(ObjectId, Line)> {
-    let [id, outcome, kind, reason, version, sha256, run_id, batch_id] =
-        <[_; 8]>::try_from(cells).expect("the query selects eight columns");
+    let [id, outcome, kind, reason, version, sha256, run_id, batch_id, number] =
+        <[_; 9]>::try_from(cells).expect("the query selects nine columns");
     let id = ObjectId(id.into_bytes().try_into().ok()?);
     let (kind, reason) = (kind.into_optional_text(), reason.into_optional_text());
     let outcome = ObjectOutcome::from_columns(&outcome.into_text(), kind.as_deref(), reason);
     let (version, sha256) = (version.into_text(), sha256.into_text());
     let (run_id, batch_id) = (run_id.into_int(), batch_id.into_int());
-    Some((id, Line { outcome, version, sha256, run_id, batch_id }))
+    let number = Some(number.into_int()).filter(|number| *number >= 0);
+    Some((id, Line { outcome, version, sha256, run_id, batch_id, number }))
 }

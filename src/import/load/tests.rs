@@ -21,7 +21,7 @@ fn object(name: usize, content: Result<Log, NoRows>) -> ParsedObject {
 
 fn log(name: usize) -> ParsedObject {
     let mut log = Log::default();
-    (0..3).for_each(|n| log.rows.push(&[Some(&*format!("{name}/{n}")); COLUMN_COUNT]));
+    (0..3).for_each(|n| log.rows.push(&[Some(&*format!("{name}/{n}")); COLUMN_COUNT].into()));
     object(name, Ok(log))
 }
 

@@ -29,6 +29,7 @@ fn plan() -> Plan {
         batch: BatchLimits { rows_max: 10, bytes_max: 1 << 20, objects_max: 100 },
         memory_bytes: 1 << 20,
         object_bytes_max: 200_000,
+        replaces_changed: false,
         retry: RetryPolicy {
             attempts_max: 6,
             deadline: Duration::from_mins(5),

@@ -23,7 +23,8 @@ pub(crate) fn assert_passes_agree(text: &str, rules: &CellRules, limits: ParseLi
     let shown = |parsed: Result<Log, ParseError>| match parsed {
         Ok(log) => {
             assert_eq!(log.rejects, [], "{text:?}");
-            format!("{:?} {}", log.rows.iter().collect::<Vec<_>>(), log.replaced_chars)
+            let rows: Vec<_> = log.rows.iter().collect();
+            format!("{rows:?} {:?} {}", log.identities, log.replaced_chars)
         }
         Err(error) => error.to_string(),
     };

@@ -4,6 +4,7 @@
 //! of records, and rejects are counted beyond their limit, not kept.
 
 use super::members::Members;
+use super::row::RowMaker;
 use super::text::CellRules;
 use super::{Kind, Log, ParseError, ParseLimits, Reject, RejectReason};
 use crate::trail::fields::COLUMNS;
@@ -17,8 +18,9 @@ pub(super) enum Taken {
 }
 
 /// The records that have been collected so far, and what else was found.
-pub(super) struct Collector {
+pub(super) struct Collector<'t> {
     pub(super) log: Log,
+    row_maker: RowMaker<'t>,
     pub(super) has_records_array: bool,
     limits: ParseLimits,
     /// JSON objects where a record may be, and how many of them are records.
@@ -33,13 +35,18 @@ pub(super) struct Collector {
     first_reject: Option<RejectReason>,
 }
 
-impl Collector {
+/// What an identity occupies: its entry in the log, and in the map of the identities that are known,
+/// which grows by doubling.
+const IDENTITY_BYTES: usize = 96;
+
+impl<'t> Collector<'t> {
     /// Reserves room for the rows of a text: they usually take a little less than the text.
     pub(super) fn new(text_bytes: usize, limits: ParseLimits) -> Self {
         let mut log = Log::default();
         log.rows.reserve(text_bytes.min(limits.bytes_max));
         Self {
             log,
+            row_maker: RowMaker::default(),
             has_records_array: false,
             limits,
             objects: 0,
@@ -57,7 +64,7 @@ impl Collector {
     /// [`ParseError::OutOfRoom`].
     pub(super) fn take(
         &mut self,
-        members: &Members<'_>,
+        members: &Members<'t>,
         rules: &CellRules,
     ) -> Result<Taken, ParseError> {
         self.objects += 1;
@@ -66,12 +73,13 @@ impl Collector {
             return Ok(Taken::Rejected(RejectReason::NotARecord));
         }
         self.records += 1;
-        if let Err(column) = members.push_row(rules, &mut self.log) {
+        if let Err(column) = self.row_maker.push(members, rules, &mut self.log) {
             self.has_oversized = true;
             return Ok(Taken::Rejected(RejectReason::TooLong(COLUMNS[column])));
         }
         let bytes_max = self.limits.bytes_max;
-        if self.log.rows.as_copy_bytes().len() > bytes_max {
+        let identity_bytes = self.log.identities.len() * IDENTITY_BYTES;
+        if self.log.rows.as_copy_bytes().len() + identity_bytes > bytes_max {
             return Err(ParseError::OutOfRoom { bytes_max });
         }
         Ok(Taken::Row)
@@ -110,6 +118,7 @@ impl Collector {
         }
         log.replaced_chars += replaced_chars;
         log.rows.shrink();
+        log.identities.shrink_to_fit();
         Ok(log)
     }
 }

@@ -8,16 +8,16 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess
 use serde_json::value::RawValue;
 
 use super::collect::{Collector, Taken};
-use super::members::{Key, Members};
+use super::members::{Key, MemberName, Members};
 use super::text::{self, CellRules};
 use super::{ParseError, ParseLimits, RejectReason};
 
 /// Reads all documents of the text.
-pub(super) fn read(
-    text: &str,
+pub(super) fn read<'t>(
+    text: &'t str,
     rules: &CellRules,
     limits: ParseLimits,
-) -> Result<Collector, ParseError> {
+) -> Result<Collector<'t>, ParseError> {
     let collector = Collector::new(text.len(), limits);
     let mut reader = Reader { text, rules, collector, failure: None };
     let mut documents = serde_json::Deserializer::from_str(text);
@@ -41,15 +41,15 @@ enum Place {
     Element,
 }
 
-struct Reader<'t> {
+struct Reader<'r, 't> {
     text: &'t str,
-    rules: &'t CellRules,
-    collector: Collector,
+    rules: &'r CellRules,
+    collector: Collector<'t>,
     /// Why a visitor stopped `serde_json`, whose own error says nothing of it.
     failure: Option<ParseError>,
 }
 
-impl<'t> Reader<'t> {
+impl<'t> Reader<'_, 't> {
     fn value(&mut self, raw: &'t RawValue, place: Place) -> Result<(), ParseError> {
         let taken = match (raw.get().as_bytes().first(), place) {
             (Some(b'{'), _) => self.object(raw, place)?,
@@ -110,9 +110,9 @@ impl<'t> Reader<'t> {
 }
 
 /// Passes the elements of an array to the reader.
-struct Elements<'r, 't>(&'r mut Reader<'t>);
+struct Elements<'p, 'r, 't>(&'p mut Reader<'r, 't>);
 
-impl<'t> DeserializeSeed<'t> for Elements<'_, 't> {
+impl<'t> DeserializeSeed<'t> for Elements<'_, '_, 't> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'t>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -120,7 +120,7 @@ impl<'t> DeserializeSeed<'t> for Elements<'_, 't> {
     }
 }
 
-impl<'t> Visitor<'t> for Elements<'_, 't> {
+impl<'t> Visitor<'t> for Elements<'_, '_, 't> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -138,12 +138,12 @@ impl<'t> Visitor<'t> for Elements<'_, 't> {
 
 /// Reads the members of an object that matter; `None` if it is a wrapper, whose records it passes
 /// to the reader.
-struct Object<'r, 't> {
-    reader: &'r mut Reader<'t>,
+struct Object<'p, 'r, 't> {
+    reader: &'p mut Reader<'r, 't>,
     place: Place,
 }
 
-impl<'t> DeserializeSeed<'t> for Object<'_, 't> {
+impl<'t> DeserializeSeed<'t> for Object<'_, '_, 't> {
     type Value = Option<Members<'t>>;
 
     fn deserialize<D: Deserializer<'t>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -151,7 +151,7 @@ impl<'t> DeserializeSeed<'t> for Object<'_, 't> {
     }
 }
 
-impl<'t> Visitor<'t> for Object<'_, 't> {
+impl<'t> Visitor<'t> for Object<'_, '_, 't> {
     type Value = Option<Members<'t>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -161,13 +161,13 @@ impl<'t> Visitor<'t> for Object<'_, 't> {
     fn visit_map<A: MapAccess<'t>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut members = Members::new();
         let mut is_wrapper = false;
-        while let Some((key, value)) = map.next_entry::<Key, &'t RawValue>()? {
-            if matches!(key, Key::Records) && self.place == Place::Top {
+        while let Some((name, value)) = map.next_entry::<MemberName<'t>, &'t RawValue>()? {
+            if matches!(name.key, Key::Records) && self.place == Place::Top {
                 let records = self.reader.records(value);
                 records.map_err(|failure| self.reader.stop(failure))?;
                 is_wrapper = true;
             } else {
-                members.set(key, value.get());
+                members.set_escaped(name, value.get());
             }
         }
         Ok((!is_wrapper).then_some(members))

@@ -10,13 +10,14 @@ use super::{ParseError, ParseLimits};
 ///
 /// # Errors
 /// [`ParseError::OutOfRoom`], which the exact pass would return, too.
-pub(super) fn read(
-    text: &str,
+pub(super) fn read<'t>(
+    text: &'t str,
     rules: &CellRules,
     limits: ParseLimits,
-) -> Result<Option<Collector>, ParseError> {
+) -> Result<Option<Collector<'t>>, ParseError> {
     let collector = Collector::new(text.len(), limits);
-    let mut reader = Reader { scanner: Scanner::new(text), collector, failure: None };
+    let scanner = Scanner::new(text);
+    let mut reader = Reader { scanner, collector, spare: Members::new(), failure: None };
     loop {
         if reader.document(rules).is_none() {
             return reader.failure.map_or(Ok(None), Err);
@@ -30,7 +31,9 @@ pub(super) fn read(
 
 struct Reader<'t> {
     scanner: Scanner<'t>,
-    collector: Collector,
+    collector: Collector<'t>,
+    /// Members whose memory the next object uses.
+    spare: Members<'t>,
     /// Why neither pass can continue.
     failure: Option<ParseError>,
 }
@@ -57,9 +60,10 @@ impl Reader<'_> {
     }
 
     fn object(&mut self, is_top: bool, rules: &CellRules) -> Option<()> {
-        let mut members = Members::new();
+        let mut members = std::mem::replace(&mut self.spare, Members::new());
+        members.clear();
         let mut is_wrapper = false;
-        let escapes = self.scanner.escapes();
+        self.scanner.take_content();
         let mut more = self.scanner.enter(b'}')?;
         while more {
             let name = self.scanner.key()?;
@@ -74,15 +78,17 @@ impl Reader<'_> {
                 }
                 // With its escapes resolved it may be a name that matters.
                 Key::Other if name.contains('\\') => return None,
-                key => members.set(key, self.scanner.value()?),
+                key => members.set(key, name, self.scanner.value()?),
             }
             more = self.scanner.next(b'}')?;
         }
         if is_wrapper {
             return Some(());
         }
-        members.may_have_escapes = self.scanner.escapes() > escapes;
-        match self.collector.take(&members, rules) {
+        members.content = self.scanner.take_content();
+        let taken = self.collector.take(&members, rules);
+        self.spare = members;
+        match taken {
             Ok(Taken::Row) => Some(()),
             // The records may still turn out to be none at all: then nothing is rejected.
             Ok(Taken::Rejected(_)) => (!self.collector.must_reject()).then_some(()),

@@ -1,23 +1,36 @@
 //! The members of one JSON object that matter, found by their keys.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 
-use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::text::CellRules;
-use super::{Kind, Log};
-use crate::trail::fields::{COLUMN_COUNT, COLUMNS, FIELDS, Fallback, Form, column};
+use super::Kind;
+use super::text::{Content, characters};
+use crate::trail::fields::{COLUMN_COUNT, COLUMNS, FIELDS, Fallback, column};
 
 const EVENT_SOURCE: usize = column("eventSource");
 const EVENT_TYPE: usize = column("eventType");
 
-/// The members of one object that matter, each as its JSON text.
+/// Above this number of members, duplicates are found by a hash map instead of by comparing each
+/// with each.
+const COMPARED_MEMBERS_MAX: usize = 16;
+
+/// The members of one object, each as its JSON text.
+#[derive(Debug)]
 pub(super) struct Members<'t> {
-    /// Whether any of the values may have a backslash in a string.
-    pub(super) may_have_escapes: bool,
-    columns: [Option<&'t str>; COLUMN_COUNT],
+    /// What the values may contain.
+    pub(super) content: Content,
+    /// Characters of the names that were replaced.
+    pub(super) replaced_chars: u64,
+    /// The values of the columns; `None` if there is no value, or `null`.
+    pub(super) columns: [Option<&'t str>; COLUMN_COUNT],
+    /// Whether the value of a column is an explicit `null`.
+    pub(super) is_null: [bool; COLUMN_COUNT],
+    /// All members that are not columns: names between their quotes, and values.
+    others: Vec<(Cow<'t, str>, &'t str)>,
     /// Values for columns under the names that aggregated records use.
     aggregated: [Option<&'t str>; COLUMN_COUNT],
     insight_details: Option<&'t str>,
@@ -29,8 +42,11 @@ pub(super) struct Members<'t> {
 impl<'t> Members<'t> {
     pub(super) fn new() -> Self {
         Self {
-            may_have_escapes: true,
+            content: Content::Unchecked,
+            replaced_chars: 0,
             columns: [None; COLUMN_COUNT],
+            is_null: [false; COLUMN_COUNT],
+            others: Vec::new(),
             aggregated: [None; COLUMN_COUNT],
             insight_details: None,
             event_category: None,
@@ -39,11 +55,47 @@ impl<'t> Members<'t> {
         }
     }
 
-    /// Keeps the value of a key; `null` is the same as no value. The last of duplicate keys wins.
+    /// Reads the members of a JSON text. Anything but an object has none.
+    pub(super) fn parse(json: &'t str) -> Self {
+        let mut members = Self::new();
+        if let Ok(entries) = serde_json::from_str::<Entries<'_>>(json) {
+            entries.0.into_iter().for_each(|(name, raw)| members.set_escaped(name, raw.get()));
+        }
+        members
+    }
+
+    /// Removes all members, and keeps the memory for the next ones.
+    pub(super) fn clear(&mut self) {
+        let mut others = std::mem::take(&mut self.others);
+        others.clear();
+        *self = Self { others, ..Self::new() };
+    }
+
+    /// Adds a member whose name has no escape. The last of duplicate names wins.
     #[inline]
-    pub(super) fn set(&mut self, key: Key, raw: &'t str) {
+    pub(super) fn set(&mut self, key: Key, name: &'t str, raw: &'t str) {
+        self.set_key(key, raw);
+        if !matches!(key, Key::Column(_)) {
+            self.others.push((Cow::Borrowed(name), raw));
+        }
+    }
+
+    /// Adds a member of any name. The last of duplicate names wins.
+    pub(super) fn set_escaped(&mut self, name: MemberName<'t>, raw: &'t str) {
+        self.set_key(name.key, raw);
+        self.replaced_chars += name.replaced_chars;
+        if !matches!(name.key, Key::Column(_)) {
+            self.others.push((name.text, raw));
+        }
+    }
+
+    #[inline]
+    fn set_key(&mut self, key: Key, raw: &'t str) {
         let slot = match key {
-            Key::Column(column) => &mut self.columns[column],
+            Key::Column(column) => {
+                self.is_null[column] = raw == "null";
+                &mut self.columns[column]
+            }
             Key::Aggregated(column) => &mut self.aggregated[column],
             Key::InsightDetails => &mut self.insight_details,
             Key::EventCategory => &mut self.event_category,
@@ -84,47 +136,97 @@ impl<'t> Members<'t> {
         }
     }
 
-    /// Adds the row to `log`, or returns the first column that is too narrow for its value.
-    pub(super) fn push_row(&self, rules: &CellRules, log: &mut Log) -> Result<(), usize> {
-        let mut raw = self.columns;
-        if let Some(details) = self.insight_details {
-            fill_from_insight(details, &mut raw);
+    /// Returns the value that a column has in records of other categories; `None` if there is none.
+    pub(super) fn fallbacks(&self) -> [Option<&'t str>; COLUMN_COUNT] {
+        let mut values = [None; COLUMN_COUNT];
+        if self.insight_details.is_none() && self.aggregated == values {
+            return values;
         }
-        let is_aggregated = self.event_category == Some("\"Aggregated\"")
-            || self.columns[EVENT_TYPE] == Some("\"AwsAggregatedEvent\"");
-        if is_aggregated {
-            for (value, aggregated) in raw.iter_mut().zip(self.aggregated) {
-                *value = value.or(aggregated);
-            }
+        let inside = self.insight_details.map(Members::parse);
+        let is_aggregated = is_text(self.event_category, "Aggregated")
+            || is_text(self.columns[EVENT_TYPE], "AwsAggregatedEvent");
+        for (column, field) in FIELDS.iter().enumerate() {
+            values[column] = match field.fallback {
+                Some(Fallback::InsightDetails) => {
+                    inside.as_ref().and_then(|members| members.columns[column])
+                }
+                Some(Fallback::Aggregated(_)) if is_aggregated => self.aggregated[column],
+                _ => None,
+            };
         }
-        let mut replaced_chars = 0;
-        let cells: [Option<Cow<'_, str>>; COLUMN_COUNT] = std::array::from_fn(|column| {
-            let raw = raw[column]?;
-            Some(match FIELDS[column].form {
-                Form::Json => Cow::Borrowed(raw),
-                Form::Text => rules.cell(raw, self.may_have_escapes, &mut replaced_chars),
-            })
-        });
-        let cells = cells.each_ref().map(Option::as_deref);
-        rules.check(&cells)?;
-        log.replaced_chars += replaced_chars;
-        log.rows.push(&cells);
-        Ok(())
+        values
+    }
+
+    /// Iterates over the members that are not columns, in the order of the text. Of two members of
+    /// one name, only the last.
+    pub(super) fn others(&self) -> impl Iterator<Item = (&str, &'t str)> {
+        let count = self.others.len();
+        let mut last_of = HashMap::new();
+        if count > COMPARED_MEMBERS_MAX {
+            last_of = self.others.iter().enumerate().map(|(n, (name, _))| (&**name, n)).collect();
+        }
+        let is_last = move |n: usize, name: &str| match count {
+            ..=COMPARED_MEMBERS_MAX => !self.others[n + 1..].iter().any(|(later, _)| later == name),
+            _ => last_of[name] == n,
+        };
+        let others = self.others.iter().enumerate();
+        others.filter_map(move |(n, (name, raw))| is_last(n, name).then_some((&**name, *raw)))
     }
 }
 
-/// Fills the columns that an Insights record describes only in `insightDetails`.
-fn fill_from_insight<'t>(details: &'t str, raw: &mut [Option<&'t str>; COLUMN_COUNT]) {
-    // Anything but an object has nothing to add; it is valid JSON, so nothing else fails.
-    let Ok(entries) = serde_json::from_str::<Entries<'_>>(details) else { return };
-    let mut inner = Members::new();
-    for (key, value) in entries.0 {
-        inner.set(key, value.get());
+/// Returns whether a value is the string `expected`, however it is written.
+fn is_text(raw: Option<&str>, expected: &str) -> bool {
+    raw.is_some_and(|raw| {
+        raw.starts_with('"') && characters(raw, Content::Unchecked, &mut 0) == expected
+    })
+}
+
+/// The name of a member, which may have escapes.
+pub(super) struct MemberName<'t> {
+    pub(super) key: Key,
+    /// The name between its quotes. Equal names have equal texts.
+    text: Cow<'t, str>,
+    replaced_chars: u64,
+}
+
+/// Reads the name as JSON text, because a lone surrogate in it must not fail the file.
+impl<'de> Deserialize<'de> for MemberName<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let quoted = <&RawValue>::deserialize(deserializer)?.get();
+        let mut replaced_chars = 0;
+        let name = characters(quoted, Content::Unchecked, &mut replaced_chars);
+        let key = Key::from_name(name.as_bytes());
+        let text = match name {
+            Cow::Borrowed(name) => Cow::Borrowed(name),
+            Cow::Owned(name) => {
+                let quoted = serde_json::to_string(&name).expect("text can be written as JSON");
+                Cow::Owned(quoted[1..quoted.len() - 1].to_owned())
+            }
+        };
+        Ok(Self { key, text, replaced_chars })
     }
-    for (column, field) in FIELDS.iter().enumerate() {
-        if field.fallback == Some(Fallback::InsightDetails) {
-            raw[column] = raw[column].or(inner.columns[column]);
+}
+
+/// The members of one object, in the order of the text.
+struct Entries<'t>(Vec<(MemberName<'t>, &'t RawValue)>);
+
+impl<'de> Deserialize<'de> for Entries<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct EntriesVisitor;
+        impl<'de> Visitor<'de> for EntriesVisitor {
+            type Value = Entries<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
         }
+        deserializer.deserialize_map(EntriesVisitor)
     }
 }
 
@@ -181,43 +283,3 @@ const AGGREGATED: [Option<&str>; COLUMN_COUNT] = {
     }
     names
 };
-
-/// Reads a key as bytes, because a key with a lone surrogate must not fail the file.
-impl<'de> de::Deserialize<'de> for Key {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct KeyVisitor;
-        impl Visitor<'_> for KeyVisitor {
-            type Value = Key;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a key")
-            }
-            fn visit_bytes<E>(self, name: &[u8]) -> Result<Key, E> {
-                Ok(Key::from_name(name))
-            }
-        }
-        deserializer.deserialize_bytes(KeyVisitor)
-    }
-}
-
-/// The keys and values of one object, in order.
-pub(super) struct Entries<'t>(pub(super) Vec<(Key, &'t RawValue)>);
-
-impl<'de> de::Deserialize<'de> for Entries<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct EntriesVisitor;
-        impl<'de> Visitor<'de> for EntriesVisitor {
-            type Value = Entries<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
-                }
-                Ok(Entries(entries))
-            }
-        }
-        deserializer.deserialize_map(EntriesVisitor)
-    }
-}

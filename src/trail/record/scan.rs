@@ -3,9 +3,14 @@
 //! Returns `None` at anything that is not plain, valid JSON. Everything it accepts, `serde_json`
 //! accepts, too (a test compares them). It reports no errors: the exact pass does.
 
-/// Nested containers that are followed; deeper values are left to the exact pass, which has no such
-/// limit.
-const DEPTH_MAX: u32 = 127;
+use super::text::{Content, DEPTH_MAX};
+
+/// Open containers are the bits of a `u128`, above which one bit marks their end. Values that nest
+/// deeper than the limit are left to the exact pass.
+const _: () = assert!(DEPTH_MAX < u128::BITS);
+
+/// Numbers with fewer digits and no exponent are doubles: the largest has 309.
+const DOUBLE_DIGITS: usize = 308;
 
 /// How many bytes of a string are examined together.
 const STRIDE: usize = 32;
@@ -15,12 +20,12 @@ const STRIDE: usize = 32;
 pub(super) struct Scanner<'t> {
     text: &'t str,
     at: usize,
-    escapes: usize,
+    content: Content,
 }
 
 impl<'t> Scanner<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        Self { text, at: 0, escapes: 0 }
+        Self { text, at: 0, content: Content::Plain }
     }
 
     /// Returns the next byte that is not a blank, without taking it.
@@ -39,9 +44,9 @@ impl<'t> Scanner<'t> {
         self.peek().is_none()
     }
 
-    /// Returns how many escapes were found so far.
-    pub(super) fn escapes(&self) -> usize {
-        self.escapes
+    /// Returns what was found since the last call.
+    pub(super) fn take_content(&mut self) -> Content {
+        std::mem::replace(&mut self.content, Content::Plain)
     }
 
     /// Enters the container that comes next; returns whether it has any content. If it has none, the
@@ -169,7 +174,7 @@ impl<'t> Scanner<'t> {
 
     /// Takes the rest of an escape, after its backslash.
     fn escape(&mut self) -> Option<()> {
-        self.escapes += 1;
+        self.content = self.content.max(Content::Escaped);
         let byte = self.byte()?;
         self.at += 1;
         match byte {
@@ -177,6 +182,10 @@ impl<'t> Scanner<'t> {
             b'u' => {
                 let digits = self.text.as_bytes()[self.at..].first_chunk::<4>()?;
                 self.at += digits.len();
+                // U+0000 and surrogates, a few harmless ones among them.
+                if digits == b"0000" || matches!(digits, [b'd' | b'D', b'8'..=b'f', ..]) {
+                    self.content = Content::Unchecked;
+                }
                 digits.iter().all(u8::is_ascii_hexdigit).then_some(())
             }
             _ => None,
@@ -184,6 +193,7 @@ impl<'t> Scanner<'t> {
     }
 
     fn number(&mut self) -> Option<()> {
+        let start = self.at;
         self.take_any(b"-");
         if !self.take_any(b"0") {
             self.digits()?;
@@ -191,9 +201,14 @@ impl<'t> Scanner<'t> {
         if self.take_any(b".") {
             self.digits()?;
         }
-        if self.take_any(b"eE") {
+        let has_exponent = self.take_any(b"eE");
+        if has_exponent {
             self.take_any(b"+-");
             self.digits()?;
+        }
+        // Only such a number can be beyond the range of a double.
+        if has_exponent || self.at - start > DOUBLE_DIGITS {
+            self.content = Content::Unchecked;
         }
         Some(())
     }

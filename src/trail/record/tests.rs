@@ -13,7 +13,7 @@ fn kind(json: &str) -> Kind {
 }
 
 fn values<'a>(log: &'a Log, name: &str) -> Vec<Option<&'a str>> {
-    log.rows.iter().map(|cells| cells[column(name)]).collect()
+    log.rows.iter().map(|row| row.cells[column(name)]).collect()
 }
 
 fn value<'a>(log: &'a Log, name: &str) -> Option<&'a str> {
@@ -36,9 +36,11 @@ fn every_column_comes_from_the_field_of_its_name() {
 
 #[test]
 fn json_columns_hold_the_text_as_it_stands_in_the_file() {
-    let log = log(r#"{"Records":[{"eventID":"a","userIdentity":{ "b" :1.0, "a":"\u00e9\ud800"},
+    let log =
+        log(r#"{"Records":[{"eventID":"a","userIdentity":{ "b" :1.0, "a":"\u00e9\ud83d\ude00"},
         "requestParameters":null,"responseElements":[true]}]}"#);
-    assert_eq!(value(&log, "userIdentity"), Some(r#"{ "b" :1.0, "a":"\u00e9\ud800"}"#));
+    let text = r#"{ "b" :1.0, "a":"\u00e9\ud83d\ude00"}"#;
+    assert_eq!(value(&log, "userIdentity"), Some(text));
     assert_eq!(value(&log, "requestParameters"), None);
     assert_eq!(value(&log, "responseElements"), Some("[true]"));
     assert_eq!(log.replaced_chars, 0);
@@ -234,14 +236,47 @@ fn rows_beyond_the_limit_are_not_made() {
 }
 
 #[test]
-fn deep_nesting_is_carried_not_followed() {
-    for depth in [100, 10_000] {
+fn a_value_that_nests_too_deep_is_stored_as_a_string() {
+    for (depth, replaced) in [(29, 0), (30, 1), (31, 2), (200, 2), (10_000, 2)] {
         let deep = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        let log = log(&format!(
+        let record = format!(
             r#"{{"Records":[{{"eventID":"a","requestParameters":{{"x":{deep}}},"other":{deep}}}]}}"#
-        ));
-        assert_eq!(value(&log, "requestParameters").unwrap().len(), 2 * depth + 6);
+        );
+        let log = log(&record);
+        assert_eq!(log.replaced_chars, replaced, "{depth}");
+        let parameters = value(&log, "requestParameters").unwrap();
+        let text = format!(r#"{{"x":{deep}}}"#);
+        let expected = if depth < 30 { text } else { serde_json::to_string(&text).unwrap() };
+        assert_eq!(parameters, expected);
+        let others = log.rows.iter().next().unwrap().other_fields.unwrap();
+        assert_eq!(others.starts_with(r#"{"other":["#), depth <= 30, "{depth}");
     }
+}
+
+#[test]
+fn what_the_columns_do_not_show_is_in_the_other_fields() {
+    let log = log(r#"[{"eventID":"a","readOnly":true,"errorCode":null,"apiVersion":"1",
+        "eventVersion":1.08,"eventTime":"2026-01-15T09:30:00Z","userIdentity":{"type":"Root"}},
+        {"eventID":"b","eventTime":"now","userIdentity":{"type":"Root"}},
+        {"eventID":"c","userIdentity":null}]"#);
+    let rows: Vec<_> = log.rows.iter().collect();
+    let others = r#"{"readOnly":true,"apiVersion":"1","eventVersion":1.08,"errorCode":null}"#;
+    assert_eq!(rows[0].other_fields.map(str::len), Some(others.len()));
+    assert!(rows[0].other_fields.unwrap().starts_with(r#"{"readOnly":true,"apiVersion":"1","#));
+    assert_eq!(rows[1].other_fields, None);
+    assert_eq!(rows[2].other_fields, Some(r#"{"userIdentity":null}"#));
+    let times = rows.iter().map(|row| row.event_at.map(|it| it.to_string()));
+    assert_eq!(times.collect::<Vec<_>>(), [Some("2026-01-15 09:30:00".to_owned()), None, None]);
+    // The two identities are one, and are found at the first of their rows.
+    let [identity] = log.identities[..] else { panic!("{:?}", log.identities) };
+    let ids: Vec<_> = rows.iter().map(|row| row.identity_id).collect();
+    assert_eq!(ids, [Some(identity.id), Some(identity.id), None]);
+    assert_eq!(log.rows.row_at(identity.row_at_byte), rows[0]);
+
+    let rules = CellRules { keeps_other_fields: false, ..CellRules::ANY };
+    let json = br#"[{"eventID":"a","readOnly":true}]"#;
+    let log = parse(json, &rules, ParseLimits::UNBOUNDED_BYTES).unwrap();
+    assert_eq!(log.rows.iter().next().unwrap().other_fields, None);
 }
 
 #[test]

@@ -6,11 +6,16 @@ use super::ParseError;
 use crate::trail::fields::COLUMN_COUNT;
 use crate::trail::rows::Cells;
 
-/// What the `logs` table of one database can hold.
+/// Containers around a value, with its own: a value that nests deeper is stored as a JSON string of
+/// its text. MariaDB 10.11 reads documents of up to 31 levels, of which `otherFields` is one; MySQL
+/// fails a query that reads one of more than 100 (error 3157). The records of real logs have up to 12.
+pub(super) const DEPTH_MAX: u32 = 30;
+
+/// What the rows of one table hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CellRules {
-    /// Whether text may hold U+0000. PostgreSQL's may not: U+FFFD replaces it and is counted.
-    pub stores_nul: bool,
+    /// Whether rows have `otherFields`: the fields that are not among the 16 columns.
+    pub keeps_other_fields: bool,
     /// The room in each column, in the table's order.
     pub limits: [CellLimit; COLUMN_COUNT],
 }
@@ -27,8 +32,8 @@ pub enum CellLimit {
 }
 
 impl CellRules {
-    /// The rules of a table that holds everything as it is.
-    pub const ANY: Self = Self { stores_nul: true, limits: [CellLimit::Any; COLUMN_COUNT] };
+    /// The rules of a table that holds everything.
+    pub const ANY: Self = Self { keeps_other_fields: true, limits: [CellLimit::Any; COLUMN_COUNT] };
 
     /// Returns the first column that is too narrow for its cell as an error.
     pub(super) fn check(&self, cells: &Cells<'_>) -> Result<(), usize> {
@@ -43,35 +48,75 @@ impl CellRules {
         let narrow = self.limits.iter().zip(cells.iter().copied()).position(|pair| !fits(pair));
         narrow.map_or(Ok(()), Err)
     }
+}
 
-    /// Returns what a cell holds for a value's JSON text: the characters of a string, or the text
-    /// itself of anything else. Adds the number of characters it replaced to `replaced_chars`.
-    ///
-    /// `may_have_escapes` is false if the caller knows that there is no backslash in it.
-    pub(super) fn cell<'t>(
-        &self,
-        raw: &'t str,
-        may_have_escapes: bool,
-        replaced_chars: &mut u64,
-    ) -> Cow<'t, str> {
-        let Some(inside) = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
-            return Cow::Borrowed(raw);
-        };
-        // Most strings have no escape: their characters are those between the quotes.
-        if !(may_have_escapes && inside.as_bytes().contains(&b'\\')) {
-            return Cow::Borrowed(inside);
-        }
-        let mut characters: String = serde_json::from_str(raw).unwrap_or_else(|_| {
-            let (paired, count) = replace_lone_surrogates(raw);
-            *replaced_chars += count;
-            serde_json::from_str(&paired).expect("valid JSON once its surrogates are paired")
-        });
-        if !self.stores_nul && characters.contains('\0') {
-            *replaced_chars += characters.matches('\0').count() as u64;
-            characters = characters.replace('\0', "\u{fffd}");
-        }
-        Cow::Owned(characters)
+/// Returns what a text column holds for a value: the characters of a string, or the JSON text of
+/// anything else. Adds the number of characters it replaced to `replaced_chars`.
+///
+/// Not every database can store U+0000 or query text that has it, so U+FFFD replaces it.
+pub(super) fn characters<'t>(
+    raw: &'t str,
+    content: Content,
+    replaced_chars: &mut u64,
+) -> Cow<'t, str> {
+    let Some(inside) = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+        return json(raw, content, replaced_chars);
+    };
+    // Most strings have no escape: their characters are those between the quotes.
+    if content == Content::Plain || !inside.as_bytes().contains(&b'\\') {
+        return Cow::Borrowed(inside);
     }
+    let text = json(raw, content, replaced_chars);
+    Cow::Owned(serde_json::from_str(&text).expect("valid JSON once its surrogates are paired"))
+}
+
+/// What the values of a record may contain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Content {
+    /// No escape, and nothing that [`json`] replaces.
+    Plain,
+    /// Escapes, but nothing that [`json`] replaces.
+    Escaped,
+    /// Anything.
+    Unchecked,
+}
+
+/// Returns a value's JSON text as every database can query it. Adds the number of characters and
+/// values it replaced to `replaced_chars`.
+///
+/// Some database fails a whole query, or finds nothing, for one document that has what is replaced here:
+/// an escaped U+0000 and a lone surrogate become `\ufffd`; a number beyond the range of a double, and a
+/// value that nests too deep, become a JSON string of their text.
+pub(super) fn json<'t>(raw: &'t str, content: Content, replaced_chars: &mut u64) -> Cow<'t, str> {
+    if content != Content::Unchecked {
+        return Cow::Borrowed(raw);
+    }
+    if is_too_deep(raw) {
+        *replaced_chars += 1;
+        return Cow::Owned(serde_json::to_string(raw).expect("text can be written as JSON"));
+    }
+    let (text, count) = replace(raw);
+    *replaced_chars += count;
+    text
+}
+
+/// Returns whether a JSON text nests deeper than [`DEPTH_MAX`].
+fn is_too_deep(raw: &str) -> bool {
+    let (mut depth, mut is_string, mut is_escaped) = (0, false, false);
+    for byte in raw.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = is_string,
+            b'"' => is_string = !is_string,
+            b'{' | b'[' if !is_string => depth += 1,
+            b'}' | b']' if !is_string => depth -= 1,
+            _ => {}
+        }
+        if depth > DEPTH_MAX {
+            return true;
+        }
+    }
+    false
 }
 
 /// Returns the bytes as text, and how many ill-formed sequences U+FFFD replaces in it.
@@ -122,44 +167,64 @@ pub(super) fn restore_offsets<'o>(bytes: &[u8], offsets: impl Iterator<Item = &'
     }
 }
 
-/// Returns the JSON string with `\ufffd` in place of every lone surrogate, and their number.
-fn replace_lone_surrogates(raw: &str) -> (String, u64) {
-    let mut paired = String::with_capacity(raw.len());
-    let mut count = 0;
-    let mut rest = raw;
-    while let Some(at) = rest.find('\\') {
-        let (before, escape) = rest.split_at(at);
-        paired.push_str(before);
-        let length = match (surrogate(escape), escape.get(6..).and_then(surrogate)) {
-            (Some(Half::High), Some(Half::Low)) => 12,
-            (Some(_), _) => {
-                paired.push_str("\\ufffd");
-                count += 1;
-                rest = &escape[6..];
-                continue;
+/// Returns the JSON text with `\ufffd` in place of every lone surrogate and every escaped U+0000, and
+/// quotes around every number that is no double, and how many of them there are.
+fn replace(raw: &str) -> (Cow<'_, str>, u64) {
+    let mut replaced = String::new();
+    let (mut count, mut copied, mut at) = (0, 0, 0);
+    let mut is_string = false;
+    while let Some(&byte) = raw.as_bytes().get(at) {
+        let rest = &raw[at..];
+        let (length, replacement) = match byte {
+            b'"' => {
+                is_string = !is_string;
+                (1, None)
             }
-            (None, _) => 2,
+            b'\\' => escape(rest),
+            b'-' | b'0'..=b'9' if !is_string => number(rest),
+            _ => (1, None),
         };
-        paired.push_str(&escape[..length]);
-        rest = &escape[length..];
+        if let Some(replacement) = replacement {
+            replaced.push_str(&raw[copied..at]);
+            replaced.push_str(&replacement);
+            count += 1;
+            copied = at + length;
+        }
+        at += length;
+        // A character of several bytes is passed over as a whole.
+        while !raw.is_char_boundary(at) {
+            at += 1;
+        }
     }
-    paired.push_str(rest);
-    (paired, count)
+    if count == 0 {
+        return (Cow::Borrowed(raw), 0);
+    }
+    replaced.push_str(&raw[copied..]);
+    (Cow::Owned(replaced), count)
 }
 
-enum Half {
-    High,
-    Low,
+/// Returns the length of the escape that the text starts with, and what replaces it.
+fn escape(text: &str) -> (usize, Option<Cow<'_, str>>) {
+    match (code_unit(text), text.get(6..).and_then(code_unit)) {
+        (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => (12, None),
+        (Some(0 | 0xd800..=0xdfff), _) => (6, Some(Cow::Borrowed("\\ufffd"))),
+        _ => (2, None),
+    }
 }
 
-/// Returns which half of a surrogate pair the text starts with: `\uD800` to `\uDFFF`.
-fn surrogate(text: &str) -> Option<Half> {
+/// Returns the length of the number that the text starts with, and what replaces it.
+fn number(text: &str) -> (usize, Option<Cow<'_, str>>) {
+    let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+    let length = text.bytes().position(|byte| !is_part(&byte)).unwrap_or(text.len());
+    let number = &text[..length];
+    let is_double = number.parse::<f64>().is_ok_and(f64::is_finite);
+    (length, (!is_double).then(|| Cow::Owned(format!("\"{number}\""))))
+}
+
+/// Returns the UTF-16 code unit of the escape that the text starts with, such as `\ud800`.
+fn code_unit(text: &str) -> Option<u16> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
-    match u16::from_str_radix(digits, 16).ok()? {
-        0xd800..=0xdbff => Some(Half::High),
-        0xdc00..=0xdfff => Some(Half::Low),
-        _ => None,
-    }
+    u16::from_str_radix(digits, 16).ok()
 }
 
 /// Returns the name of a JSON value's type, with its article.
@@ -178,9 +243,15 @@ pub(super) fn json_type(raw: &str) -> &'static str {
 mod tests {
     use super::*;
 
-    fn cell_of(raw: &str, rules: &CellRules) -> (String, u64) {
+    fn characters_of(raw: &str) -> (String, u64) {
         let mut replaced_chars = 0;
-        let text = rules.cell(raw, true, &mut replaced_chars).into_owned();
+        let text = characters(raw, Content::Unchecked, &mut replaced_chars).into_owned();
+        (text, replaced_chars)
+    }
+
+    fn json_of(raw: &str) -> (String, u64) {
+        let mut replaced_chars = 0;
+        let text = json(raw, Content::Unchecked, &mut replaced_chars).into_owned();
         (text, replaced_chars)
     }
 
@@ -195,31 +266,44 @@ mod tests {
             (r#"{"a":1}"#, r#"{"a":1}"#),
             ("[1, 2]", "[1, 2]"),
         ] {
-            assert_eq!(cell_of(raw, &CellRules::ANY), (expected.to_owned(), 0), "{raw}");
+            assert_eq!(characters_of(raw), (expected.to_owned(), 0), "{raw}");
         }
     }
 
     #[test]
-    fn lone_surrogates_are_replaced_and_counted() {
+    fn what_a_database_cannot_query_is_replaced_and_counted() {
         for (raw, expected, count) in [
             (r#""a\ud800b""#, "a\u{fffd}b", 1),
             (r#""\udc00\ud800""#, "\u{fffd}\u{fffd}", 2),
             (r#""\ud800\ud83d\ude00""#, "\u{fffd}😀", 1),
             (r#""\\ud800 \ud800""#, "\\ud800 \u{fffd}", 1),
             (r#""\ud800\u00e9é""#, "\u{fffd}éé", 1),
+            (r#""a\u0000b\u0000""#, "a\u{fffd}b\u{fffd}", 2),
+            (r#""\\u0000""#, "\\u0000", 0),
         ] {
-            assert_eq!(cell_of(raw, &CellRules::ANY), (expected.to_owned(), count), "{raw}");
+            assert_eq!(characters_of(raw), (expected.to_owned(), count), "{raw}");
         }
+        for (raw, expected, count) in [
+            ("[1e308,-1E+400000,0.5e-400000]", r#"[1e308,"-1E+400000",0.5e-400000]"#, 1),
+            (r#"{"a":"1e999","b":1e999}"#, r#"{"a":"1e999","b":"1e999"}"#, 1),
+        ] {
+            assert_eq!(json_of(raw), (expected.to_owned(), count), "{raw}");
+        }
+        let object = r#"{"\u0000k":["\uD83D\uDE00","\uDC00é"],"k":"\\u0000"}"#;
+        let expected = r#"{"\ufffdk":["\uD83D\uDE00","\ufffdé"],"k":"\\u0000"}"#;
+        assert_eq!(json_of(object), (expected.to_owned(), 2));
     }
 
     #[test]
-    fn nul_is_replaced_only_where_it_cannot_be_stored() {
-        let raw = r#""a\u0000b\u0000""#;
-        assert_eq!(cell_of(raw, &CellRules::ANY), ("a\0b\0".to_owned(), 0));
-        assert_eq!(
-            cell_of(raw, &CellRules { stores_nul: false, ..CellRules::ANY }),
-            ("a\u{fffd}b\u{fffd}".to_owned(), 2)
-        );
+    fn a_value_that_nests_too_deep_becomes_a_string() {
+        let nested = |depth: usize| format!("{}\"]\"{}", "[".repeat(depth), "]".repeat(depth));
+        let depth_max = DEPTH_MAX as usize;
+        assert_eq!(json_of(&nested(depth_max)), (nested(depth_max), 0));
+        let (text, count) = json_of(&nested(depth_max + 1));
+        assert_eq!(count, 1);
+        assert_eq!(serde_json::from_str::<String>(&text).unwrap(), nested(depth_max + 1));
+        let shallow = format!("[{}0]", r#"{"[":"\"["},"#.repeat(depth_max));
+        assert_eq!(json_of(&shallow), (shallow.clone(), 0));
     }
 
     #[test]

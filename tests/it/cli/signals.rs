@@ -46,7 +46,7 @@ fn an_index_build_is_cancelled_on_the_server_and_the_run_is_interrupted(engine: 
     }
     for (args, is_run) in [(&["index"][..], false), (&["import", "logs"], true)] {
         let mut running = place.start(args);
-        assert!(running.reaches("building 6 indexes"), "{}", running.end().shown());
+        assert!(running.reaches("building 14 indexes"), "{}", running.end().shown());
         match engine {
             Engine::Sqlite => std::thread::sleep(Duration::from_millis(300)),
             _ => wait::until("the build waits", || database.index_builds() > 0),

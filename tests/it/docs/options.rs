@@ -27,7 +27,8 @@ const FOREIGN: [&str; 15] = [
     "--wait",
 ];
 
-const COMMANDS: [&str; 4] = ["import", "index", "status", "completions"];
+const COMMANDS: [&str; 7] =
+    ["import", "index", "status", "record", "forget", "schema", "completions"];
 
 fn help(command: Option<&str>) -> String {
     let args: Vec<&str> = command.into_iter().chain(["--help"]).collect();

@@ -96,7 +96,7 @@ fn a_server_that_restarts_outside_the_batches_is_waited_for(engine: Engine) {
     let url = proxy.url(&database);
     let args = ["--output=json", "--database", &url, "import", "logs"];
     let mut running = tree.place.start(&args);
-    assert!(running.reaches("building 6 indexes"), "{}", running.end().shown());
+    assert!(running.reaches("building 14 indexes"), "{}", running.end().shown());
     wait::until("the build waits", || database.index_builds() > 0);
     proxy.set_down(true);
     assert!(running.reaches("; retrying"), "{}", running.end().shown());

@@ -1,15 +1,11 @@
 //! Databases of older versions of the program are migrated, and keep their data.
 //!
-//! `tests/fixtures/schema-1.*.sql` are databases as version 0.1.0 left them. While its schema is
-//! still the newest one, a later version is imitated by one more migration, which adds a column.
+//! `tests/fixtures/schema-1.*.sql` are databases as version 0.1.0 left them.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use cloudtrail2sql::database::ledger::ObjectOutcome;
-use cloudtrail2sql::database::{
-    LoadMethod, OpenOptions, SchemaChange, Store, Timeouts, UpgradePolicy,
-};
+use cloudtrail2sql::database::{LoadMethod, OpenOptions, Store, Timeouts, UpgradePolicy};
 use cloudtrail2sql::import::load::load;
 use cloudtrail2sql::retry::RetryPolicy;
 use cloudtrail2sql::trail::fields::COLUMNS;
@@ -17,47 +13,26 @@ use sqlx::{Connection, MySqlConnection, PgConnection, SqliteConnection};
 
 use super::commits::RETRY;
 use super::objects::{RUN, batch, id, numbered};
-use super::scratch::{Scratch, open_as_later_version, open_with, options};
+use super::scratch::{Scratch, open_with, options, row};
 use crate::databases::promises;
 use crate::databases::{Engine, Table};
 
 promises! { async on all:
     a_database_of_the_first_schema_becomes_one_of_the_newest
-    a_later_version_adds_its_column_and_keeps_the_data
     imports_that_migrate_at_once_all_succeed
-    a_table_of_the_users_gets_the_later_column_too
+    a_table_of_the_users_gets_our_columns
+    a_table_that_fills_its_other_columns_is_accepted
     a_refused_table_of_the_users_is_not_migrated
-    an_older_version_refuses_the_columns_of_a_later_one
+    a_table_of_the_users_with_one_of_our_names_is_refused
+    a_view_of_the_users_is_left_alone
+    a_database_of_a_later_version_is_refused
     without_a_migration_to_run_no_lock_is_needed
 }
 promises! { async on servers:
     a_lock_that_is_never_released_ends_the_migrations
 }
 promises! { async on [mysql mariadb]:
-    a_later_migration_that_was_cut_off_is_repeated
-}
-
-/// The column that the later version adds to `logs`.
-const COLUMN: &str = "objectId";
-
-fn change(engine: Engine) -> SchemaChange {
-    let sql = match engine {
-        Engine::Sqlite => "ALTER TABLE logs ADD COLUMN objectId INTEGER;",
-        Engine::Postgres => "ALTER TABLE logs ADD COLUMN objectId bigint;",
-        // MySQL has no ADD COLUMN IF NOT EXISTS, and DDL cannot be rolled back: a migration that
-        // was cut off must be repeatable.
-        Engine::Mysql | Engine::Mariadb => {
-            "SET @is_there = (SELECT COUNT(*) FROM information_schema.columns \
-                 WHERE table_schema = DATABASE() AND table_name = 'logs' \
-                 AND column_name = 'objectId');
-             SET @add = IF(@is_there, 'DO 0', 'ALTER TABLE logs ADD COLUMN objectId bigint');
-             PREPARE statement FROM @add;
-             EXECUTE statement;
-             DEALLOCATE PREPARE statement;"
-        }
-    };
-    // Above the numbers of all files in `migrations/`.
-    SchemaChange { version: 1_000, sql, added_columns: &[COLUMN] }
+    a_migration_that_was_cut_off_is_repeated
 }
 
 /// Makes a database as version 0.1.0 left it.
@@ -73,16 +48,12 @@ async fn first_schema(engine: Engine) -> Scratch {
     scratch
 }
 
-fn later_version(scratch: &Scratch) -> Arc<dyn Store> {
-    open_as_later_version(&scratch.url, change(scratch.engine))
-}
-
 /// Returns each column of each table, with everything that a migration may change.
 async fn columns(scratch: &Scratch) -> Table {
     let query = match scratch.engine {
         Engine::Sqlite => {
             "SELECT m.name, c.name, c.type, c.\"notnull\", c.pk \
-             FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table' ORDER BY 1, 2"
+             FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type IN ('table', 'view') ORDER BY 1, 2"
         }
         Engine::Postgres => {
             "SELECT table_name::text, column_name::text, data_type::text, is_nullable::text, \
@@ -102,11 +73,6 @@ async fn columns(scratch: &Scratch) -> Table {
 async fn versions(scratch: &Scratch) -> Vec<String> {
     let rows = scratch.query("SELECT version FROM import_migrations ORDER BY version").await;
     rows.into_iter().flatten().flatten().collect()
-}
-
-async fn has_later_column(scratch: &Scratch) -> bool {
-    let columns = columns(scratch).await;
-    columns.iter().flatten().flatten().any(|text| text.eq_ignore_ascii_case(COLUMN))
 }
 
 /// Checks that the object of the fixture is still loaded, and that others can be.
@@ -137,35 +103,30 @@ async fn a_database_of_the_first_schema_becomes_one_of_the_newest(engine: Engine
     let sink = scratch.sink();
     for _ in 0..2 {
         assert!(!sink.prepare(UpgradePolicy::Refuse).await.unwrap());
-        assert_eq!(columns(&scratch).await, columns(&fresh).await);
+        let without_widths_and_key = |mut columns: Table| {
+            // Wider columns of the first schema stay, and a key would rebuild the table.
+            columns.retain(|column| {
+                column[0].as_deref() != Some("logs") || column[1].as_deref() != Some("id")
+            });
+            for column in &mut columns {
+                if column[2].as_deref().is_some_and(|it| it.starts_with("varchar")) {
+                    column[2] = Some("varchar".to_owned());
+                }
+            }
+            columns
+        };
+        let migrated = without_widths_and_key(columns(&scratch).await);
+        assert_eq!(migrated, without_widths_and_key(columns(&fresh).await));
         assert_eq!(versions(&scratch).await, versions(&fresh).await);
         assert_eq!(scratch.contents(), before);
     }
     assert_an_import_works(&scratch, &*sink).await;
 }
 
-async fn a_later_version_adds_its_column_and_keeps_the_data(engine: Engine) {
-    let scratch = first_schema(engine).await;
-    let before = scratch.contents();
-    assert!(!has_later_column(&scratch).await);
-    for _ in 0..2 {
-        assert!(!later_version(&scratch).prepare(UpgradePolicy::Refuse).await.unwrap());
-        assert!(has_later_column(&scratch).await);
-        assert_eq!(versions(&scratch).await.last().map(String::as_str), Some("1000"));
-        assert_eq!(scratch.contents(), before);
-    }
-    assert_an_import_works(&scratch, &*later_version(&scratch)).await;
-    // A new database of the later version has the same tables.
-    let fresh = Scratch::new(engine);
-    assert!(later_version(&fresh).prepare(UpgradePolicy::Refuse).await.unwrap());
-    assert_eq!(columns(&scratch).await, columns(&fresh).await);
-    assert_eq!(versions(&scratch).await, versions(&fresh).await);
-}
-
 async fn imports_that_migrate_at_once_all_succeed(engine: Engine) {
     for _ in 0..3 {
         let scratch = first_schema(engine).await;
-        let sinks = [later_version(&scratch), later_version(&scratch), later_version(&scratch)];
+        let sinks = [scratch.sink(), scratch.sink(), scratch.sink()];
         let [one, two, three] = &sinks;
         let policy = UpgradePolicy::Refuse;
         let (one, two, three) =
@@ -173,8 +134,7 @@ async fn imports_that_migrate_at_once_all_succeed(engine: Engine) {
         for prepared in [one, two, three] {
             prepared.unwrap();
         }
-        let applied = versions(&scratch).await;
-        assert_eq!(applied.iter().filter(|version| *version == "1000").count(), 1, "{applied:?}");
+        assert_eq!(versions(&scratch).await, ["1", "2", "3"]);
         for (n, sink) in sinks.iter().enumerate() {
             sink.write(RUN, &batch(1, [numbered(&n.to_string(), 3)])).await.unwrap();
         }
@@ -198,13 +158,61 @@ async fn table_of_the_users(engine: Engine, last_type: &str) -> Scratch {
     scratch
 }
 
-async fn a_table_of_the_users_gets_the_later_column_too(engine: Engine) {
+/// Returns how many of our columns `logs` has.
+async fn own_columns(scratch: &Scratch) -> usize {
+    let own = ["otherfields", "eventat", "identityid", "objectid"];
+    let columns = columns(scratch).await;
+    let of_logs = columns.iter().filter(|column| column[0].as_deref() == Some("logs"));
+    let names = of_logs.filter_map(|column| Some(column[1].as_deref()?.to_lowercase()));
+    names.filter(|name| own.contains(&&**name)).count()
+}
+
+async fn a_table_of_the_users_gets_our_columns(engine: Engine) {
     let scratch = table_of_the_users(engine, "").await;
-    let sink = later_version(&scratch);
+    let sink = scratch.sink();
     assert!(!sink.prepare(UpgradePolicy::Refuse).await.unwrap());
-    assert!(has_later_column(&scratch).await);
+    assert_eq!(own_columns(&scratch).await, 4);
     sink.write(RUN, &batch(1, [numbered("a", 3)])).await.unwrap();
     assert_eq!(scratch.counts().await, [4, 1, 0]);
+    let from = format!("logs WHERE objectId = {}", id("a").number(0));
+    assert_eq!(scratch.count(&from).await, 3);
+}
+
+async fn a_table_that_fills_its_other_columns_is_accepted(engine: Engine) {
+    let scratch = table_of_the_users(engine, "").await;
+    let numbered_column = match engine {
+        // SQLite cannot add a key to a table.
+        Engine::Sqlite => "seq integer",
+        Engine::Postgres => "seq bigint GENERATED ALWAYS AS IDENTITY",
+        Engine::Mysql | Engine::Mariadb => "seq bigint NOT NULL AUTO_INCREMENT PRIMARY KEY",
+    };
+    let generated = match engine {
+        Engine::Sqlite => "upper_id text GENERATED ALWAYS AS (upper(eventID)) VIRTUAL",
+        Engine::Postgres => "upper_id text GENERATED ALWAYS AS (upper(eventID)) STORED",
+        Engine::Mysql | Engine::Mariadb => {
+            "upper_id varchar(80) GENERATED ALWAYS AS (UPPER(LEFT(eventID, 80))) STORED"
+        }
+    };
+    for column in
+        ["note varchar(9)", "tenant varchar(9) NOT NULL DEFAULT 'us'", numbered_column, generated]
+    {
+        scratch.run(&format!("ALTER TABLE logs ADD COLUMN {column}")).await;
+    }
+    let sink = scratch.sink();
+    for n in 0..2 {
+        assert!(!sink.prepare(UpgradePolicy::Refuse).await.unwrap());
+        sink.write(RUN, &batch(n, [numbered(&format!("a{n}"), 1)])).await.unwrap();
+    }
+    let found = scratch.query("SELECT tenant, upper_id FROM logs WHERE eventID = 'a1/0'").await;
+    assert_eq!(found, [row(&["us", "A1/0"])]);
+
+    scratch.run("CREATE TABLE kept AS SELECT * FROM logs").await;
+    scratch.run("DROP VIEW events").await;
+    scratch.run("DROP TABLE logs").await;
+    let columns = COLUMNS.map(|name| format!("{name} varchar(9)")).join(", ");
+    scratch.run(&format!("CREATE TABLE logs ({columns}, tenant varchar(9) NOT NULL)")).await;
+    let error = scratch.sink().prepare(UpgradePolicy::Upgrade).await.unwrap_err();
+    assert!(error.message.ends_with("it needs a value for `tenant`"), "{}", error.message);
 }
 
 async fn a_refused_table_of_the_users_is_not_migrated(engine: Engine) {
@@ -212,28 +220,63 @@ async fn a_refused_table_of_the_users_is_not_migrated(engine: Engine) {
     let scratch = table_of_the_users(engine, last_type).await;
     let before = columns(&scratch).await;
     for _ in 0..2 {
-        later_version(&scratch).prepare(UpgradePolicy::Refuse).await.unwrap_err();
+        scratch.sink().prepare(UpgradePolicy::Refuse).await.unwrap_err();
         assert_eq!(columns(&scratch).await, before, "the refused database was changed");
     }
     if engine == Engine::Sqlite {
         return;
     }
     // Widened, migrated, and nothing left to do for the next import.
-    later_version(&scratch).prepare(UpgradePolicy::Upgrade).await.unwrap();
-    assert!(has_later_column(&scratch).await);
-    later_version(&scratch).prepare(UpgradePolicy::Refuse).await.unwrap();
+    scratch.sink().prepare(UpgradePolicy::Upgrade).await.unwrap();
+    assert_eq!(own_columns(&scratch).await, 4);
+    scratch.sink().prepare(UpgradePolicy::Refuse).await.unwrap();
     assert_eq!(scratch.counts().await, [1, 0, 0]);
 }
 
-async fn an_older_version_refuses_the_columns_of_a_later_one(engine: Engine) {
-    let scratch = first_schema(engine).await;
-    later_version(&scratch).prepare(UpgradePolicy::Refuse).await.unwrap();
+async fn a_table_of_the_users_with_one_of_our_names_is_refused(engine: Engine) {
+    for (create, expected) in [
+        (
+            "CREATE TABLE identities (id integer, name varchar(9))",
+            "there is an `identities` table with other columns",
+        ),
+        (
+            "ALTER TABLE logs ADD COLUMN objectId varchar(9)",
+            "column `objectId` of the `logs` table",
+        ),
+    ] {
+        let scratch = table_of_the_users(engine, "").await;
+        scratch.run(create).await;
+        let before = columns(&scratch).await;
+        let error = scratch.sink().prepare(UpgradePolicy::Upgrade).await.unwrap_err();
+        assert!(error.message.starts_with(expected), "{}", error.message);
+        assert_eq!(columns(&scratch).await, before, "the refused database was changed");
+    }
+}
+
+async fn a_view_of_the_users_is_left_alone(engine: Engine) {
+    let scratch = Scratch::created(engine);
+    scratch.run("CREATE VIEW events AS SELECT 41 AS mine").await;
+    let sink = scratch.sink();
+    for n in 0..2 {
+        sink.prepare(UpgradePolicy::Refuse).await.unwrap();
+        sink.write(RUN, &batch(n, [numbered(&n.to_string(), 3)])).await.unwrap();
+        assert_eq!(scratch.query("SELECT CAST(mine AS CHAR(2)) FROM events").await, [row(&["41"])]);
+        assert_eq!(versions(&scratch).await, ["1", "2"]);
+    }
+    scratch.run("DROP VIEW events").await;
+    scratch.sink().prepare(UpgradePolicy::Refuse).await.unwrap();
+    assert_eq!(scratch.count("events").await, 6);
+}
+
+async fn a_database_of_a_later_version_is_refused(engine: Engine) {
+    let (scratch, _) = Scratch::prepared(engine).await;
+    scratch.run("INSERT INTO import_migrations VALUES (1000, 'later', 'now')").await;
     let before = (columns(&scratch).await, scratch.contents());
     for policy in [UpgradePolicy::Refuse, UpgradePolicy::Upgrade] {
         let error = scratch.sink().prepare(policy).await.unwrap_err();
-        assert!(error.message.to_lowercase().contains("also has `objectid`"), "{error:?}");
-        let hint = error.hint.unwrap();
-        assert!(hint.starts_with("a later version of cloudtrail2sql"), "{hint}");
+        let expected = "a later version of cloudtrail2sql has migrated this database";
+        assert_eq!(error.message, expected);
+        assert_eq!(error.hint.as_deref(), Some("use that version"));
     }
     assert_eq!((columns(&scratch).await, scratch.contents()), before);
 }
@@ -283,14 +326,22 @@ async fn a_lock_that_is_never_released_ends_the_migrations(engine: Engine) {
     sink.prepare(UpgradePolicy::Refuse).await.unwrap();
 }
 
-async fn a_later_migration_that_was_cut_off_is_repeated(engine: Engine) {
+async fn a_migration_that_was_cut_off_is_repeated(engine: Engine) {
     let scratch = first_schema(engine).await;
-    later_version(&scratch).prepare(UpgradePolicy::Refuse).await.unwrap();
+    scratch.sink().prepare(UpgradePolicy::Refuse).await.unwrap();
     let before = columns(&scratch).await;
-    // The state after a process was killed between the statement and its line.
-    scratch.run("DELETE FROM import_migrations WHERE version = 1000").await;
-    later_version(&scratch).prepare(UpgradePolicy::Refuse).await.unwrap();
-    assert_eq!(columns(&scratch).await, before);
-    assert_eq!(versions(&scratch).await.last().map(String::as_str), Some("1000"));
-    assert_an_import_works(&scratch, &*later_version(&scratch)).await;
+    // States after a process was killed between a statement and what records it.
+    for undo in [
+        "DELETE FROM import_migrations WHERE version = 3",
+        "DELETE FROM import_migrations WHERE version >= 2",
+        "DELETE FROM import_migrations WHERE version >= 2; DROP VIEW events; DROP TABLE identities",
+        "ALTER TABLE import_objects DROP COLUMN number",
+        "ALTER TABLE logs DROP COLUMN objectId, DROP COLUMN identityId",
+    ] {
+        scratch.run(undo).await;
+        scratch.sink().prepare(UpgradePolicy::Refuse).await.unwrap();
+        assert_eq!(columns(&scratch).await, before, "{undo}");
+        assert_eq!(versions(&scratch).await, ["1", "2", "3"]);
+    }
+    assert_an_import_works(&scratch, &*scratch.sink()).await;
 }

@@ -39,7 +39,7 @@ pub fn object(name: &str, content: Result<Log, NoRows>) -> ParsedObject {
 /// Returns an object that holds these rows.
 pub fn log_of<'c>(name: &str, rows: impl IntoIterator<Item = Cells<'c>>) -> ParsedObject {
     let mut log = Log::default();
-    rows.into_iter().for_each(|cells| log.rows.push(&cells));
+    rows.into_iter().for_each(|cells| log.rows.push(&cells.into()));
     object(name, Ok(log))
 }
 
@@ -52,7 +52,8 @@ pub fn numbered(name: &str, rows: usize) -> ParsedObject {
 pub fn numbered_log(name: &str, rows: usize) -> Log {
     let mut log = Log::default();
     for n in 0..rows {
-        log.rows.push(&cells(&[("eventID", &format!("{name}/{n}")), ("eventName", "GetObject")]));
+        let event_id = format!("{name}/{n}");
+        log.rows.push(&cells(&[("eventID", &event_id), ("eventName", "GetObject")]).into());
     }
     log
 }

@@ -34,7 +34,7 @@ async fn others_can_list_the_processes_while_a_batch_is_written(engine: Engine) 
                 return;
             }
             let mut log = numbered_log("a", 3);
-            log.rows.push(&cells(&[("eventID", TEXT), ("userIdentity", TEXT)]));
+            log.rows.push(&cells(&[("eventID", TEXT), ("userIdentity", TEXT)]).into());
             log.rejects.push(reject(4, TEXT));
             let objects = [object("a", Ok(log)), log_of(TEXT, []), failed("c", TEXT)];
             sink.write(RUN, &batch(1, objects)).await.unwrap();

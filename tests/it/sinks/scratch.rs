@@ -6,7 +6,7 @@ use std::ops::Deref;
 
 use cloudtrail2sql::cli::config::{DatabaseSettings, Environment};
 use cloudtrail2sql::database::{
-    self, DatabaseError, LoadMethod, OpenOptions, SchemaChange, Store, Timeouts, UpgradePolicy,
+    self, DatabaseError, LoadMethod, OpenOptions, Store, Timeouts, UpgradePolicy,
 };
 
 use super::commits::RETRY;
@@ -100,13 +100,6 @@ pub fn open(url: &str) -> Arc<dyn Store> {
     open_by(url, None).unwrap()
 }
 
-/// Returns a sink of a later version of the program, whose schema has one more change.
-pub fn open_as_later_version(url: &str, change: SchemaChange) -> Arc<dyn Store> {
-    let settings = settings(url);
-    let load_method = LoadMethod::fastest(settings.engine());
-    database::open_as_later_version(&settings.url, options(load_method), change).unwrap()
-}
-
 fn open_by(url: &str, load_method: Option<LoadMethod>) -> Result<Arc<dyn Store>, DatabaseError> {
     let settings = settings(url);
     let load_method = load_method.unwrap_or(LoadMethod::fastest(settings.engine()));
@@ -120,7 +113,8 @@ pub fn open_with(url: &str, options: OpenOptions) -> Arc<dyn Store> {
 
 /// Returns the options with short waits.
 pub fn options(load_method: LoadMethod) -> OpenOptions {
-    OpenOptions { load_method, retry: RETRY, timeouts: Timeouts::default() }
+    let timeouts = Timeouts::default();
+    OpenOptions { load_method, retry: RETRY, timeouts, keeps_other_fields: true }
 }
 
 fn settings(url: &str) -> DatabaseSettings {

@@ -53,7 +53,7 @@ async fn what_is_missing_is_created_and_then_nothing(engine: Engine) {
     }
     assert_eq!(schema(&scratch).await, before);
     assert_eq!(scratch.counts().await, [1, 1, 0]);
-    assert_eq!(scratch.count("import_migrations").await, 1);
+    assert_eq!(scratch.count("import_migrations").await, 3);
 }
 
 async fn prepares_at_once_on_a_fresh_database_all_succeed(engine: Engine) {
@@ -67,7 +67,7 @@ async fn prepares_at_once_on_a_fresh_database_all_succeed(engine: Engine) {
         for prepared in [one, two, three] {
             prepared.unwrap();
         }
-        assert_eq!(scratch.count("import_migrations").await, 1);
+        assert_eq!(scratch.count("import_migrations").await, 3);
         for (n, sink) in sinks.iter().enumerate() {
             let name = n.to_string();
             sink.write(RUN, &batch(1, [log_of(&name, [cells(&[])])])).await.unwrap();
@@ -88,7 +88,7 @@ async fn a_logs_table_with_other_columns_is_refused_by_their_names(engine: Engin
     let scratch = Scratch::created(engine);
     let columns = COLUMNS.map(|name| match name {
         "eventName" => "event_name text".to_owned(),
-        "userAgent" => "level int".to_owned(),
+        "userAgent" => "level int NOT NULL".to_owned(),
         name => format!("{name} text"),
     });
     scratch.run(&format!("CREATE TABLE logs ({})", columns.join(", "))).await;
@@ -97,7 +97,7 @@ async fn a_logs_table_with_other_columns_is_refused_by_their_names(engine: Engin
         let error = sink.prepare(policy).await.unwrap_err();
         assert!(error.class == ErrorClass::Fatal, "{error:?}");
         let text = error.to_string();
-        for name in ["eventname", "useragent", "event_name", "level"] {
+        for name in ["eventname", "useragent", "level"] {
             assert!(text.to_lowercase().contains(&format!("`{name}`")), "{name}: {text}");
         }
         assert!(error.hint.as_deref().unwrap().contains("another database"), "{error:?}");
@@ -131,7 +131,7 @@ async fn a_migration_that_was_cut_off_is_done_again(engine: Engine) {
     scratch.run("DROP TABLE import_rejects, import_runs").await;
     sink.prepare(UpgradePolicy::Refuse).await.unwrap();
     assert_eq!(schema(&scratch).await, before);
-    assert_eq!(scratch.count("import_migrations").await, 1);
+    assert_eq!(scratch.count("import_migrations").await, 3);
 }
 
 #[tokio::test]

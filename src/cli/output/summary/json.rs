@@ -39,6 +39,7 @@ pub(super) struct SummaryJson<'s> {
     prepare_seconds: f64,
     load_seconds: f64,
     index_seconds: f64,
+    statistics_seconds: Option<f64>,
     indexes_built: Vec<BuiltJson>,
     indexes_missing: Vec<&'static str>,
 }
@@ -84,6 +85,7 @@ impl<'s> From<&'s Summary> for SummaryJson<'s> {
             prepare_seconds: summary.prepare_took.as_secs_f64(),
             load_seconds: summary.load_took.as_secs_f64(),
             index_seconds: summary.index_took.as_secs_f64(),
+            statistics_seconds: summary.statistics_took.map(|took| took.as_secs_f64()),
             indexes_built: summary.built.iter().map(BuiltJson::from).collect(),
             indexes_missing: names(&summary.missing),
         }

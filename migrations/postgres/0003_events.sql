@@ -1,0 +1,51 @@
+-- The view to ask questions of: the columns of `logs`, what `identities` knows of the caller, and the most
+-- useful of the other fields. It has the same columns and answers on every database. No expression in it
+-- fails for a value that a record may have.
+CREATE VIEW events AS
+SELECT
+    l.eventID AS event_id,
+    l.eventAt AS event_time,
+    l.eventSource AS event_source,
+    l.eventName AS event_name,
+    l.eventType AS event_type,
+    l.otherFields::json ->> 'eventCategory' AS event_category,
+    CASE l.otherFields::json ->> 'readOnly' WHEN 'true' THEN true WHEN 'false' THEN false END AS read_only,
+    CASE l.otherFields::json ->> 'managementEvent' WHEN 'true' THEN true WHEN 'false' THEN false END AS management_event,
+    l.recipientAccountId AS account_id,
+    l.awsRegion AS region,
+    i.user_type,
+    i.user_name,
+    i.user_arn,
+    i.user_id,
+    i.user_account_id,
+    i.access_key_id,
+    i.role_name,
+    i.role_arn,
+    i.session_name,
+    COALESCE(i.role_arn, i.user_arn) AS principal_arn,
+    i.mfa,
+    i.source_identity,
+    i.invoked_by,
+    l.sourceIPAddress AS source_ip,
+    l.userAgent AS user_agent,
+    l.errorCode AS error_code,
+    l.errorMessage AS error_message,
+    COALESCE(
+        l.otherFields::json #>> '{resources,0,ARN}',
+        l.otherFields::json #>> '{resources,0,arn}',
+        l.otherFields::json #>> '{resources,0,ARNPrefix}'
+    ) AS resource_arn,
+    l.otherFields::json ->> 'resources' AS resources,
+    l.requestParameters AS request_parameters,
+    l.responseElements AS response_elements,
+    l.otherFields::json ->> 'additionalEventData' AS additional_event_data,
+    l.otherFields::json #>> '{tlsDetails,tlsVersion}' AS tls_version,
+    COALESCE(l.otherFields::json ->> 'sessionCredentialFromConsole' = 'true', false) AS from_console,
+    l.otherFields::json ->> 'vpcEndpointId' AS vpc_endpoint_id,
+    l.otherFields::json ->> 'vpcEndpointAccountId' AS vpc_endpoint_account_id,
+    l.otherFields::json ->> 'sharedEventID' AS shared_event_id,
+    l.requestID AS request_id,
+    l.userIdentity AS user_identity,
+    l.otherFields AS other_fields,
+    l.objectId AS object_id
+FROM logs l LEFT JOIN identities i ON i.id = l.identityId;

@@ -1,0 +1,51 @@
+-- The view to ask questions of: the columns of `logs`, what `identities` knows of the caller, and the most
+-- useful of the other fields. It has the same columns and answers on every database. No expression in it
+-- fails for a value that a record may have.
+CREATE VIEW events AS
+SELECT
+    l.eventID AS event_id,
+    l.eventAt AS event_time,
+    l.eventSource AS event_source,
+    l.eventName AS event_name,
+    l.eventType AS event_type,
+    json_extract(l.otherFields, '$.eventCategory') AS event_category,
+    CASE json_extract(l.otherFields, '$.readOnly') WHEN 1 THEN 1 WHEN 'true' THEN 1 WHEN 0 THEN 0 WHEN 'false' THEN 0 END AS read_only,
+    CASE json_extract(l.otherFields, '$.managementEvent') WHEN 1 THEN 1 WHEN 'true' THEN 1 WHEN 0 THEN 0 WHEN 'false' THEN 0 END AS management_event,
+    l.recipientAccountId AS account_id,
+    l.awsRegion AS region,
+    i.user_type,
+    i.user_name,
+    i.user_arn,
+    i.user_id,
+    i.user_account_id,
+    i.access_key_id,
+    i.role_name,
+    i.role_arn,
+    i.session_name,
+    COALESCE(i.role_arn, i.user_arn) AS principal_arn,
+    i.mfa,
+    i.source_identity,
+    i.invoked_by,
+    l.sourceIPAddress AS source_ip,
+    l.userAgent AS user_agent,
+    l.errorCode AS error_code,
+    l.errorMessage AS error_message,
+    COALESCE(
+        json_extract(l.otherFields, '$.resources[0].ARN'),
+        json_extract(l.otherFields, '$.resources[0].arn'),
+        json_extract(l.otherFields, '$.resources[0].ARNPrefix')
+    ) AS resource_arn,
+    json_extract(l.otherFields, '$.resources') AS resources,
+    l.requestParameters AS request_parameters,
+    l.responseElements AS response_elements,
+    json_extract(l.otherFields, '$.additionalEventData') AS additional_event_data,
+    json_extract(l.otherFields, '$.tlsDetails.tlsVersion') AS tls_version,
+    COALESCE(json_extract(l.otherFields, '$.sessionCredentialFromConsole') IN (1, 'true'), 0) AS from_console,
+    json_extract(l.otherFields, '$.vpcEndpointId') AS vpc_endpoint_id,
+    json_extract(l.otherFields, '$.vpcEndpointAccountId') AS vpc_endpoint_account_id,
+    json_extract(l.otherFields, '$.sharedEventID') AS shared_event_id,
+    l.requestID AS request_id,
+    l.userIdentity AS user_identity,
+    l.otherFields AS other_fields,
+    l.objectId AS object_id
+FROM logs l LEFT JOIN identities i ON i.id = l.identityId;
