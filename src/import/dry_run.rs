@@ -164,8 +164,12 @@ pub async fn dry_run(
             preparer.prepare(triaged).await
         });
     }
-    for prepared in reading.join_all().await.into_iter().flatten() {
-        dry_run.add_sample(&prepared.object);
+    // Each object is dropped as soon as it is counted: others may wait for its memory.
+    while let Some(joined) = reading.join_next().await {
+        let read = joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        if let Some(read) = read {
+            dry_run.add_sample(&read.object);
+        }
     }
     Ok((dry_run, signals.end()?))
 }

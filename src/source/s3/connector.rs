@@ -18,7 +18,8 @@ use aws_sdk_s3::config::{
     Builder, Credentials, ProvideCredentials, Region, StalledStreamProtectionConfig,
 };
 use aws_types::service_config::ServiceConfigKey;
-use url::Url;
+use tracing::warn;
+use url::{Host, Url};
 
 use super::answer::innermost;
 use super::http;
@@ -119,6 +120,13 @@ impl S3Connector {
         let sdk = loader.load().await;
         let endpoint_url = options.endpoint_url.clone().or_else(|| configured_endpoint(&sdk));
         let connector = Self { options, sdk, endpoint_url };
+        if let Some(url) = connector.endpoint_url.as_ref().filter(|url| is_exposed(url)) {
+            warn!(
+                endpoint_url = shown(url),
+                "the connection to the S3 server is not encrypted: others on the network can read \
+                 the logs"
+            );
+        }
         connector.check_credentials().await?;
         Ok(connector)
     }
@@ -207,9 +215,36 @@ fn is_aws(endpoint_url: &Url) -> bool {
     })
 }
 
+/// Whether requests to an endpoint leave this machine without encryption.
+fn is_exposed(endpoint_url: &Url) -> bool {
+    let is_local = match endpoint_url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    endpoint_url.scheme() == "http" && !is_local
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn plain_http_to_another_machine_is_exposed() {
+        let is_exposed = |url: &str| is_exposed(&Url::parse(url).unwrap());
+        for url in ["http://s3.example.com", "http://10.0.0.1:9000", "http://[2001:db8::1]/"] {
+            assert!(is_exposed(url), "{url}");
+        }
+        for url in [
+            "https://s3.example.com",
+            "http://localhost:9000",
+            "http://127.0.0.1:9000",
+            "http://[::1]:9000",
+        ] {
+            assert!(!is_exposed(url), "{url}");
+        }
+    }
 
     #[test]
     fn the_endpoints_of_aws_are_known() {

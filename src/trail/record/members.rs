@@ -35,7 +35,7 @@ pub(super) struct Members<'t> {
     aggregated: [Option<&'t str>; COLUMN_COUNT],
     insight_details: Option<&'t str>,
     event_category: Option<&'t str>,
-    has_capital_event_source: bool,
+    is_sns_event: bool,
     kind: Option<Kind>,
 }
 
@@ -50,7 +50,7 @@ impl<'t> Members<'t> {
             aggregated: [None; COLUMN_COUNT],
             insight_details: None,
             event_category: None,
-            has_capital_event_source: false,
+            is_sns_event: false,
             kind: None,
         }
     }
@@ -100,7 +100,8 @@ impl<'t> Members<'t> {
             Key::InsightDetails => &mut self.insight_details,
             Key::EventCategory => &mut self.event_category,
             Key::CapitalEventSource => {
-                self.has_capital_event_source = true;
+                // What `lookup-events` prints has one, too: the service, such as `s3.amazonaws.com`.
+                self.is_sns_event = raw.starts_with("\"aws:");
                 return;
             }
             Key::Mark(kind) => {
@@ -117,7 +118,7 @@ impl<'t> Members<'t> {
     /// S3 notifications and Lambda events have an `eventSource` such as `"aws:s3"`, SNS an
     /// `EventSource` (AWS Lambda developer guide, event examples); CloudTrail records never do.
     pub(super) fn is_other_services_event(&self) -> bool {
-        self.has_capital_event_source
+        self.is_sns_event
             || self.columns[EVENT_SOURCE].is_some_and(|source| source.starts_with("\"aws:"))
     }
 

@@ -127,11 +127,12 @@ fn insight_records_take_source_name_and_error_from_their_details() {
         "insightDetails":{"state":"Start","eventSource":"ssm.amazonaws.com",
         "eventName":"UpdateInstanceInformation","errorCode":"Denied"}},
         {"eventID":"j","eventName":"kept","insightDetails":{"eventName":"not this"}},
-        {"eventID":"k","insightDetails":[1]}]}"#);
-    assert_eq!(values(&log, "eventSource"), [Some("ssm.amazonaws.com"), None, None]);
-    let names = [Some("UpdateInstanceInformation"), Some("kept"), None];
+        {"eventID":"k","insightDetails":[1]},
+        {"eventID":"l","eventName":null,"insightDetails":{"eventName":"of a null"}}]}"#);
+    assert_eq!(values(&log, "eventSource"), [Some("ssm.amazonaws.com"), None, None, None]);
+    let names = [Some("UpdateInstanceInformation"), Some("kept"), None, Some("of a null")];
     assert_eq!(values(&log, "eventName"), names);
-    assert_eq!(values(&log, "errorCode"), [Some("Denied"), None, None]);
+    assert_eq!(values(&log, "errorCode"), [Some("Denied"), None, None, None]);
 }
 
 #[test]
@@ -156,6 +157,7 @@ fn foreign_json_is_told_by_its_content() {
         (r#"{"fileVersion":"1.0","configurationItems":[{}]}"#, Kind::ConfigItems),
         (r#"{"name":"package","version":"1"}"#, Kind::OtherJson),
         (r#"{"Events":[{"EventId":"x","EventName":"y"}]}"#, Kind::OtherJson),
+        (r#"{"EventId":"x","EventSource":"s3.amazonaws.com"}"#, Kind::OtherJson),
         ("[1,2,3]", Kind::OtherJson),
         ("[]", Kind::OtherJson),
         ("{}", Kind::OtherJson),
@@ -232,6 +234,32 @@ fn rows_beyond_the_limit_are_not_made() {
     for (bytes_max, is_enough) in [(3_000, false), (6_500, true)] {
         let limits = ParseLimits { bytes_max, ..ParseLimits::UNBOUNDED_BYTES };
         assert_eq!(parse(&bad, &CellRules::ANY, limits).is_ok(), is_enough, "{bytes_max}");
+    }
+}
+
+/// Issue 11: after each line the exact pass counted the lines of the whole text.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_work_for_odd_lines_is_linear_in_the_text() {
+    use nix::sys::resource::{UsageWho, getrusage};
+    use nix::sys::time::TimeValLike;
+
+    // The time of this thread's CPU, which other programs do not change.
+    let cpu_us = || getrusage(UsageWho::RUSAGE_THREAD).unwrap().user_time().num_microseconds();
+    let parse_us = |lines: usize, odd: &str| {
+        let json = "{\"eventID\":\"a\"}\n".repeat(lines) + odd;
+        let took_us = (0..3).map(|_| {
+            let begun_us = cpu_us();
+            let log = parse(json.as_bytes(), &CellRules::ANY, ParseLimits::UNBOUNDED_BYTES);
+            assert_eq!(log.is_ok(), odd.ends_with('}'), "{odd}");
+            cpu_us() - begun_us
+        });
+        took_us.min().unwrap().max(1)
+    };
+    for odd in ["{\"foo\":1}", "{\"event\\u0049D\":\"b\"}", "{\"eventI"] {
+        let (few_us, many_us) = (parse_us(2_000, odd), parse_us(32_000, odd));
+        // 16 times the lines. Quadratic work takes 256 times as long.
+        assert!(many_us < few_us * 64, "{odd}: {few_us} and {many_us} us");
     }
 }
 

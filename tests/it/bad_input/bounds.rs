@@ -25,6 +25,16 @@ promises! { on [sqlite postgres]:
     a_record_of_100_mib_passes_alone
 }
 
+/// The size of the objects that many fetchers read at once.
+const LARGE_BYTES: u64 = 8 * MIB;
+
+/// The most that one of them needs: its text and its row.
+const LARGE_NEEDS_BYTES: u64 = 2 * LARGE_BYTES;
+
+/// SQLite and its driver also copy the row. Alone, an import of one object has a peak of 65 MiB, 40
+/// of them for the object.
+const LARGE_NEEDS_BYTES_SQLITE: u64 = 5 * LARGE_BYTES;
+
 /// Imports what `fill` writes; returns the run, after checking its peak against the ceiling.
 #[track_caller]
 fn import(
@@ -34,27 +44,30 @@ fn import(
     object_needs_bytes: u64,
     fill: impl FnOnce(&Place),
 ) -> (Run, OwnDatabase) {
-    let (run, database, peak_bytes) = measure(engine, args, fill);
-    // Only Linux reports it.
-    if let Some(peak_bytes) = peak_bytes {
-        let peak_max = memory_bytes + OVERHEAD_BYTES + object_needs_bytes;
-        assert!(peak_bytes < peak_max, "{peak_bytes} of {peak_max} bytes\n{}", run.shown());
-    }
-    (run, database)
-}
-
-/// Imports what `fill` writes; also returns the peak memory of the program.
-fn measure(
-    engine: Engine,
-    args: &[&str],
-    fill: impl FnOnce(&Place),
-) -> (Run, OwnDatabase, Option<u64>) {
     let database = OwnDatabase::new(engine);
     let place = Place::with_database(&database.url);
     fill(&place);
-    let args = [&["--output=json", "import", "--no-index"], args, &["logs"]].concat();
+    let args = [&["import", "--no-index"], args].concat();
+    (run_within(place, &args, memory_bytes + object_needs_bytes), database)
+}
+
+/// Runs a command on the folder `logs`; returns the run, after checking that its peak is less than
+/// `buffers_bytes` and what the program needs besides.
+#[track_caller]
+fn run_within(mut place: Place, args: &[&str], buffers_bytes: u64) -> Run {
+    // By itself glibc keeps some freed buffers of each thread: how many depends on which thread
+    // reads which object. With this it returns all large buffers, and the peak is what the program
+    // holds: 97 to 98 MiB for 41 objects of 8 MiB on SQLite, and 113 to 129 without it. (On
+    // PostgreSQL 39 to 40.)
+    place.set("MALLOC_MMAP_THRESHOLD_", "131072");
+    let args = [&["--output=json"], args, &["logs"]].concat();
     let (run, peak_bytes) = place.start(&args).end_with_peak();
-    (run, database, peak_bytes)
+    // Only Linux reports it.
+    if let Some(peak_bytes) = peak_bytes {
+        let peak_max = buffers_bytes + OVERHEAD_BYTES;
+        assert!(peak_bytes < peak_max, "{peak_bytes} of {peak_max} bytes\n{}", run.shown());
+    }
+    run
 }
 
 fn count(run: &Run, key: &str) -> u64 {
@@ -67,24 +80,34 @@ fn large_log(id: &str, bytes: u64) -> String {
     format!(r#"{{"Records":[{{"eventID":"{id}","userAgent":"{filler}"}}]}}"#)
 }
 
+fn write_large_objects(place: &Place) {
+    for n in 0..41 {
+        place.write(format!("logs/{n}.json"), large_log(&n.to_string(), LARGE_BYTES));
+    }
+}
+
+/// Issue 11, B5: 60 fetchers held 491 MiB of stored bytes.
 fn many_fetchers_of_large_objects_stay_within_the_budget(engine: Engine) {
-    let write = |place: &Place, objects: u32| {
-        for n in 0..objects {
-            place.write(format!("logs/{n}.json"), large_log(&n.to_string(), 8 * MIB));
-        }
+    let needs_bytes = match engine {
+        Engine::Sqlite => LARGE_NEEDS_BYTES_SQLITE,
+        _ => LARGE_NEEDS_BYTES,
     };
-    // What one of these objects needs: the text, its row, and the copies that the driver and the
-    // database make of it.
-    let (run, _, needs_bytes) = measure(engine, &["--memory=16MiB"], |place| write(place, 1));
-    run.expect(0);
     for fetchers in ["--fetchers=60", "--fetchers=128"] {
         let args = [fetchers, "--memory=16MiB"];
-        let needs_bytes = needs_bytes.unwrap_or_default();
-        let (run, database) =
-            import(engine, &args, 16 * MIB, needs_bytes, |place| write(place, 41));
+        let (run, database) = import(engine, &args, 16 * MIB, needs_bytes, write_large_objects);
         run.expect(0);
         assert_eq!(database.number("SELECT COUNT(*) FROM logs"), 41);
     }
+}
+
+/// Issue 11, 3.3: all objects of the sample were read at once.
+#[test]
+fn the_sample_of_a_dry_run_stays_within_the_budget() {
+    let place = Place::new();
+    write_large_objects(&place);
+    let args = ["import", "--dry-run", "--memory=16MiB", "--fetchers=60"];
+    let run = run_within(place, &args, 16 * MIB + LARGE_NEEDS_BYTES).expect(0);
+    assert_eq!(run.json()["estimate"]["rows"], 41, "{}", run.shown());
 }
 
 fn foreign_arrays_are_skipped_in_the_memory_of_their_text(engine: Engine) {

@@ -7,6 +7,7 @@ use super::set_mode;
 use crate::binary::Place;
 use crate::hostile_mysql::{HostileMysql, MANY_COLUMNS, error_packet};
 use crate::logs::log_json;
+use crate::s3_server::{ACCESS_KEY, S3Server, SECRET_KEY};
 
 const ACCOUNT: &str = "AWSLogs/111122223333";
 
@@ -185,6 +186,22 @@ fn a_db_toml_may_be_shared_with_the_users_own_group_only() {
     assert!(run.stderr.contains("db.toml belongs to another user"), "{}", run.shown());
     // Whoever names the file vouches for its owner.
     place.run(&["--config", "db.toml", "status"]).expect(1);
+}
+
+#[test]
+fn an_unencrypted_connection_to_an_s3_server_on_another_machine_is_reported() {
+    let server = S3Server::start();
+    server.put("trail", "a.json", log_json(&["a"]));
+    // The unspecified address leads to this machine, but no rule says so.
+    for (host, is_reported) in [("127.0.0.1", false), ("localhost", false), ("0.0.0.0", true)] {
+        let mut place = Place::new();
+        place.set("AWS_ACCESS_KEY_ID", ACCESS_KEY);
+        place.set("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
+        let endpoint_url = server.endpoint_url().replace("127.0.0.1", host);
+        let run = place.run(&["import", "--endpoint-url", &endpoint_url, "s3://trail"]).expect(0);
+        let warnings = run.stderr.matches("to the S3 server is not encrypted").count();
+        assert_eq!(warnings, usize::from(is_reported), "{host}: {}", run.shown());
+    }
 }
 
 #[test]

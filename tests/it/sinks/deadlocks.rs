@@ -12,6 +12,21 @@ use crate::databases::{Engine, promises};
 use crate::wait::until_async;
 
 promises! { async on servers: a_batch_that_loses_a_deadlock_is_written_again }
+promises! { async on [mysql mariadb]: batches_are_written_without_locks_on_gaps }
+
+/// Issue 11, B17: REPEATABLE READ, the default, also locks the gaps between keys, for nothing.
+async fn batches_are_written_without_locks_on_gaps(engine: Engine) {
+    let (scratch, sink) = Scratch::prepared(engine).await;
+    // MariaDB has MySQL's name of the variable since 11.1.
+    let variable =
+        if engine == Engine::Mariadb { "@@tx_isolation" } else { "@@transaction_isolation" };
+    scratch.run("CREATE TABLE seen (level varchar(40))").await;
+    let seen = format!("FOR EACH ROW INSERT INTO seen VALUES ({variable})");
+    scratch.run(&format!("CREATE TRIGGER look AFTER INSERT ON import_objects {seen}")).await;
+    sink.write(RUN, &batch(1, [object("a", Ok(numbered_log("a", 3)))])).await.unwrap();
+    assert_eq!(scratch.query("SELECT level FROM seen").await, [[Some("READ-COMMITTED".into())]]);
+    assert_eq!(scratch.counts().await, [3, 1, 0]);
+}
 
 /// Holds the batch in its insert of the ledger line until the other transaction waits for that
 /// line. The batch then waits for the other transaction, and closes the circle.

@@ -2,6 +2,7 @@
 
 use super::memory_source::{log_json, name};
 use super::*;
+use crate::import::dry_run::dry_run;
 
 /// Objects of about 100 KB each when decoded, and packed hardly less.
 fn large_logs(objects: usize, is_gzip: bool) -> Arc<MemorySource> {
@@ -108,5 +109,21 @@ async fn the_budget_is_whole_again_after_each_way_an_object_can_end() {
         assert_balanced(&left.tally);
         assert_eq!((left.tally.failed.objects, sink.rows()), (3, 39 * 3));
         source.touch(&name(5));
+    }
+}
+
+/// Issue 11: the dry run kept every object of its sample, and with it the budget, until all were
+/// read.
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_reads_more_than_the_budget_holds() {
+    for memory_bytes in [1, 300 << 10, 1 << 20] {
+        let sources = vec![large_logs(41, false) as Arc<dyn Source>];
+        let (_stop, stopped) = watch::channel(false);
+        let plan = tiny(memory_bytes);
+        let running = dry_run(&plan, sources, None, Arc::default(), stopped);
+        let ended = tokio::time::timeout(FOR_EVER, running).await.expect("the dry run hangs");
+        let (dry_run, end) = ended.unwrap();
+        assert_eq!(end, End::Complete);
+        assert_eq!((dry_run.sampled.read.objects, dry_run.sampled.rows), (41, 4_100));
     }
 }
