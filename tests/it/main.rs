@@ -14,6 +14,7 @@ mod missing_servers;
 mod proxy;
 mod s3_server;
 mod sinks;
+mod soak;
 mod sources;
 mod structure;
 mod trail;
