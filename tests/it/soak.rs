@@ -41,16 +41,17 @@ const OTHERS: u64 = 2;
 /// How much longer a disturbed import takes than an undisturbed one into SQLite.
 const USUAL_FACTOR: f64 = 1.5;
 
-/// The seed of the ordinary test run.
-const SEED: u64 = 41;
+/// The seed of the ordinary test run: two imports at once, one of which is killed, and faults of S3.
+const SEED: u64 = 1;
 
 promises! { on all: a_trial_of_random_faults_leaves_what_an_undisturbed_import_leaves }
 
 fn a_trial_of_random_faults_leaves_what_an_undisturbed_import_leaves(engine: Engine) {
-    let trial = Trial { number: 0, seed: SEED, engine, objects_max: 40, crashes: None };
-    let totals = Mutex::default();
-    trial.run(&totals);
-    assert!(totals.into_inner().unwrap().faults > 0, "nothing was disturbed");
+    let (totals, command) = (Mutex::default(), "tests/run --test it soak".to_owned());
+    Trial { number: 0, seed: SEED, engine, objects_max: 40, rounds_max: 1, crashes: None, command }
+        .run(&totals);
+    let totals = totals.into_inner().unwrap();
+    assert!(totals.faults + totals.answers > 0, "nothing was disturbed");
 }
 
 /// Trials for `SOAK_MINUTES`, each database by itself. `SOAK_CRASHES` is where `tests/run --soak`
@@ -74,7 +75,10 @@ fn soak() {
             if ENGINES[usize::try_from(seed % 4).unwrap()] != engine {
                 continue;
             }
-            Trial { number, seed, engine, objects_max: 200, crashes: crashes.clone() }.run(&totals);
+            let crashes = crashes.clone();
+            let command = format!("tests/run --soak 0 {seed}");
+            Trial { number, seed, engine, objects_max: 200, rounds_max: 3, crashes, command }
+                .run(&totals);
             if Instant::now() > end || has_failed.load(Ordering::Relaxed) {
                 break;
             }
@@ -99,8 +103,9 @@ fn soak() {
 #[derive(Debug, Default)]
 struct Totals {
     trials: u64,
-    runs: u64,
-    /// Disturbed runs that ended with an error, which the next run has to make good.
+    /// Disturbed imports.
+    imports: u64,
+    /// Those that ended with an error.
     given_up: u64,
     faults: u64,
     answers: u64,
@@ -110,10 +115,10 @@ struct Totals {
 
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { trials, runs, given_up, faults, answers, lost, doubled } = self;
+        let Self { trials, imports, given_up, faults, answers, lost, doubled } = self;
         write!(
             f,
-            "{trials} trials, {runs} disturbed imports ({given_up} ended with an error), \
+            "{trials} trials, {imports} disturbed imports ({given_up} ended with an error), \
              {faults} faults, {answers} faulty answers of S3; {lost} rows lost, {doubled} doubled"
         )
     }
@@ -124,101 +129,111 @@ struct Trial {
     seed: u64,
     engine: Engine,
     objects_max: usize,
+    rounds_max: usize,
     crashes: Option<PathBuf>,
+    /// Repeats it.
+    command: String,
 }
 
 impl Trial {
-    fn run(self, totals: &Mutex<Totals>) {
-        let _named = NamedIfItFails(&self);
+    fn run(&self, totals: &Mutex<Totals>) {
         let started = Instant::now();
         let mut random = Rng::with_seed(self.seed);
         let objects = random.usize(self.objects_max / 2..self.objects_max);
         let files = Files::draw(&mut random, objects);
         let source = Source::draw(&mut random, &files);
-        let importing = Instant::now();
-        let expected = source.imported(objects);
-        // A server takes longer than SQLite.
-        let usual = importing.elapsed().mul_f64(USUAL_FACTOR);
-        let database = OwnDatabase::new(self.engine);
         let kinds = Kinds {
             engine: self.engine,
             has_bucket: source.server.is_some(),
             crashes: self.crashes.clone(),
         };
-        let args: Vec<&str> = source.args.iter().map(String::as_str).collect();
-        let stage = Stage {
-            place: &source.place,
-            source: &args,
-            server: source.server.as_ref(),
-            database: &database,
-            kinds: &kinds,
-            usual,
-        };
-        let mut trial = Totals { trials: 1, ..Totals::default() };
-        let (mut done, mut errors, mut counted_rows) = (Vec::new(), Vec::new(), 0);
-        for _ in 0..random.usize(1..=3) {
-            let round = Round::draw(&mut random, &kinds);
-            let happened = round.carry_out(&stage, &mut random);
-            assert_whole_objects(&database, &round);
-            for run in &happened.runs {
-                counted_rows += rows_counted(run, &round);
-                errors.extend(error_of(run));
-            }
-            trial.runs += round.imports.len() as u64;
-            trial.faults += happened.faults.len() as u64 + happened.cuts;
-            trial.answers += happened.answers;
-            done.push(happened);
-        }
-        trial.given_up = errors.len() as u64;
+        // All at once, so that the seed alone decides about them.
+        let rounds = random.usize(1..=self.rounds_max);
+        let rounds: Vec<Round> = (0..rounds).map(|_| Round::draw(&mut random, &kinds)).collect();
+        let _shown_if_it_fails = ShownIfItFails { trial: self, rounds: &rounds };
+
+        let expected = source.imported(objects);
+        let database = OwnDatabase::new(self.engine);
+        let mut disturbed = source.disturb(&rounds, &kinds, &database, &expected);
         let run = source.import(&database).expect(3);
-        counted_rows += assert_summary(&run, objects as u64);
+        disturbed.rows_counted += assert_summary(&run, objects as u64);
         let contents = Everything::of(&database);
-        (trial.lost, trial.doubled) = expected.rows_lost_and_doubled(&contents);
-        totals.lock().unwrap().add(&trial);
+
+        let (lost, doubled) = expected.rows_lost_and_doubled(&contents);
+        totals.lock().unwrap().add(&disturbed, lost, doubled);
         let place = if kinds.has_bucket { "bucket" } else { "folder" };
-        let outcome = format!("{} rows lost, {} doubled", trial.lost, trial.doubled);
-        let (number, seed, engine) = (self.number, self.seed, self.engine);
         say(&format!(
-            "trial {number} (seed {seed}), {engine:?}, {place} of {objects} objects: {}; {outcome} \
-             in {:.1} s{}",
-            shown(&done),
+            "{}, {place} of {objects} objects: {disturbed}; {lost} rows lost, {doubled} doubled in \
+             {:.1} s",
+            self.name(),
             started.elapsed().as_secs_f64(),
-            errors
-                .iter()
-                .map(|error| format!("\n    an import ended: {error}"))
-                .collect::<String>(),
         ));
-        assert_eq!((trial.lost, trial.doubled), (0, 0), "{}", run.shown());
-        assert_eq!(contents.rest.ledger, expected.rest.ledger, "the ledger is another");
-        assert_eq!(contents.rest.rejects, expected.rest.rejects, "the rejects are others");
-        assert!(counted_rows <= files.rows, "{counted_rows} rows were counted of {}", files.rows);
+        disturbed.errors.iter().for_each(|error| say(&format!("    an import ended: {error}")));
+        assert_eq!((lost, doubled), (0, 0), "{}", run.shown());
+        assert_eq!(contents.rest.ledger, expected.contents.rest.ledger, "the ledger is another");
+        assert_eq!(contents.rest.rejects, expected.contents.rest.rejects, "other rejects");
+        let (counted, rows) = (disturbed.rows_counted, files.rows);
+        assert!(counted <= rows, "{counted} rows were counted of {rows}");
+    }
+
+    fn name(&self) -> String {
+        format!("trial {} (seed {}), {:?}", self.number, self.seed, self.engine)
     }
 }
 
-/// Prints which trial it was, and how to repeat it.
-struct NamedIfItFails<'t>(&'t Trial);
+/// Prints a trial that fails, and how to repeat it.
+struct ShownIfItFails<'t> {
+    trial: &'t Trial,
+    rounds: &'t [Round],
+}
 
-impl Drop for NamedIfItFails<'_> {
+impl Drop for ShownIfItFails<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let Trial { number, seed, engine, .. } = self.0;
-            say(&format!(
-                "trial {number} (seed {seed}), {engine:?}, has FAILED; to repeat it: \
-                 tests/run --soak 0 {seed}"
-            ));
+            let (name, command, rounds) = (self.trial.name(), &self.trial.command, self.rounds);
+            say(&format!("{name}, has FAILED; to repeat it: {command}\n{rounds:#?}"));
         }
+    }
+}
+
+/// What happened in the rounds of a trial.
+#[derive(Default)]
+struct Disturbed {
+    rounds: Vec<Happened>,
+    imports: u64,
+    /// The errors that ended imports, which the next one has to make good.
+    errors: Vec<String>,
+    rows_counted: u64,
+}
+
+/// Shows it as `kill 2, cut 7 | INT 1`.
+impl fmt::Display for Disturbed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |happened: &Happened| {
+            let mut counts = BTreeMap::new();
+            happened.faults.iter().for_each(|fault| *counts.entry(*fault).or_default() += 1);
+            counts.insert("cut", happened.cuts);
+            counts.insert("S3 fault", happened.answers);
+            counts.retain(|_, count| *count > 0);
+            let counts: Vec<String> =
+                counts.iter().map(|(name, n)| format!("{name} {n}")).collect();
+            if counts.is_empty() { "no fault".to_owned() } else { counts.join(", ") }
+        };
+        f.write_str(&self.rounds.iter().map(shown).collect::<Vec<_>>().join(" | "))
     }
 }
 
 impl Totals {
-    fn add(&mut self, trial: &Self) {
-        self.trials += trial.trials;
-        self.runs += trial.runs;
-        self.given_up += trial.given_up;
-        self.faults += trial.faults;
-        self.answers += trial.answers;
-        self.lost += trial.lost;
-        self.doubled += trial.doubled;
+    fn add(&mut self, trial: &Disturbed, lost: u64, doubled: u64) {
+        self.trials += 1;
+        self.imports += trial.imports;
+        self.given_up += trial.errors.len() as u64;
+        for round in &trial.rounds {
+            self.faults += round.faults.len() as u64 + round.cuts;
+            self.answers += round.answers;
+        }
+        self.lost += lost;
+        self.doubled += doubled;
     }
 }
 
@@ -252,11 +267,60 @@ impl Source {
     }
 
     /// Returns what an undisturbed import into SQLite leaves.
-    fn imported(&self, objects: usize) -> Everything {
-        let database = OwnDatabase::new(Engine::Sqlite);
+    fn imported(&self, objects: usize) -> Expected {
+        let (started, database) = (Instant::now(), OwnDatabase::new(Engine::Sqlite));
         let run = self.import(&database).expect(3);
+        let took = started.elapsed();
         assert_summary(&run, objects as u64);
-        Everything::of(&database)
+        Expected { contents: Everything::of(&database), took }
+    }
+
+    /// Imports it in rounds, with faults.
+    fn disturb(
+        &self,
+        rounds: &[Round],
+        kinds: &Kinds,
+        database: &OwnDatabase,
+        expected: &Expected,
+    ) -> Disturbed {
+        let args: Vec<&str> = self.args.iter().map(String::as_str).collect();
+        let stage = Stage {
+            place: &self.place,
+            source: &args,
+            server: self.server.as_ref(),
+            database,
+            kinds,
+            usual: expected.took.mul_f64(USUAL_FACTOR),
+        };
+        let mut disturbed = Disturbed::default();
+        for round in rounds {
+            let happened = round.carry_out(&stage);
+            assert_whole_objects(database);
+            for run in &happened.runs {
+                disturbed.rows_counted += rows_counted(run);
+                disturbed.errors.extend(error_of(run));
+            }
+            disturbed.imports += round.imports.len() as u64;
+            disturbed.rounds.push(happened);
+        }
+        disturbed
+    }
+}
+
+/// What an undisturbed import into SQLite leaves, and how long it took.
+struct Expected {
+    contents: Everything,
+    took: Duration,
+}
+
+impl Expected {
+    /// Returns how many rows `other` lacks, and how many it has too many. A changed row is both.
+    fn rows_lost_and_doubled(&self, other: &Everything) -> (u64, u64) {
+        let mut counts: BTreeMap<_, i64> = BTreeMap::new();
+        self.contents.rows.iter().for_each(|row| *counts.entry(row).or_default() += 1);
+        other.rows.iter().for_each(|row| *counts.entry(row).or_default() -= 1);
+        let sum = |of: fn(i64) -> i64| counts.values().map(|n| of(*n).max(0).unsigned_abs()).sum();
+        (sum(|n| n), sum(|n| -n))
     }
 }
 
@@ -271,36 +335,27 @@ impl Everything {
         let rows = database.query(&format!("SELECT {COLUMNS} FROM logs"));
         Self { rows, rest: database.contents() }
     }
-
-    /// Returns how many rows `other` lacks, and how many it has too many. A changed row is both.
-    fn rows_lost_and_doubled(&self, other: &Self) -> (u64, u64) {
-        let mut counts: BTreeMap<_, i64> = BTreeMap::new();
-        self.rows.iter().for_each(|row| *counts.entry(row).or_default() += 1);
-        other.rows.iter().for_each(|row| *counts.entry(row).or_default() -= 1);
-        let sum = |of: fn(i64) -> i64| counts.values().map(|n| of(*n).max(0).unsigned_abs()).sum();
-        (sum(|n| n), sum(|n| -n))
-    }
 }
 
 /// Checks that the rows are those of the objects in the ledger, at any moment.
-fn assert_whole_objects(database: &OwnDatabase, round: &Round) {
+fn assert_whole_objects(database: &OwnDatabase) {
     // In one statement, so that both are seen at one moment.
     let halves = database.try_query(
         "SELECT (SELECT COUNT(*) FROM logs), (SELECT COALESCE(SUM(row_count), 0) FROM import_objects)",
     );
     // Before the first batch there may be no table.
     let Ok(halves) = halves else { return };
-    assert_eq!(halves[0][0], halves[0][1], "half an object is committed after {round:?}");
+    assert_eq!(halves[0][0], halves[0][1], "half an object is committed");
 }
 
 /// Checks how a disturbed run ended, and returns how many rows it counted.
-fn rows_counted(run: &Run, round: &Round) -> u64 {
+fn rows_counted(run: &Run) -> u64 {
     if let Some(signal) = run.signal() {
         // Before the program catches signals, they have their usual effect.
-        assert!([2, 15].contains(&signal), "signal {signal} after {round:?}\n{}", run.shown());
+        assert!([2, 15].contains(&signal), "signal {signal}\n{}", run.shown());
         return 0;
     }
-    assert!([1, 3, 130].contains(&run.code()), "{round:?}\n{}", run.shown());
+    assert!([1, 3, 130].contains(&run.code()), "{}", run.shown());
     if run.stdout.is_empty() {
         return 0;
     }
@@ -340,20 +395,6 @@ fn assert_summary(run: &Run, logs: u64) -> u64 {
     assert_eq!((objects("failed"), objects("pending")), (1, 0), "{}", run.shown());
     assert_eq!(summary["indexes_missing"].as_array().unwrap().len(), 0, "{}", run.shown());
     summary["rows"].as_u64().unwrap()
-}
-
-/// Returns what happened in the rounds of a trial, such as `kill 2, cut 7 | INT 1`.
-fn shown(rounds: &[Happened]) -> String {
-    let shown = |happened: &Happened| {
-        let mut counts = BTreeMap::new();
-        happened.faults.iter().for_each(|fault| *counts.entry(*fault).or_default() += 1);
-        counts.insert("cut", happened.cuts);
-        counts.insert("S3 fault", happened.answers);
-        counts.retain(|_, count| *count > 0);
-        let counts: Vec<String> = counts.iter().map(|(name, n)| format!("{name} {n}")).collect();
-        if counts.is_empty() { "no fault".to_owned() } else { counts.join(", ") }
-    };
-    rounds.iter().map(shown).collect::<Vec<_>>().join(" | ")
 }
 
 #[expect(clippy::print_stdout, reason = "the report of `tests/run --soak`")]

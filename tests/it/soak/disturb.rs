@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use fastrand::Rng;
 use sqlx::{Connection, SqliteConnection};
 
 use super::plan::{Event, Kinds, Round, Way};
@@ -64,7 +63,7 @@ impl Imports {
 }
 
 impl Round {
-    pub(super) fn carry_out(&self, stage: &Stage<'_>, random: &mut Rng) -> Happened {
+    pub(super) fn carry_out(&self, stage: &Stage<'_>) -> Happened {
         let mut happened = Happened::default();
         let proxy = self.start_proxy(stage.kinds.engine);
         let database_url = &stage.database.url;
@@ -85,13 +84,13 @@ impl Round {
         if self.imports.len() > 1 {
             happened.faults.push("at once");
         }
-        let mut ending = Vec::new();
+        let mut ending: Vec<JoinHandle<()>> = Vec::new();
         for (at, event) in &self.events {
             imports.wait_until(started + stage.usual.mul_f64(*at));
             if imports.have_ended() {
                 break;
             }
-            ending.extend(happened.let_happen(event, &mut imports, stage, proxy.as_ref(), random));
+            ending.extend(happened.let_happen(event, &mut imports, stage, proxy.as_ref()));
         }
         imports.wait_until(started + FAULTS_MAX);
         if let Some(proxy) = &proxy {
@@ -102,7 +101,9 @@ impl Round {
             server.set_latency(Duration::ZERO);
         }
         happened.runs = imports.0.into_iter().map(Running::end).collect();
-        ending.into_iter().for_each(|thread: JoinHandle<()>| thread.join().unwrap());
+        for thread in ending {
+            thread.join().unwrap();
+        }
         happened.cuts = proxy.map_or(0, |proxy| proxy.faults_done());
         happened.answers = stage.server.map_or(0, S3Server::faults_done) - answers_before;
         happened
@@ -131,15 +132,14 @@ impl Happened {
         imports: &mut Imports,
         stage: &Stage<'_>,
         proxy: Option<&Arc<Proxy>>,
-        random: &mut Rng,
     ) -> Option<JoinHandle<()>> {
         let (mut name, mut thread) = (None, None);
-        let victim = random.usize(0..imports.0.len());
+        let left = imports.0.len();
         match event {
-            Event::Kill => name = imports.0.swap_remove(victim).kill().then_some("kill"),
-            Event::Signal(signal) => {
-                if !imports.0[victim].has_ended() {
-                    imports.0[victim].signal(signal);
+            Event::Kill(n) => name = imports.0.swap_remove(n % left).kill().then_some("kill"),
+            Event::Signal(signal, n) => {
+                if !imports.0[n % left].has_ended() {
+                    imports.0[n % left].signal(signal);
                     name = Some(*signal);
                 }
             }

@@ -52,9 +52,9 @@ pub(super) struct S3Fault {
 /// What happens at a random time.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// SIGKILL to one of the imports.
-    Kill,
-    Signal(&'static str),
+    /// SIGKILL to one of the imports: the n-th of those that are left.
+    Kill(usize),
+    Signal(&'static str, usize),
     /// The server ends all sessions of the database.
     EndSessions,
     /// The server is killed, and is away for so long before it is started again.
@@ -95,10 +95,12 @@ impl Round {
     fn event(&self, random: &mut Rng, kinds: &Kinds) -> (f64, Event) {
         let at = random.f64();
         let away = Duration::from_millis(random.u64(0..AWAY_MS_MAX));
-        let of_all = [Event::Kill, Event::Kill, Event::Signal("INT"), Event::Signal("TERM")];
+        let n = random.usize(0..self.imports.len());
+        let of_all =
+            [Event::Kill(n), Event::Kill(n), Event::Signal("INT", n), Event::Signal("TERM", n)];
         let mut events = Vec::from(of_all);
         if kinds.engine == Engine::Sqlite {
-            events.extend([Event::Lock(away), Event::Kill]);
+            events.extend([Event::Lock(away), Event::Kill(n)]);
         } else {
             events.extend([Event::EndSessions, Event::EndSessions]);
             if !matches!(self.way, Way::Direct) {
@@ -143,7 +145,6 @@ impl S3Fault {
         let op = [Op::GetObject, Op::GetObject, Op::GetObject, Op::ListObjectsV2];
         let op = op[random.usize(0..4)];
         let fault = match random.usize(0..9) {
-            0 => Fault::SlowDown,
             1 => Fault::Internal,
             2 => Fault::TooMany,
             3 => Fault::KmsThrottling,
@@ -152,7 +153,7 @@ impl S3Fault {
             6 => Fault::End(random.usize(0..400)),
             // Rarely, because a large body takes until the program calls it too slow.
             7 if random.usize(0..8) == 0 => Fault::Drip(Duration::from_millis(1)),
-            7 => Fault::SlowDown,
+            0 | 7 => Fault::SlowDown,
             _ if op == Op::GetObject => Fault::Flip,
             _ => Fault::Drop,
         };
