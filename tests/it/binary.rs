@@ -146,6 +146,11 @@ impl Running {
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
+    /// Returns whether the program has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Ends the program as a power cut would; returns whether it had not ended before.
     pub fn kill(mut self) -> bool {
         let _ = self.child.kill();
@@ -206,6 +211,11 @@ impl Run {
         self.status.code().unwrap_or_else(|| {
             panic!("ended by signal {:?}\n{}", self.status.signal(), self.shown())
         })
+    }
+
+    /// Returns the signal that ended the run, if one did.
+    pub fn signal(&self) -> Option<i32> {
+        self.status.signal()
     }
 
     /// Checks the exit code, and shows everything if it is another.

@@ -85,7 +85,8 @@ impl Engine {
         assert!(cleaned.is_ok() || std::thread::panicking(), "{sql}: {cleaned:?}");
     }
 
-    fn try_administer(self, sql: &str) -> Result<Table, sqlx::Error> {
+    /// Runs SQL as the administrator of a server that may be away.
+    pub fn try_administer(self, sql: &str) -> Result<Table, sqlx::Error> {
         let database = if self == Self::Postgres { "postgres" } else { "information_schema" };
         query_now(self, &format!("{}{database}", self.admin_url()), sql)
     }
@@ -119,12 +120,41 @@ impl OwnDatabase {
 
     /// Runs SQL and returns its rows.
     pub fn query(&self, sql: &str) -> Table {
-        query_now(self.engine, &self.url, sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
+        self.try_query(sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// Runs SQL on tables that may not be there.
+    pub fn try_query(&self, sql: &str) -> Result<Table, sqlx::Error> {
+        query_now(self.engine, &self.url, sql)
     }
 
     /// Returns the one number that a query answers.
     pub fn number(&self, sql: &str) -> u64 {
         self.query(sql)[0][0].as_deref().unwrap().parse().unwrap()
+    }
+
+    /// Ends all other sessions in this database, and returns how many there were.
+    ///
+    /// The database, or its server, may be away: then there are none.
+    pub fn end_sessions(&self) -> u64 {
+        let engine = self.engine;
+        if engine == Engine::Postgres {
+            let ended = engine.try_administer(&format!(
+                "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                 WHERE datname = '{}'",
+                self.name
+            ));
+            return ended.map_or(0, |rows| rows[0][0].as_deref().unwrap().parse().unwrap());
+        }
+        let sessions = engine.try_administer(&format!(
+            "SELECT CAST(id AS SIGNED) FROM information_schema.processlist WHERE db = '{}'",
+            self.name
+        ));
+        let sessions = sessions.unwrap_or_default();
+        let sessions = sessions.iter().filter_map(|row| row[0].as_deref());
+        // One that has ended meanwhile is an error, and counts for nothing.
+        let ended = sessions.filter(|id| engine.try_administer(&format!("KILL {id}")).is_ok());
+        ended.count() as u64
     }
 
     /// Returns how many sessions build indexes in this database.

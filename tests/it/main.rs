@@ -15,6 +15,7 @@ mod model;
 mod proxy;
 mod s3_server;
 mod sinks;
+mod soak;
 mod sources;
 mod structure;
 mod trail;

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! program ─▶ [count bytes, look for COMMIT, hold it?] ─▶ server
-//! program ◀─ [swallow? delay?]                       ◀─ server
+//! program ◀─ [count bytes, swallow? delay?]          ◀─ server
 //! ```
 
 use std::net::TcpListener;
@@ -32,6 +32,22 @@ pub enum CommitFault {
     AnswerLost,
 }
 
+/// After how many bytes each connection is cut: so many at most, drawn for each connection.
+#[derive(Debug, Clone, Copy)]
+pub struct RandomCuts {
+    pub seed: u64,
+    /// Bytes from the program.
+    pub asked_bytes_max: u64,
+    /// Bytes from the server.
+    pub answered_bytes_max: u64,
+}
+
+/// The bytes that a connection may still pass.
+struct BytesLeft {
+    asked: u64,
+    answered: u64,
+}
+
 /// How connections are treated.
 #[derive(Debug, Default)]
 struct Orders {
@@ -40,6 +56,7 @@ struct Orders {
     faults: Vec<CommitFault>,
     /// For the n-th connection: cut it after so many bytes from the program.
     cut_after_bytes: Option<fn(u64) -> u64>,
+    random_cuts: Option<RandomCuts>,
     /// Pass no commit beyond so many.
     commits_max: Option<u64>,
     /// Wait before each answer.
@@ -114,6 +131,11 @@ impl Proxy {
         self.order(|orders| orders.cut_after_bytes = Some(bytes_of));
     }
 
+    /// Cuts each connection after a random number of bytes.
+    pub fn cut_at_random(&self, cuts: RandomCuts) {
+        self.order(|orders| orders.random_cuts = Some(cuts));
+    }
+
     /// Passes so many commits and holds the others: their senders wait until the proxy is healed,
     /// or the server goes down.
     pub fn hold_commits_after(&self, commits_max: u64) {
@@ -174,7 +196,8 @@ async fn accept(listener: TcpListener, server: String, state: Arc<State>) {
         let number = state.connections.fetch_add(1, Ordering::Relaxed);
         let (server, state) = (server.clone(), state.clone());
         connections.spawn(async move {
-            let server = TcpStream::connect(server).await.unwrap();
+            // A server that is down closes the connection of the program, too.
+            let Ok(server) = TcpStream::connect(server).await else { return };
             program.set_nodelay(true).unwrap();
             server.set_nodelay(true).unwrap();
             tokio::select! {
@@ -193,8 +216,7 @@ async fn pass(
     state: &State,
     number: u64,
 ) -> std::io::Result<()> {
-    let cut_after_bytes = state.orders.borrow().cut_after_bytes;
-    let mut bytes_left = cut_after_bytes.map_or(u64::MAX, |bytes_of| bytes_of(number));
+    let mut left = state.orders.borrow().bytes_left(number);
     let (mut asked, mut answered) = (vec![0; 64 << 10], vec![0; 64 << 10]);
     loop {
         tokio::select! {
@@ -208,7 +230,7 @@ async fn pass(
                     let _ = program.read(&mut asked).await;
                     return Ok(());
                 }
-                let passed = usize::try_from(bytes_left).unwrap_or(usize::MAX).min(count);
+                let passed = take(&mut left.asked, count);
                 let fault = state.fault_of(&asked[..passed]).await;
                 if fault == Some(CommitFault::NeverSent) {
                     return Ok(());
@@ -217,11 +239,10 @@ async fn pass(
                 if fault == Some(CommitFault::AnswerLost) {
                     let _ = server.read(&mut answered).await?;
                 }
-                bytes_left -= passed as u64;
-                if bytes_left == 0 {
+                if left.asked == 0 {
                     state.faults_done.fetch_add(1, Ordering::Relaxed);
                 }
-                if fault.is_some() || bytes_left == 0 {
+                if fault.is_some() || left.asked == 0 {
                     return Ok(());
                 }
             }
@@ -232,10 +253,22 @@ async fn pass(
                 }
                 let delay = state.orders.borrow().delay;
                 tokio::time::sleep(delay).await;
-                program.write_all(&answered[..count]).await?;
+                let passed = take(&mut left.answered, count);
+                program.write_all(&answered[..passed]).await?;
+                if left.answered == 0 {
+                    state.faults_done.fetch_add(1, Ordering::Relaxed);
+                    return Ok(());
+                }
             }
         }
     }
+}
+
+/// Takes up to `count` bytes from those that are left, and returns how many.
+fn take(bytes_left: &mut u64, count: usize) -> usize {
+    let passed = usize::try_from(*bytes_left).unwrap_or(usize::MAX).min(count);
+    *bytes_left -= passed as u64;
+    passed
 }
 
 /// Returns whether the program sends a COMMIT. `READ COMMITTED` is none.
@@ -243,6 +276,19 @@ fn has_commit(asked: &[u8]) -> bool {
     let word = b"COMMIT";
     let ends = asked.windows(word.len()).enumerate().filter(|(_, bytes)| bytes == word);
     ends.into_iter().any(|(at, _)| asked.get(at + word.len()) != Some(&b'T'))
+}
+
+impl Orders {
+    /// Returns how many bytes the n-th connection passes.
+    fn bytes_left(&self, number: u64) -> BytesLeft {
+        let asked = self.cut_after_bytes.map_or(u64::MAX, |bytes_of| bytes_of(number));
+        let Some(cuts) = self.random_cuts else { return BytesLeft { asked, answered: u64::MAX } };
+        let mut random = fastrand::Rng::with_seed(cuts.seed.wrapping_add(number));
+        BytesLeft {
+            asked: asked.min(random.u64(1..=cuts.asked_bytes_max)),
+            answered: random.u64(1..=cuts.answered_bytes_max),
+        }
+    }
 }
 
 impl State {

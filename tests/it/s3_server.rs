@@ -125,6 +125,7 @@ struct State {
     held: Option<Held>,
     limit: Option<(Op, Limit)>,
     refused: u64,
+    faults_done: u64,
     latency: Duration,
     region: Option<String>,
 }
@@ -251,6 +252,11 @@ impl S3Server {
         self.state().refused
     }
 
+    /// Returns how many calls were answered with a fault that was ordered.
+    pub fn faults_done(&self) -> u64 {
+        self.state().faults_done
+    }
+
     /// Delays each answer.
     pub fn set_latency(&self, latency: Duration) {
         self.state().latency = latency;
@@ -373,6 +379,7 @@ impl State {
         if order.times_left != ALWAYS {
             order.times_left -= 1;
         }
+        self.faults_done += 1;
         Some(order.fault)
     }
 }

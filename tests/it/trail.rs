@@ -1,5 +1,7 @@
 //! A trail in a bucket, from one run of the program to the next: late files, choices, shards.
 
+use std::time::Instant;
+
 use cloudtrail2sql::trail::layout::folder_of;
 use jiff::civil::date;
 
@@ -191,6 +193,55 @@ fn a_third_of_all_answers_may_be_faults() {
         let gets = server.calls(Op::GetObject) - gets;
         assert_eq!(gets as u64, OBJECTS + gets as u64 / 3, "{fault:?}");
         server.heal();
+    }
+}
+
+/// Prints how much longer an import takes if a third of all answers are faults. For a release
+/// build, on a machine that does nothing else:
+///
+/// ```text
+/// cargo test --release --test it trail::storm -- --ignored --nocapture
+/// ```
+#[test]
+#[ignore = "measures, and checks nothing"]
+#[expect(clippy::print_stdout, reason = "its result")]
+fn storm() {
+    const OBJECTS: u64 = 1_501;
+    const RUNS: usize = 5;
+    let server = S3Server::start();
+    for n in 0..OBJECTS {
+        put(&server, &key("111122223333", "eu-central-1", 15, &format!("{n:04}")));
+    }
+    let faults = [
+        None,
+        Some(Fault::SlowDown),
+        Some(Fault::Internal),
+        Some(Fault::Drop),
+        Some(Fault::TooMany),
+        Some(Fault::KmsThrottling),
+        Some(Fault::Cut(100)),
+    ];
+    let mut undisturbed = None;
+    for fault in faults {
+        let mut seconds: Vec<f64> = (0..RUNS)
+            .map(|_| {
+                if let Some(fault) = fault {
+                    server.fail_every(Op::ListObjectsV2, fault, 3);
+                    server.fail_every(Op::GetObject, fault, 3);
+                }
+                let started = Instant::now();
+                let run = import(&place(&server), &[]).expect(0);
+                let seconds = started.elapsed().as_secs_f64();
+                assert_eq!(counts(&run), (OBJECTS, OBJECTS, 0), "{fault:?}");
+                server.heal();
+                seconds
+            })
+            .collect();
+        seconds.sort_by(f64::total_cmp);
+        let median = seconds[RUNS / 2];
+        let ratio = median / *undisturbed.get_or_insert(median);
+        let name = fault.map_or("undisturbed".to_owned(), |fault| format!("{fault:?}"));
+        println!("{name:16} {median:6.2} s {ratio:6.1} times; {seconds:.2?}");
     }
 }
 

@@ -6,7 +6,7 @@ fetch_mariadb() {
   unpack_packages "$1" "$2" libc6 mariadb-server-core mariadb-client-core
 }
 
-# serve_mariadb FOLDER PORT PASSWORD: becomes the server.
+# serve_mariadb FOLDER PORT PASSWORD: becomes the server, with the data that FOLDER has.
 serve_mariadb() {
   local folder=$1 root
   root=$(tree mariadb)
@@ -15,8 +15,10 @@ serve_mariadb() {
   mysql_options "$folder" "$2"
   root_account_sql "$3" >"$folder/init.sql"
   give_folder "$folder"
-  unprivileged "$root/usr/bin/mariadb-install-db" --no-defaults --basedir="$root/usr" --datadir="$folder/data" \
-    --auth-root-authentication-method=normal --skip-test-db --skip-name-resolve --innodb-log-file-size=32M
+  if [ ! -d "$folder/data" ]; then
+    unprivileged "$root/usr/bin/mariadb-install-db" --no-defaults --basedir="$root/usr" --datadir="$folder/data" \
+      --auth-root-authentication-method=normal --skip-test-db --skip-name-resolve --innodb-log-file-size=32M
+  fi
   unprivileged_exec "$root/usr/sbin/mariadbd" --no-defaults --basedir="$root/usr" --datadir="$folder/data" \
     --plugin-dir="$root/usr/lib/mysql/plugin" --innodb-log-file-size=256M "${STORAGE_OPTIONS[@]}" "${SERVER_OPTIONS[@]}"
 }

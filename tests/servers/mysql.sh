@@ -19,7 +19,7 @@ mysql_package() {
   apt-cache -c "$1/apt.conf" search --names-only '^mysql-server-core' | awk '{ print $1 }' | sort -V | tail -n 1
 }
 
-# serve_mysql FOLDER PORT PASSWORD: becomes the server.
+# serve_mysql FOLDER PORT PASSWORD: becomes the server, with the data that FOLDER has.
 serve_mysql() {
   local folder=$1 root server
   root=$(tree mysql)
@@ -32,7 +32,7 @@ serve_mysql() {
   mysql_options "$folder" "$2"
   root_account_sql "$3" >"$folder/init.sql"
   give_folder "$folder"
-  unprivileged "${server[@]}" "${STORAGE_OPTIONS[@]}" --initialize-insecure
+  if [ ! -d "$folder/data" ]; then unprivileged "${server[@]}" "${STORAGE_OPTIONS[@]}" --initialize-insecure; fi
   unprivileged_exec "${server[@]}" "${STORAGE_OPTIONS[@]}" "${SERVER_OPTIONS[@]}" --mysqlx=OFF
 }
 

@@ -7,13 +7,19 @@ fetch_postgres() {
   unpack_packages "$1" "$2" libc6 postgresql
 }
 
-# serve_postgres FOLDER PORT PASSWORD: becomes the server.
+# serve_postgres FOLDER PORT PASSWORD: becomes the server, with the data that FOLDER has.
 serve_postgres() {
   local folder=$1 port=$2 bin root
   root=$(tree postgres)
   bin=$(echo "$root"/usr/lib/postgresql/*/bin)
   export LD_LIBRARY_PATH
   LD_LIBRARY_PATH=$(library_path "$root")
+  if [ ! -d "$folder/data" ]; then init_postgres "$@"; fi
+  unprivileged_exec "$bin/postgres" -D "$folder/data"
+}
+
+# init_postgres FOLDER PORT PASSWORD: makes the data folder. Sees the variables of `serve_postgres`.
+init_postgres() {
   echo "$3" >"$folder/password"
   require_time_zones
   give_folder "$folder"
@@ -33,7 +39,6 @@ fsync = $FLUSHES
 synchronous_commit = $FLUSHES
 full_page_writes = $FLUSHES
 CONF
-  unprivileged_exec "$bin/postgres" -D "$folder/data"
 }
 
 # PostgreSQL's package reads the machine's time zones from a path built into it, and

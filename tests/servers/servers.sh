@@ -28,6 +28,7 @@ readonly FETCH_SECONDS_MAX=900
 FLUSHES=false
 
 FOLDER=
+PASSWORD=
 declare -A PIDS=() PORTS=()
 
 note() { echo "tests/run: $*" >&2; }
@@ -43,24 +44,24 @@ url_variable() { echo "TEST_${1^^}_URL"; }
 
 # Starts every server that is not given, and exports all URLs.
 start_servers() {
-  local name variable wanted=() password
+  local name variable wanted=()
   for name in "${SERVERS[@]}"; do
     variable=$(url_variable "$name")
     if [ -z "${!variable:-}" ]; then wanted+=("$name"); fi
   done
   if [ ${#wanted[@]} = 0 ]; then return; fi
   # Others on this machine can reach the port, so the password is a new one each time.
-  password=$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')
+  PASSWORD=$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')
   for name in "${wanted[@]}"; do pick_port "$name"; done
   if docker_works; then
-    start_containers "$password" "${wanted[@]}"
+    start_containers "$PASSWORD" "${wanted[@]}"
   else
     check_distribution
-    start_processes "$password" "${wanted[@]}"
+    start_processes "${wanted[@]}"
   fi
   for name in "${wanted[@]}"; do
     variable=$(url_variable "$name")
-    export "$variable=$("${name}_url" "${PORTS[$name]}" "$password")"
+    export "$variable=$("${name}_url" "${PORTS[$name]}" "$PASSWORD")"
   done
 }
 
@@ -76,21 +77,20 @@ pick_port() {
   PORTS[$1]=$port
 }
 
-# start_processes PASSWORD NAME…: starts the servers side by side and waits for all.
+# start_processes NAME…: starts the servers side by side and waits for all.
 start_processes() {
-  local password=$1 name
-  shift
+  local name
   # Not below TMPDIR: a socket's path has at most 107 bytes.
   FOLDER=$(mktemp -d /tmp/cloudtrail2sql-tests.XXXXXX)
   chmod 755 "$FOLDER"
-  for name in "$@"; do start_process "$name" "$password"; done
-  for name in "$@"; do wait_for "$name" "$password"; done
+  for name in "$@"; do start_process "$name"; done
+  for name in "$@"; do wait_for "$name"; done
 }
 
-# start_process NAME PASSWORD: starts one server in the background.
+# start_process NAME: starts one server in the background.
 start_process() {
-  local name=$1 password=$2
-  mkdir "$FOLDER/$name"
+  local name=$1
+  mkdir -p "$FOLDER/$name"
   # With job control each server is a process group of its own: Ctrl-C reaches it
   # through our cleanup only, and one that is still being fetched ends as a whole.
   set -m
@@ -98,19 +98,19 @@ start_process() {
     umask 022
     # Not joined by `&&`, which would switch `set -e` off in both.
     fetch_tree "$name"
-    "serve_$name" "$FOLDER/$name" "${PORTS[$name]}" "$password" >"$FOLDER/$name/log" 2>&1
+    "serve_$name" "$FOLDER/$name" "${PORTS[$name]}" "$PASSWORD" >"$FOLDER/$name/log" 2>&1
   ) &
   PIDS[$name]=$!
   set +m
 }
 
-# wait_for NAME PASSWORD: returns when the server takes connections.
+# wait_for NAME: returns when the server takes connections.
 #
 # One that ends before that is started once more, in a new folder and on another
 # port: on a busy machine a port may be taken meanwhile, and MariaDB's own set-up
 # was seen to fail once.
 wait_for() {
-  local name=$1 password=$2 seconds_max=$START_SECONDS_MAX deadline is_again=
+  local name=$1 seconds_max=$START_SECONDS_MAX deadline is_again=
   if [ ! -d "$(tree "$name")" ]; then seconds_max=$FETCH_SECONDS_MAX; fi
   deadline=$((SECONDS + seconds_max))
   until "${name}_is_ready" "$FOLDER/$name"; do
@@ -122,10 +122,41 @@ wait_for() {
       is_again=yes
       mv "$FOLDER/$name" "$FOLDER/$name-first"
       pick_port "$name"
-      start_process "$name" "$password"
+      start_process "$name"
     fi
     if ((SECONDS > deadline)); then
       fail "$name is not ready after $seconds_max seconds" "$(tail -n 20 "$FOLDER/$name/log" 2>/dev/null)"
+    fi
+    sleep 0.05
+  done
+}
+
+# restart_crashed REQUESTS: kills each server for which a file of its name is in the folder
+# REQUESTS, and starts it again after the seconds that the file holds. Then the file is removed.
+restart_crashed() {
+  local request name
+  for request in "$1"/*; do
+    if [ ! -e "$request" ]; then continue; fi
+    name=${request##*/}
+    {
+      "stop_$name" "${PIDS[$name]}" || true
+      wait "${PIDS[$name]}" || true
+    } 2>/dev/null
+    sleep "$(cat "$request")"
+    # The log says of the old process that it is ready.
+    rm -f "$FOLDER/$name/log"
+    start_process "$name"
+    wait_until_ready "$name"
+    rm "$request"
+  done
+}
+
+# wait_until_ready NAME: returns when a server with data takes connections.
+wait_until_ready() {
+  local deadline=$((SECONDS + START_SECONDS_MAX))
+  until "${1}_is_ready" "$FOLDER/$1"; do
+    if ! kill -0 "${PIDS[$1]}" 2>/dev/null || ((SECONDS > deadline)); then
+      fail "$1 did not start again" "$(tail -n 60 "$FOLDER/$1/log" 2>/dev/null)"
     fi
     sleep 0.05
   done

@@ -9,7 +9,7 @@ use super::pages::{page, pages, root};
 
 /// Options on the pages that belong to other programs, among them `cargo`, `docker` and our
 /// benchmarks.
-const FOREIGN: [&str; 15] = [
+const FOREIGN: [&str; 16] = [
     "--bench",
     "--case",
     "--data",
@@ -23,6 +23,7 @@ const FOREIGN: [&str; 15] = [
     "--rm",
     "--rounds",
     "--servers",
+    "--soak",
     "--test",
     "--wait",
 ];
