@@ -80,7 +80,9 @@ fn a_record_survives_its_row(engine: Engine) {
     let count = |records: Vec<Value>| {
         let mut counts: BTreeMap<String, u32> = BTreeMap::new();
         // Maps of `serde_json` are sorted, so equal values have one text.
-        records.iter().for_each(|record| *counts.entry(record.to_string()).or_default() += 1);
+        for record in records {
+            *counts.entry(record.to_string()).or_default() += 1;
+        }
         counts
     };
     let (expected, found) = (count(records_below(&folder)), count(rebuilt(&database)));
