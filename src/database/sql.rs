@@ -8,7 +8,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,6 @@ use self::driver::Driver;
 use self::error::{SqlErrorClass, cause_of, class_of_driver_error, timed_out};
 use self::panics::without_panic;
 use self::schema::{ColumnInfo, Schema, limits};
-use super::indexes::{Index, IndexedTable, missing_indexes};
 use super::url::{DatabaseUrl, Engine};
 use super::{DatabaseError, ErrorClass, OpenOptions};
 use crate::trail::record::CellRules;
@@ -33,6 +32,8 @@ mod tls;
 mod relay;
 
 mod schema;
+
+mod added_columns;
 
 mod connection;
 
@@ -248,35 +249,6 @@ impl SqlStore {
         Ok(rows.into_iter().map(read).collect())
     }
 
-    /// Returns the indexes of the post-load step that the tables lack.
-    async fn find_missing_indexes(&self) -> Result<Vec<Index>, DatabaseError> {
-        let query = self.driver.indexes_sql();
-        let mut existing: Vec<(IndexedTable, Vec<String>)> = Vec::new();
-        for table in IndexedTable::ALL {
-            let name = [Value::Text(Some(table.as_str()))];
-            let doing = "read the indexes of the tables";
-            let rows = self.query(doing, query, &name, &[CellType::Text; 2]).await?;
-            let mut last_index = None;
-            for row in rows {
-                let [index, column] = <[_; 2]>::try_from(row).expect("two columns");
-                let (index, column) = (index.into_text(), column.into_text());
-                match existing.last_mut() {
-                    Some((_, columns)) if last_index.as_ref() == Some(&index) => {
-                        columns.push(column);
-                    }
-                    _ => existing.push((table, vec![column])),
-                }
-                last_index = Some(index);
-            }
-        }
-        Ok(missing_indexes(&existing))
-    }
-
-    /// Returns the statements that build the missing indexes, each with the indexes it builds.
-    fn index_statements(&self, missing: &[Index]) -> Vec<(Vec<Index>, String)> {
-        if missing.is_empty() { Vec::new() } else { self.driver.index_statements(missing) }
-    }
-
     /// Closes the idle connections.
     async fn close_idle(&self) {
         let idle = std::mem::take(&mut *self.lock_idle());
@@ -415,47 +387,6 @@ impl SqlStore {
         if !matches!(ended, Ok(Ok(()))) {
             tracing::debug!("the session of a dead connection could not be ended");
         }
-    }
-
-    /// Runs a statement of the post-load step, until [`SqlStore::cancel_builds`].
-    async fn run_unless_cancelled(
-        &self,
-        doing: &'static str,
-        statement: &str,
-    ) -> Result<(), DatabaseError> {
-        let mut pooled = self.connection(doing).await?;
-        let session = pooled.connection.session();
-        self.lock_building().extend(session.clone());
-        let outcome = if self.is_cancelled() {
-            let error = std::io::Error::from(std::io::ErrorKind::Interrupted);
-            Err(sqlx::Error::Io(error))
-        } else {
-            self.watched(session.clone(), pooled.connection.run(statement)).await
-        };
-        self.lock_building().retain(|building| Some(building) != session.as_ref());
-        self.put_back(pooled, outcome).map_err(|error| without_data(error, doing))
-    }
-
-    /// Ends all index builds on the server.
-    async fn cancel_builds(&self) {
-        self.cancels_builds.store(true, Ordering::Relaxed);
-        let building = std::mem::take(&mut *self.lock_building());
-        for session in building {
-            self.end_session(Some(session)).await;
-        }
-    }
-
-    fn is_cancelled(&self) -> bool {
-        self.cancels_builds.load(Ordering::Relaxed)
-    }
-
-    /// Notes that no index is being built any longer.
-    fn builds_are_over(&self) {
-        self.cancels_builds.store(false, Ordering::Relaxed);
-    }
-
-    fn lock_building(&self) -> std::sync::MutexGuard<'_, Vec<Session>> {
-        self.building.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs one statement in a transaction of its own.

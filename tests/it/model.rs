@@ -16,6 +16,7 @@ promises! { on all:
     no_record_breaks_a_query
     two_objects_with_one_number_get_two
     what_is_forgotten_is_gone_and_can_be_imported_again
+    rows_of_the_first_schema_are_counted_and_left
     a_changed_object_is_replaced_on_request
     without_other_fields_the_table_is_the_tutorials
     a_record_is_printed_with_its_file
@@ -269,6 +270,35 @@ fn what_is_forgotten_is_gone_and_can_be_imported_again(engine: Engine) {
     assert_eq!(database.number("SELECT COUNT(*) FROM logs"), 0);
     assert_eq!(database.number("SELECT COUNT(*) FROM import_rejects"), 0);
     assert_eq!(database.number("SELECT COUNT(*) FROM import_objects"), 0);
+}
+
+fn rows_of_the_first_schema_are_counted_and_left(engine: Engine) {
+    let database = OwnDatabase::new(engine);
+    let place = Place::with_database(&database.url);
+    place.write("logs/a.json", wrapper(&[record("a1"), record("a2")]));
+    place.write("logs/b.json", wrapper(&[record("b")]));
+    place.run(&["--quiet", "import", "logs"]).expect(0);
+    // As version 0.1.0 left them.
+    for change in [
+        "UPDATE import_objects SET number = NULL WHERE uri LIKE '%a.json'",
+        "UPDATE logs SET objectId = NULL, otherFields = NULL WHERE eventID LIKE 'a%'",
+    ] {
+        database.query(change);
+    }
+    let status = place.run(&["status"]).expect(0);
+    let expected = "without other fields, time, identity and object: 2 rows";
+    assert!(status.stdout.contains(expected), "{}", status.shown());
+    let forgotten = place.run(&["--output=json", "forget", "logs"]).expect(3).json();
+    assert_eq!(forgotten["forgotten"]["rows"], 1);
+    assert_eq!(forgotten["left"]["rows"], 2);
+    assert_eq!(database.number("SELECT COUNT(*) FROM logs"), 2);
+    // A changed one is not replaced, because its rows cannot be found.
+    place.write("logs/a.json", wrapper(&[record("a3")]));
+    place.run(&["--quiet", "import", "--replace-changed", "logs"]).expect(3);
+    assert_eq!(database.number("SELECT COUNT(*) FROM logs WHERE eventID LIKE 'a%'"), 2);
+    let reason = "SELECT reason FROM import_objects WHERE outcome = 'changed'";
+    let reason = database.query(reason)[0][0].clone().unwrap();
+    assert!(reason.contains("version 0.1.0"), "{reason}");
 }
 
 fn a_changed_object_is_replaced_on_request(engine: Engine) {

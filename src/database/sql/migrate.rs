@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Without `import_migrations`, the tables were made by another program; they are compared before
-//! anything is changed. Columns of ours that a table lacks are added ([`super::schema::ADDED_COLUMNS`]),
+//! anything is changed. Columns of ours that a table lacks are added ([`super::added_columns::ADDED_COLUMNS`]),
 //! and narrow columns are widened if the user asked for it. The view comes last: the program works
 //! without it, so that it is left out where the account may not create one, or the user has a view or
 //! table of its name.
@@ -19,11 +19,12 @@
 
 use sqlx::migrate::Migration;
 
+use super::added_columns::statements_of_added_columns;
 use super::connection::{Cell, CellType, Connection, Value};
 use super::error::{SqlErrorClass, cause_of};
 use super::schema::{
     IDENTITIES, LOGS, OBJECTS, SchemaMismatch, VIEW, VIEW_COLUMNS, has_columns, other_columns,
-    placeholders, statements_of_added_columns,
+    placeholders,
 };
 use super::{SqlStore, without_data};
 use crate::database::{DatabaseError, UpgradePolicy};

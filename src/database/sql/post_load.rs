@@ -3,15 +3,17 @@
 //! Indexes are data in the code and not migrations: a load takes several times as long with all of
 //! them in place, so they are built after it.
 
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use tracing::{debug, info};
 
-use super::{SqlStore, retried};
+use super::connection::{CellType, Session, Value};
+use super::{SqlStore, retried, without_data};
 use crate::database::attempts::Attempts;
-use crate::database::indexes::{INDEXES, Index};
+use crate::database::indexes::{INDEXES, Index, IndexedTable, missing_indexes};
 use crate::database::{BuiltIndexes, DatabaseError};
 
 /// See [`Store::build_missing_indexes`](crate::database::Store::build_missing_indexes).
@@ -101,5 +103,77 @@ async fn build(
             debug!("built index {} in {:.1} s", index.name, done.took.as_secs_f64());
         }
         built.push(done);
+    }
+}
+
+impl SqlStore {
+    /// Returns the indexes of the post-load step that the tables lack.
+    pub(super) async fn find_missing_indexes(&self) -> Result<Vec<Index>, DatabaseError> {
+        let query = self.driver.indexes_sql();
+        let mut existing: Vec<(IndexedTable, Vec<String>)> = Vec::new();
+        for table in IndexedTable::ALL {
+            let name = [Value::Text(Some(table.as_str()))];
+            let doing = "read the indexes of the tables";
+            let rows = self.query(doing, query, &name, &[CellType::Text; 2]).await?;
+            let mut last_index = None;
+            for row in rows {
+                let [index, column] = <[_; 2]>::try_from(row).expect("two columns");
+                let (index, column) = (index.into_text(), column.into_text());
+                match existing.last_mut() {
+                    Some((_, columns)) if last_index.as_ref() == Some(&index) => {
+                        columns.push(column);
+                    }
+                    _ => existing.push((table, vec![column])),
+                }
+                last_index = Some(index);
+            }
+        }
+        Ok(missing_indexes(&existing))
+    }
+
+    /// Returns the statements that build the missing indexes, each with the indexes it builds.
+    fn index_statements(&self, missing: &[Index]) -> Vec<(Vec<Index>, String)> {
+        if missing.is_empty() { Vec::new() } else { self.driver.index_statements(missing) }
+    }
+
+    /// Runs a statement of the post-load step, until [`SqlStore::cancel_builds`].
+    async fn run_unless_cancelled(
+        &self,
+        doing: &'static str,
+        statement: &str,
+    ) -> Result<(), DatabaseError> {
+        let mut pooled = self.connection(doing).await?;
+        let session = pooled.connection.session();
+        self.lock_building().extend(session.clone());
+        let outcome = if self.is_cancelled() {
+            let error = std::io::Error::from(std::io::ErrorKind::Interrupted);
+            Err(sqlx::Error::Io(error))
+        } else {
+            self.watched(session.clone(), pooled.connection.run(statement)).await
+        };
+        self.lock_building().retain(|building| Some(building) != session.as_ref());
+        self.put_back(pooled, outcome).map_err(|error| without_data(error, doing))
+    }
+
+    /// Ends all index builds on the server.
+    pub(super) async fn cancel_builds(&self) {
+        self.cancels_builds.store(true, Ordering::Relaxed);
+        let building = std::mem::take(&mut *self.lock_building());
+        for session in building {
+            self.end_session(Some(session)).await;
+        }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancels_builds.load(Ordering::Relaxed)
+    }
+
+    /// Notes that no index is being built any longer.
+    fn builds_are_over(&self) {
+        self.cancels_builds.store(false, Ordering::Relaxed);
+    }
+
+    fn lock_building(&self) -> std::sync::MutexGuard<'_, Vec<Session>> {
+        self.building.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

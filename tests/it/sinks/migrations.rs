@@ -120,7 +120,9 @@ async fn a_database_of_the_first_schema_becomes_one_of_the_newest(engine: Engine
         assert_eq!(versions(&scratch).await, versions(&fresh).await);
         assert_eq!(scratch.contents(), before);
     }
+    assert_eq!(sink.rows_of_first_schema().await.unwrap(), 1);
     assert_an_import_works(&scratch, &*sink).await;
+    assert_eq!(sink.rows_of_first_schema().await.unwrap(), 1);
 }
 
 async fn imports_that_migrate_at_once_all_succeed(engine: Engine) {

@@ -81,11 +81,6 @@ fn the_migrations_agree_with_the_code() {
         assert!(has(postgres, field.name, field.types.postgres), "{}", field.name);
         assert!(has(sqlite, field.name, field.types.sqlite), "{}", field.name);
     }
-    for column in ADDED_COLUMNS {
-        assert!(has(mysql, column.name, column.mysql), "{} {}", column.name, column.mysql);
-        assert!(has(postgres, column.name, column.postgres), "{}", column.name);
-        assert!(has(sqlite, column.name, column.sqlite), "{}", column.name);
-    }
     for (sql, has_key) in [(mysql, true), (postgres, false), (sqlite, false)] {
         for table in [LOGS, IDENTITIES, OBJECTS, REJECTS, RUNS] {
             let mut columns = columns_of(sql, table.name);
@@ -139,32 +134,6 @@ fn a_table_is_ours_if_a_row_can_be_inserted() {
     let expected = "there is a `logs` table with other columns: it lacks `eventVersion` and needs a \
                     value for `tenant`";
     assert_eq!(mismatch.difference, expected);
-}
-
-#[test]
-fn the_columns_that_a_table_lacks_are_added() {
-    let columns =
-        |names: &[&str]| names.iter().map(|it| info(it, "text", true)).collect::<Vec<_>>();
-    let statements = |engine, table, found: &[ColumnInfo]| {
-        statements_of_added_columns(engine, table, found).map_err(|it| it.difference)
-    };
-    for engine in [Engine::Sqlite, Engine::Postgres, Engine::Mysql] {
-        assert_eq!(statements(engine, "logs", &[]), Ok(vec![]));
-    }
-    let old = columns(&["eventID"]);
-    assert_eq!(statements(Engine::Sqlite, "logs", &old).unwrap().len(), 4);
-    assert_eq!(statements(Engine::Mysql, "logs", &old).unwrap().len(), 1);
-    let number = ["ALTER TABLE import_objects ADD COLUMN number bigint UNIQUE"].map(str::to_owned);
-    assert_eq!(statements(Engine::Postgres, "import_objects", &old), Ok(number.into()));
-    let mut with_ours = old;
-    with_ours.push(info("OTHERFIELDS", "TEXT", true));
-    with_ours.push(info("eventat", "timestamp without time zone", true));
-    with_ours.push(info("identityId", "bigint(20)", true));
-    let added = statements(Engine::Postgres, "logs", &with_ours);
-    assert_eq!(added, Ok(vec!["ALTER TABLE logs ADD COLUMN objectId bigint".to_owned()]));
-    with_ours.push(info("objectId", "varchar(40)", true));
-    let error = statements(Engine::Postgres, "logs", &with_ours).unwrap_err();
-    assert_eq!(error, "column `objectId` of the `logs` table is varchar(40), not bigint");
 }
 
 #[test]
