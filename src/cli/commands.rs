@@ -6,11 +6,11 @@ mod stores;
 
 mod sources;
 
+mod index;
+
 mod import;
 
 mod dry_run;
-
-mod index;
 
 mod status;
 
