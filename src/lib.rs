@@ -25,6 +25,7 @@
 //! 6. One bad object costs one object.
 //! 7. Every queue, buffer, loop, retry and timeout has a named bound.
 //! 8. No secret is printed.
+//! 9. A row names its object, and the record can be rebuilt from it.
 //!
 //! # Rooms
 //!
