@@ -113,7 +113,7 @@ impl Lister {
     }
 
     /// Queries the ledger with the same retry policy as batch writes. Returns `None` if the run is
-    /// stopped while the database is away.
+    /// stopped while the database is away or does not answer.
     async fn seen(
         &self,
         ids: &[ObjectId],
@@ -121,7 +121,12 @@ impl Lister {
         let Some(ledger) = &self.ledger else { return Ok(Some(HashMap::new())) };
         let mut attempts = Attempts::new(self.retry);
         loop {
-            match ledger.seen(ids).await {
+            let answer = tokio::select! {
+                biased;
+                answer = ledger.seen(ids) => answer,
+                () = self.signals.stopped() => return Ok(None),
+            };
+            match answer {
                 Ok(lines) => return Ok(Some(lines)),
                 Err(error) => tokio::select! {
                     biased;

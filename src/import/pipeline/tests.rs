@@ -310,6 +310,25 @@ async fn a_stop_ends_the_wait_for_a_database_that_is_away() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stop_ends_a_query_of_the_ledger_that_hangs() {
+    let (source, sink) = (logs(), new_sink());
+    sink.state().seen_faults.extend(std::iter::repeat_n(Fault::Hang, 100));
+    let (stop, stopped) = watch::channel(false);
+    let stopping = async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        stop.send_replace(true);
+    };
+    let started = Instant::now();
+    let (left, ()) = tokio::join!(run_with(plan(), [source], &sink, stopped), stopping);
+    assert_eq!(left.end.unwrap(), End::Stopped);
+    assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
+    let mut tally = left.tally;
+    tally.leave_unsettled();
+    assert_balanced(&tally);
+    assert_eq!(sink.rows(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stop_ends_a_listing_that_hangs() {
     let (source, sink) = (logs(), new_sink());
     source.cut_listing(2, Cue::Hang);

@@ -15,6 +15,10 @@ promises! { async on all:
     columns_in_another_order_are_filled_by_name
 }
 
+promises! { async on servers:
+    another_program_can_insert_the_16_columns_by_position
+}
+
 promises! { async on [mysql mariadb]:
     a_migration_that_was_cut_off_is_done_again
 }
@@ -132,6 +136,19 @@ async fn a_migration_that_was_cut_off_is_done_again(engine: Engine) {
     sink.prepare(UpgradePolicy::Refuse).await.unwrap();
     assert_eq!(schema(&scratch).await, before);
     assert_eq!(scratch.count("import_migrations").await, 3);
+}
+
+/// The tutorial's Java tool names no columns.
+async fn another_program_can_insert_the_16_columns_by_position(engine: Engine) {
+    let (scratch, sink) = Scratch::prepared(engine).await;
+    sink.write(RUN, &batch(1, [log_of("a", [cells(&[("eventID", "ours")])])])).await.unwrap();
+    let values = COLUMNS.map(|name| format!("'{name}'")).join(", ");
+    scratch.run(&format!("INSERT INTO logs VALUES ({values})")).await;
+    let query = format!("SELECT {} FROM logs WHERE eventID <> 'ours'", COLUMNS.join(", "));
+    assert_eq!(scratch.query(&query).await, [super::scratch::row(&COLUMNS)]);
+    if engine.is_mysql() {
+        assert_eq!(scratch.query("SELECT * FROM logs").await[0].len(), COLUMNS.len());
+    }
 }
 
 #[tokio::test]
