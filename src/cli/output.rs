@@ -28,7 +28,7 @@ pub(crate) use self::dry_run::DryRunReport;
 pub(crate) use self::forget::ForgetReport;
 pub(crate) use self::indexes::IndexReport;
 pub(crate) use self::progress_display::ProgressDisplay;
-pub(crate) use self::record::RecordReport;
+pub(crate) use self::record::{FoundRecord, RecordPlace, RecordReport};
 pub(crate) use self::status::Status;
 pub(crate) use self::stdout::{print, print_text};
 pub(crate) use self::summary::{Summary, equations};

@@ -358,11 +358,19 @@ fn a_record_is_printed_with_its_file(engine: Engine) {
     let [found] = &records.as_array().unwrap()[..] else { panic!("{}", run.stdout) };
     assert!(found["uri"].as_str().unwrap().ends_with("/logs/a.json"));
     assert_eq!(found["sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(found["record_index"], 1);
     assert_eq!(found["record"], serde_json::from_str::<Value>(&text).unwrap());
     let shown = place.run(&["record", "it's"]).stdout;
-    assert!(shown.lines().next().unwrap().ends_with("/logs/a.json"), "{shown}");
+    assert!(
+        shown.lines().next().unwrap().ends_with("/logs/a.json, record 1 (from 0; the file has 2)"),
+        "{shown}"
+    );
     assert!(shown.contains("  \"big\": 12345678901234567890.50"), "{shown}");
     place.run(&["record", "none"]).expect(3);
+    // A file that changed since does not show the place.
+    place.write("logs/a.json", wrapper(&[text]));
+    let changed = place.run(&["--output=json", "record", "it's"]).expect(0).json();
+    assert_eq!(changed[0]["record_index"], Value::Null);
 }
 
 fn the_printed_schema_makes_the_tables_of_an_import(engine: Engine) {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::format::count;
 use super::{Report, to_json};
 use crate::cli::escape::{visible, visible_json};
 use crate::database::status::StoredRecord;
@@ -13,7 +14,25 @@ pub(crate) struct RecordReport {
     /// The `eventID`.
     pub(crate) event_id: String,
     /// The records; more than one if the event was delivered more than once.
-    pub(crate) records: Vec<StoredRecord>,
+    pub(crate) records: Vec<FoundRecord>,
+}
+
+/// A record, and its place in its file.
+#[derive(Debug)]
+pub(crate) struct FoundRecord {
+    /// The record.
+    pub(crate) record: StoredRecord,
+    /// Its place, if the file could be read.
+    pub(crate) place: Option<RecordPlace>,
+}
+
+/// The place of a record in its file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RecordPlace {
+    /// Its position among the records of the file, from 0.
+    pub(crate) index: u64,
+    /// How many records the file has.
+    pub(crate) records: u64,
 }
 
 /// One record for programs.
@@ -21,6 +40,7 @@ pub(crate) struct RecordReport {
 struct RecordJson<'r> {
     uri: Option<&'r str>,
     sha256: Option<&'r str>,
+    record_index: Option<u64>,
     has_other_fields: bool,
     record: Box<RawValue>,
 }
@@ -31,9 +51,16 @@ impl Report for RecordReport {
             return format!("no record has the eventID {}\n", visible(&self.event_id));
         }
         let mut text = String::new();
-        for record in &self.records {
+        for FoundRecord { record, place } in &self.records {
             let uri = record.uri.as_deref().map_or("unknown object".into(), visible);
-            text.push_str(&format!("{uri}\n"));
+            text.push_str(&uri);
+            if let Some(RecordPlace { index, records }) = place {
+                text.push_str(&format!(
+                    ", record {index} (from 0; the file has {})",
+                    count(*records)
+                ));
+            }
+            text.push('\n');
             if !record.has_other_fields {
                 text.push_str("(only the 16 columns are stored)\n");
             }
@@ -46,7 +73,8 @@ impl Report for RecordReport {
     }
 
     fn json(&self) -> String {
-        let records = self.records.iter().map(|record| RecordJson {
+        let records = self.records.iter().map(|FoundRecord { record, place }| RecordJson {
+            record_index: place.map(|place| place.index),
             uri: record.uri.as_deref(),
             sha256: record.sha256.as_deref(),
             has_other_fields: record.has_other_fields,
