@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use cloudtrail2sql::trail::fields::COLUMNS;
 use tempfile::TempDir;
 
 use crate::measure::{Measured, Server, Usage, statement, with_server};
@@ -91,6 +92,12 @@ pub fn folder_for_servers() -> TempDir {
     folder
 }
 
+/// Returns the columns of `logs` that an import fills, as a list in SQL.
+fn columns() -> String {
+    let own = ["otherFields", "eventAt", "identityId", "objectId"];
+    [&COLUMNS[..], &own[..]].concat().join(", ")
+}
+
 /// The rows of a database's `logs` table as a file that the database itself loads fastest.
 pub struct ReadyFile {
     folder: TempDir,
@@ -108,7 +115,8 @@ impl ReadyFile {
             }
             Engine::Mysql | Engine::Mariadb => {
                 database.query(&format!(
-                    "SELECT * FROM logs INTO OUTFILE '{path}' CHARACTER SET utf8mb4"
+                    "SELECT {} FROM logs INTO OUTFILE '{path}' CHARACTER SET utf8mb4",
+                    columns()
                 ));
             }
             Engine::Sqlite => {
@@ -142,7 +150,10 @@ impl ReadyFile {
         let load = match self.engine {
             Engine::Postgres => format!("COPY logs FROM '{path}' (FORMAT binary)"),
             Engine::Mysql | Engine::Mariadb => {
-                format!("LOAD DATA INFILE '{path}' INTO TABLE logs CHARACTER SET utf8mb4")
+                format!(
+                    "LOAD DATA INFILE '{path}' INTO TABLE logs CHARACTER SET utf8mb4 ({})",
+                    columns()
+                )
             }
             Engine::Sqlite => {
                 // As our own connections have it.

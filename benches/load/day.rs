@@ -14,7 +14,7 @@ use crate::own_database::{Engine, OwnDatabase};
 pub const RECORDS: u64 = 14_181_841;
 
 /// The tutorial's questions, and their SQL.
-const QUERIES: [(&str, &str); 5] = [
+pub const QUERIES: [(&str, &str); 5] = [
     (
         "events by source",
         "SELECT eventSource, COUNT(*) AS c FROM logs GROUP BY eventSource ORDER BY c DESC",
@@ -68,7 +68,7 @@ pub fn day(engine: Engine, data: &Data) -> String {
     add(format!("### {}\n", name(engine)));
     add(format!(
         "load {:.1} s ({:.0} rows/s; client {:.1} CPU s, server {:.1} CPU s, peak {} MiB), \
-         six indexes {:.1} s, size {:.2} GiB\n",
+         indexes and statistics {:.1} s, size {:.2} GiB\n",
         loaded.wall.as_secs_f64(),
         per_second(data.rows, loaded.wall),
         loaded.client_cpu.as_secs_f64(),
@@ -123,11 +123,11 @@ fn per_second(count: u64, took: Duration) -> f64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a size for people")]
-fn gib(bytes: u64) -> f64 {
+pub fn gib(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 30)
 }
 
-fn size_bytes(database: &OwnDatabase) -> u64 {
+pub fn size_bytes(database: &OwnDatabase) -> u64 {
     match database.engine {
         Engine::Sqlite => std::fs::metadata(database.file()).unwrap().len(),
         Engine::Postgres => database.number("SELECT pg_database_size(current_database())"),

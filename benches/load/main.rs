@@ -1,9 +1,10 @@
 //! How fast an import is, beside the databases' own ways to load a ready-made file.
 //!
 //! ```text
-//! tests/run --bench load                         # every case but `settings` and `day`
+//! tests/run --bench load                         # every case but `settings`, `day` and `questions`
 //! tests/run --bench load --case sqlite parse     # two of them
 //! tests/run --bench load --case day              # 14,181,841 records; takes half an hour
+//! tests/run --bench load --case questions        # the same, indexed and asked
 //! ```
 //!
 //! Both sides of a case run in turns, several rounds, and the ratio is taken within each round.
@@ -28,6 +29,7 @@ mod data;
 mod databases;
 mod day;
 mod measure;
+mod questions;
 mod single_inserts;
 mod table;
 
@@ -66,17 +68,30 @@ enum Case {
     Memory,
     Settings,
     Day,
+    Questions,
+}
+
+/// The databases that can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Asked {
+    Postgres,
+    Mysql,
+    Mariadb,
+    Sqlite,
 }
 
 /// Compares imports with the databases' own ways to load.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Which cases [default: all but `settings` and `day`]
+    /// Which cases [default: all but `settings`, `day` and `questions`]
     #[arg(long, value_enum, num_args = 1..)]
     case: Vec<Case>,
-    /// Records to load
-    #[arg(long, default_value_t = 1_000_000)]
-    records: u64,
+    /// Records to load [default: 1,000,000; `questions`: 14,181,841]
+    #[arg(long)]
+    records: Option<u64>,
+    /// Which databases `questions` asks
+    #[arg(long, value_enum, num_args = 1.., default_values = ["postgres", "mysql"])]
+    database: Vec<Asked>,
     /// How often each side runs
     #[arg(long, default_value = "5")]
     rounds: NonZeroUsize,
@@ -105,11 +120,11 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let bench = Bench {
         folder: arguments.data,
-        records: arguments.records,
+        records: arguments.records.unwrap_or(1_000_000),
         rounds: arguments.rounds.get(),
     };
     let cases = if arguments.case.is_empty() {
-        let is_quick = |case: &Case| !matches!(case, Case::Settings | Case::Day);
+        let is_quick = |case: &Case| !matches!(case, Case::Settings | Case::Day | Case::Questions);
         Case::value_variants().iter().copied().filter(is_quick).collect()
     } else {
         arguments.case
@@ -134,6 +149,18 @@ fn main() -> ExitCode {
             println!("\n{}", day::day(engine, &data));
         }
     }
+    if cases.contains(&Case::Questions) {
+        let data = bench.questioned(arguments.records.is_some());
+        for asked in arguments.database {
+            let engine = match asked {
+                Asked::Postgres => Engine::Postgres,
+                Asked::Mysql => Engine::Mysql,
+                Asked::Mariadb => Engine::Mariadb,
+                Asked::Sqlite => Engine::Sqlite,
+            };
+            println!("\n{}", questions::questions(engine, &data));
+        }
+    }
     ExitCode::SUCCESS
 }
 
@@ -149,7 +176,7 @@ fn comparisons(bench: &Bench, case: Case) -> Vec<Comparison> {
         Case::SingleInserts => ENGINES.map(|engine| bench.single_inserts(engine)).into(),
         Case::Indexes => ENGINES.map(|engine| bench.indexes(engine)).into(),
         Case::Settings => bench.settings(),
-        Case::Memory | Case::Day => Vec::new(),
+        Case::Memory | Case::Day | Case::Questions => Vec::new(),
     }
 }
 
