@@ -33,6 +33,8 @@ pub struct OwnDatabase {
     pub name: String,
     /// With the password of an administrator.
     pub url: String,
+    /// The administrator's URL of the server, to which a database name is added; SQLite has none.
+    admin_url: Option<String>,
     folder: TempDir,
 }
 
@@ -66,9 +68,7 @@ impl Engine {
 
     /// Returns `HOST:PORT` of the server.
     pub fn address(self) -> String {
-        let url = self.admin_url();
-        let (_, rest) = url.rsplit_once('@').unwrap();
-        rest.trim_end_matches('/').to_owned()
+        address_of(&self.admin_url()).to_owned()
     }
 
     /// Runs SQL as the administrator, outside any database of a test.
@@ -81,14 +81,23 @@ impl Engine {
     /// A failure fails the test, but not while another panic unwinds: a second one would abort
     /// the process, and the results of all other tests would be lost.
     pub fn clean_up(self, sql: &str) {
-        let cleaned = self.try_administer(sql);
+        self.clean_up_on(&self.admin_url(), sql);
+    }
+
+    fn clean_up_on(self, admin_url: &str, sql: &str) {
+        let cleaned = self.try_administer_on(admin_url, sql);
         assert!(cleaned.is_ok() || std::thread::panicking(), "{sql}: {cleaned:?}");
     }
 
     /// Runs SQL as the administrator of a server that may be away.
     pub fn try_administer(self, sql: &str) -> Result<Table, sqlx::Error> {
+        self.try_administer_on(&self.admin_url(), sql)
+    }
+
+    /// Runs SQL as the administrator of this server.
+    pub fn try_administer_on(self, admin_url: &str, sql: &str) -> Result<Table, sqlx::Error> {
         let database = if self == Self::Postgres { "postgres" } else { "information_schema" };
-        query_now(self, &format!("{}{database}", self.admin_url()), sql)
+        query_now(self, &format!("{admin_url}{database}"), sql)
     }
 }
 
@@ -100,17 +109,32 @@ impl OwnDatabase {
     /// rely on the server's URL.
     #[track_caller]
     pub fn new(engine: Engine) -> Self {
+        Self::named(engine, (engine != Engine::Sqlite).then(|| engine.admin_url()))
+    }
+
+    /// Names a database of this server.
+    pub fn on(engine: Engine, admin_url: &str) -> Self {
+        Self::named(engine, Some(admin_url.to_owned()))
+    }
+
+    /// Uses the database of this name on another server from now on.
+    pub fn move_to(&mut self, admin_url: &str) {
+        self.url = format!("{admin_url}{}", self.name);
+        self.admin_url = Some(admin_url.to_owned());
+    }
+
+    fn named(engine: Engine, admin_url: Option<String>) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         // An earlier test process of the same number may have been killed.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let name = format!("t{}_{}_{count}", std::process::id(), now.subsec_nanos());
         let folder = tempfile::tempdir().unwrap();
-        let url = match engine {
-            Engine::Sqlite => format!("sqlite://{}", folder.path().join(SQLITE_FILE).display()),
-            _ => format!("{}{name}", engine.admin_url()),
+        let url = match &admin_url {
+            None => format!("sqlite://{}", folder.path().join(SQLITE_FILE).display()),
+            Some(admin_url) => format!("{admin_url}{name}"),
         };
-        Self { engine, name, url, folder }
+        Self { engine, name, url, admin_url, folder }
     }
 
     /// Returns the SQLite file.
@@ -174,12 +198,19 @@ impl OwnDatabase {
 
     /// Reads everything that an import leaves.
     pub fn contents(&self) -> Contents {
+        Contents::read(|sql| self.query(sql))
+    }
+}
+
+impl Contents {
+    /// Reads it with a function that runs a query.
+    pub fn read(query: impl Fn(&str) -> Table) -> Self {
         let sorted = |sql: &str| {
-            let mut table = self.query(sql);
+            let mut table = query(sql);
             table.sort();
             table
         };
-        Contents {
+        Self {
             rows: sorted(
                 "SELECT eventID, eventName, eventSource, eventTime, userIdentity, \
                  requestParameters, requestID, recipientAccountId FROM logs",
@@ -198,15 +229,14 @@ impl OwnDatabase {
 
 impl Drop for OwnDatabase {
     fn drop(&mut self) {
-        if self.engine == Engine::Sqlite {
-            return;
-        }
+        let Some(admin_url) = &self.admin_url else { return };
         let name = &self.name;
-        self.engine.clean_up(&match self.engine {
+        let sql = match self.engine {
             Engine::Postgres => format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
             // Bounded, in case a failed test has left a transaction open.
             _ => format!("SET lock_wait_timeout = 30; DROP DATABASE IF EXISTS {name}"),
-        });
+        };
+        self.engine.clean_up_on(admin_url, &sql);
     }
 }
 
@@ -259,6 +289,12 @@ impl Drop for HeldTable {
     }
 }
 
+/// Returns `HOST:PORT` of an administrator's URL.
+pub fn address_of(admin_url: &str) -> &str {
+    let (_, address) = admin_url.rsplit_once('@').unwrap();
+    address.trim_end_matches('/')
+}
+
 /// Returns the URL of a server that the tests need.
 ///
 /// # Panics
@@ -273,7 +309,7 @@ pub fn server_url(server: &str, variable: &str) -> String {
 
 /// Runs SQL on a connection of its own, on a thread of its own: the caller's may belong to a
 /// runtime.
-fn query_now(engine: Engine, url: &str, sql: &str) -> Result<Table, sqlx::Error> {
+pub fn query_now(engine: Engine, url: &str, sql: &str) -> Result<Table, sqlx::Error> {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.unwrap().block_on(query(engine, url, sql))

@@ -51,6 +51,11 @@ impl HostileMysql {
         })
     }
 
+    /// Starts a server whose accounts log in with this plugin.
+    pub fn with_plugin(plugin: &'static str) -> Self {
+        Self::serving(move |stream, _| send(stream, 0, &greeting(plugin)))
+    }
+
     /// Returns whether the server was sent this text.
     pub fn has_received(&self, text: &str) -> bool {
         String::from_utf8_lossy(&self.received.lock().unwrap()).contains(text)

@@ -5,6 +5,7 @@
 mod bad_input;
 mod binary;
 mod cli;
+mod clusters;
 mod databases;
 mod docs;
 mod exactly_once;

@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
-use crate::databases::{Engine, OwnDatabase};
+use crate::databases::{Engine, OwnDatabase, address_of};
 
 /// What happens to a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +80,8 @@ struct State {
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
+    /// `HOST:PORT` of the server.
+    server: String,
     state: Arc<State>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -88,29 +90,35 @@ pub struct Proxy {
 impl Proxy {
     /// Starts a proxy to the server of `engine`.
     pub fn start(engine: Engine) -> Self {
+        Self::to(&engine.admin_url())
+    }
+
+    /// Starts a proxy to the server that an administrator's URL names.
+    pub fn to(admin_url: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let port = listener.local_addr().unwrap().port();
         let state = Arc::new(State::default());
         let (stop, stopped) = oneshot::channel();
-        let (server, shared) = (engine.address(), state.clone());
+        let server = address_of(admin_url).to_owned();
+        let (target, shared) = (server.clone(), state.clone());
         let thread = std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 tokio::select! {
-                    () = accept(listener, server, shared) => {}
+                    () = accept(listener, target, shared) => {}
                     _ = stopped => {}
                 }
             });
         });
-        Self { port, state, stop: Some(stop), thread: Some(thread) }
+        Self { port, server, state, stop: Some(stop), thread: Some(thread) }
     }
 
     /// Returns the URL of `database` by way of the proxy, without encryption.
     pub fn url(&self, database: &OwnDatabase) -> String {
         let here = format!("127.0.0.1:{}", self.port);
-        let url = database.url.replace(&database.engine.address(), &here);
+        let url = database.url.replace(&self.server, &here);
         assert_ne!(url, database.url, "this URL does not lead to the proxy");
         match database.engine {
             Engine::Postgres => format!("{url}?sslmode=disable"),

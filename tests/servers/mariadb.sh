@@ -20,7 +20,8 @@ serve_mariadb() {
       --auth-root-authentication-method=normal --skip-test-db --skip-name-resolve --innodb-log-file-size=32M
   fi
   unprivileged_exec "$root/usr/sbin/mariadbd" --no-defaults --basedir="$root/usr" --datadir="$folder/data" \
-    --plugin-dir="$root/usr/lib/mysql/plugin" --innodb-log-file-size=256M "${STORAGE_OPTIONS[@]}" "${SERVER_OPTIONS[@]}"
+    --plugin-dir="$root/usr/lib/mysql/plugin" --innodb-log-file-size=256M "${STORAGE_OPTIONS[@]}" "${SERVER_OPTIONS[@]}" \
+    --init-file="$folder/init.sql"
 }
 
 mariadb_is_ready() { mysql_is_ready "$1"; }

@@ -21,19 +21,25 @@ mysql_package() {
 
 # serve_mysql FOLDER PORT PASSWORD: becomes the server, with the data that FOLDER has.
 serve_mysql() {
-  local folder=$1 root server
-  root=$(tree mysql)
-  # Its own dynamic linker, named by hand: the path inside the binary is the machine's.
-  server=("$(find "$root/lib" "$root/usr/lib" -name 'ld-linux*.so.*' 2>/dev/null | head -n 1)"
-    --library-path "$(library_path "$root")" "$root/usr/sbin/mysqld"
-    --no-defaults --basedir="$root/usr" --datadir="$folder/data" --plugin-dir="$root/usr/lib/mysql/plugin"
-    --lc-messages-dir="$root/usr/share/mysql" --character-sets-dir="$root/usr/share/mysql/charsets"
-    --innodb-redo-log-capacity=256M)
+  local folder=$1 server=()
+  mysql_server "$folder"
   mysql_options "$folder" "$2"
   root_account_sql "$3" >"$folder/init.sql"
   give_folder "$folder"
   if [ ! -d "$folder/data" ]; then unprivileged "${server[@]}" "${STORAGE_OPTIONS[@]}" --initialize-insecure; fi
-  unprivileged_exec "${server[@]}" "${STORAGE_OPTIONS[@]}" "${SERVER_OPTIONS[@]}" --mysqlx=OFF
+  unprivileged_exec "${server[@]}" "${STORAGE_OPTIONS[@]}" "${SERVER_OPTIONS[@]}" --init-file="$folder/init.sql" --mysqlx=OFF
+}
+
+# mysql_server FOLDER: sets `server`, a variable of the caller, to the command that is MySQL.
+mysql_server() {
+  local root
+  root=$(tree mysql)
+  # Its own dynamic linker, named by hand: the path inside the binary is the machine's.
+  server=("$(find "$root/lib" "$root/usr/lib" -name 'ld-linux*.so.*' 2>/dev/null | head -n 1)"
+    --library-path "$(library_path "$root")" "$root/usr/sbin/mysqld"
+    --no-defaults --basedir="$root/usr" --datadir="$1/data" --plugin-dir="$root/usr/lib/mysql/plugin"
+    --lc-messages-dir="$root/usr/share/mysql" --character-sets-dir="$root/usr/share/mysql/charsets"
+    --innodb-redo-log-capacity=256M)
 }
 
 # mysql_options FOLDER PORT: sets the options MySQL and MariaDB share.
@@ -44,7 +50,7 @@ mysql_options() {
   fi
   # An empty `secure-file-priv` lets the benchmark load files from any folder.
   SERVER_OPTIONS=(--bind-address=127.0.0.1 --port="$2" --socket="$1/socket" --pid-file="$1/pid"
-    --init-file="$1/init.sql" --max-connections=250 --skip-name-resolve --local-infile=ON --secure-file-priv=)
+    --max-connections=250 --skip-name-resolve --local-infile=ON --secure-file-priv=)
 }
 
 # root_account_sql PASSWORD: prints the statements that give root a password and let

@@ -35,8 +35,17 @@ check_distribution() {
   ARCH=$(dpkg --print-architecture)
 }
 
-# tree NAME: prints where the tree NAME is, or will be.
-tree() { echo "$CACHE/$OS_ID-$OS_RELEASE-$ARCH-$TREE_VERSION/$1"; }
+# tree NAME: prints where the tree of the server NAME is, or will be.
+tree() { echo "$CACHE/$OS_ID-$OS_RELEASE-$ARCH-$TREE_VERSION/$(tree_name "$1")"; }
+
+# tree_name NAME: prints the name of a server's tree. The nodes of a cluster share one.
+tree_name() {
+  case $1 in
+    group-*) echo mysql ;;
+    galera-*) echo galera ;;
+    *) echo "$1" ;;
+  esac
+}
 
 # apt_private FOLDER: makes FOLDER an apt state with no package installed, so that
 # apt names every library and not just those this machine happens to lack.
@@ -101,7 +110,7 @@ unpack_packages() {
     fail "cannot find the packages $* for $OS_ID $OS_RELEASE" "$(cat "$state/update.log" "$state/resolve.log")"
   # Left out are the tools of the maintainer scripts, which we do not run.
   # LLVM serves PostgreSQL's JIT compiler only, which we turn off.
-  names=$(grep -E '^(lib.*|postgresql-[0-9]+|(mariadb|mysql)-(server|client)-core.*|python3\.[0-9]+(-minimal)?|python3-pip-whl)$' <<<"$names" |
+  names=$(grep -E '^(lib.*|postgresql-[0-9]+|galera-[0-9]+|(mariadb|mysql)-(server|client)-core.*|python3\.[0-9]+(-minimal)?|python3-pip-whl)$' <<<"$names" |
     grep -Ev "^(lib(perl|gdbm|db5|llvm|z3).*|$unwanted)\$")
   mkdir -p "$state/debs" "$dest"
   # shellcheck disable=SC2086 # one word per package
@@ -115,7 +124,8 @@ unpack_packages() {
 # fetch_tree NAME: makes the tree NAME with the function `fetch_NAME STATE DEST`
 # unless an earlier run has.
 fetch_tree() {
-  local dest work
+  local dest work name
+  name=$(tree_name "$1")
   dest=$(tree "$1")
   if [ -d "$dest" ]; then return; fi
   mkdir -p "${dest%/*}"
@@ -124,11 +134,11 @@ fetch_tree() {
   (
     flock 9 # Another run may be fetching the same.
     if [ -d "$dest" ]; then exit; fi
-    note "getting $1 (kept in $dest)"
+    note "getting $name (kept in $dest)"
     work=$(mktemp -d "$dest.XXXXXX")
     trap 'rm -rf "$work"' EXIT
     apt_private "$work"
-    "fetch_$1" "$work" "$work/root"
+    "fetch_$name" "$work" "$work/root"
     mv "$work/root" "$dest"
   ) 9>"$dest.lock"
 }

@@ -13,7 +13,10 @@ fi
 
 HERE=$(dirname "${BASH_SOURCE[0]}")
 readonly SERVERS=(postgres mysql mariadb s3)
-for part in packages "${SERVERS[@]}" docker; do
+# Clusters, for `tests/run --clusters` only.
+readonly CLUSTERS=(galera group)
+readonly CLUSTER_NODES=(1 2 3)
+for part in packages "${SERVERS[@]}" "${CLUSTERS[@]}" docker; do
   # shellcheck source=/dev/null
   source "$HERE/$part.sh"
 done
@@ -42,16 +45,15 @@ fail() {
 
 url_variable() { echo "TEST_${1^^}_URL"; }
 
-# Starts every server that is not given, and exports all URLs.
+# start_servers NAME…: starts those of the servers that are not given, and exports all URLs.
 start_servers() {
   local name variable wanted=()
-  for name in "${SERVERS[@]}"; do
+  for name in "$@"; do
     variable=$(url_variable "$name")
     if [ -z "${!variable:-}" ]; then wanted+=("$name"); fi
   done
   if [ ${#wanted[@]} = 0 ]; then return; fi
-  # Others on this machine can reach the port, so the password is a new one each time.
-  PASSWORD=$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')
+  make_password
   for name in "${wanted[@]}"; do pick_port "$name"; done
   if docker_works; then
     start_containers "$PASSWORD" "${wanted[@]}"
@@ -63,6 +65,54 @@ start_servers() {
     variable=$(url_variable "$name")
     export "$variable=$("${name}_url" "${PORTS[$name]}" "$PASSWORD")"
   done
+}
+
+# Others on this machine can reach the ports, so the password is a new one each time.
+make_password() {
+  if [ -z "$PASSWORD" ]; then PASSWORD=$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n'); fi
+}
+
+# start_clusters NAME…: starts those of the clusters that are not given, and exports the URLs of
+# their nodes, separated by spaces.
+start_clusters() {
+  local name node variable urls nodes=()
+  make_password
+  for name in "$@"; do
+    variable=TEST_${name^^}_URLS
+    if [ -n "${!variable:-}" ]; then continue; fi
+    check_distribution
+    make_folder
+    # A tree of its own, besides that of the cluster's plugin.
+    if [ "$name" = galera ]; then fetch_tree mariadb; fi
+    for node in "${CLUSTER_NODES[@]}"; do
+      nodes+=("$name-$node")
+      pick_port "$name-$node"
+      pick_port "$name-$node-peers"
+      pick_port "$name-$node-transfer"
+      pick_port "$name-$node-catch-up"
+    done
+  done
+  # The first node makes the cluster, which the others join.
+  for name in "${nodes[@]}"; do if [[ $name == *-1 ]]; then start_process "$name"; fi; done
+  for name in "${nodes[@]}"; do if [[ $name == *-1 ]]; then wait_for "$name"; fi; done
+  for name in "${nodes[@]}"; do if [[ $name != *-1 ]]; then start_process "$name"; fi; done
+  for name in "${nodes[@]}"; do if [[ $name != *-1 ]]; then wait_for "$name"; fi; done
+  for name in "$@"; do
+    variable=TEST_${name^^}_URLS
+    if [ -n "${!variable:-}" ]; then continue; fi
+    urls=
+    for node in "${CLUSTER_NODES[@]}"; do
+      urls+=${urls:+ }$("${name}_url" "${PORTS[$name-$node]}" "$PASSWORD")
+    done
+    export "$variable=$urls"
+  done
+}
+
+# peer_addresses NAME: prints where the nodes of a cluster reach each other.
+peer_addresses() {
+  local node addresses=
+  for node in "${CLUSTER_NODES[@]}"; do addresses+=${addresses:+,}127.0.0.1:${PORTS[$1-$node-peers]}; done
+  echo "$addresses"
 }
 
 # pick_port NAME: sets PORTS[NAME] to a free port, below the range
@@ -80,11 +130,25 @@ pick_port() {
 # start_processes NAME…: starts the servers side by side and waits for all.
 start_processes() {
   local name
+  make_folder
+  for name in "$@"; do start_process "$name"; done
+  for name in "$@"; do wait_for "$name"; done
+}
+
+# Makes the folder of the servers' data.
+make_folder() {
+  if [ -n "$FOLDER" ]; then return 0; fi
   # Not below TMPDIR: a socket's path has at most 107 bytes.
   FOLDER=$(mktemp -d /tmp/cloudtrail2sql-tests.XXXXXX)
   chmod 755 "$FOLDER"
-  for name in "$@"; do start_process "$name"; done
-  for name in "$@"; do wait_for "$name"; done
+}
+
+# kind_of NAME: prints what kind of server it is, or of which cluster it is a node.
+kind_of() {
+  case $1 in
+    *-[0-9]) echo "${1%-*}" ;;
+    *) echo "$1" ;;
+  esac
 }
 
 # start_process NAME: starts one server in the background.
@@ -98,7 +162,7 @@ start_process() {
     umask 022
     # Not joined by `&&`, which would switch `set -e` off in both.
     fetch_tree "$name"
-    "serve_$name" "$FOLDER/$name" "${PORTS[$name]}" "$PASSWORD" >"$FOLDER/$name/log" 2>&1
+    "serve_$(kind_of "$name")" "$FOLDER/$name" "${PORTS[$name]}" "$PASSWORD" "$name" >"$FOLDER/$name/log" 2>&1
   ) &
   PIDS[$name]=$!
   set +m
@@ -113,7 +177,7 @@ wait_for() {
   local name=$1 seconds_max=$START_SECONDS_MAX deadline is_again=
   if [ ! -d "$(tree "$name")" ]; then seconds_max=$FETCH_SECONDS_MAX; fi
   deadline=$((SECONDS + seconds_max))
-  until "${name}_is_ready" "$FOLDER/$name"; do
+  until "$(kind_of "$name")_is_ready" "$FOLDER/$name"; do
     if ! kill -0 "${PIDS[$name]}" 2>/dev/null; then
       if [ -n "$is_again" ]; then
         fail "$name did not start" "$(tail -n 60 "$FOLDER/$name/log" 2>/dev/null)"
@@ -131,30 +195,47 @@ wait_for() {
   done
 }
 
-# restart_crashed REQUESTS: kills each server for which a file of its name is in the folder
-# REQUESTS, and starts it again after the seconds that the file holds. Then the file is removed.
-restart_crashed() {
-  local request name
+# carry_out_faults REQUESTS: carries out the faults for which there are files in the folder REQUESTS. A
+# file NAME kills the server NAME, and starts it again after the seconds that the file holds;
+# a file NAME.pause stops it for so long. Then the file is removed.
+carry_out_faults() {
+  local request name seconds
   for request in "$1"/*; do
     if [ ! -e "$request" ]; then continue; fi
     name=${request##*/}
-    {
-      "stop_$name" "${PIDS[$name]}" || true
-      wait "${PIDS[$name]}" || true
-    } 2>/dev/null
-    sleep "$(cat "$request")"
-    # The log says of the old process that it is ready.
-    rm -f "$FOLDER/$name/log"
-    start_process "$name"
-    wait_until_ready "$name"
+    seconds=$(cat "$request")
+    case $name in
+      *.pause) pause_server "${name%.pause}" "$seconds" ;;
+      *) crash_server "$name" "$seconds" ;;
+    esac
     rm "$request"
   done
+}
+
+# pause_server NAME SECONDS: stops a server, and lets it go on.
+pause_server() {
+  kill -s STOP -- "-${PIDS[$1]}"
+  sleep "$2"
+  kill -s CONT -- "-${PIDS[$1]}"
+}
+
+# crash_server NAME SECONDS: kills a server, and starts it again.
+crash_server() {
+  {
+    "stop_$(kind_of "$1")" "${PIDS[$1]}" || true
+    wait "${PIDS[$1]}" || true
+  } 2>/dev/null
+  sleep "$2"
+  # The log says of the old process that it is ready.
+  rm -f "$FOLDER/$1/log"
+  start_process "$1"
+  wait_until_ready "$1"
 }
 
 # wait_until_ready NAME: returns when a server with data takes connections.
 wait_until_ready() {
   local deadline=$((SECONDS + START_SECONDS_MAX))
-  until "${1}_is_ready" "$FOLDER/$1"; do
+  until "$(kind_of "$1")_is_ready" "$FOLDER/$1"; do
     if ! kill -0 "${PIDS[$1]}" 2>/dev/null || ((SECONDS > deadline)); then
       fail "$1 did not start again" "$(tail -n 60 "$FOLDER/$1/log" 2>/dev/null)"
     fi
@@ -182,7 +263,7 @@ stop_processes() {
   for name in "${!PIDS[@]}"; do
     # In `kill` a minus sign before the id means the process group.
     if [ -d "$(tree "$name")" ]; then
-      "stop_$name" "${PIDS[$name]}" || true
+      "stop_$(kind_of "$name")" "${PIDS[$name]}" || true
     else
       # Still being fetched: SIGTERM lets it remove what it has so far.
       kill -s TERM -- "-${PIDS[$name]}" || true

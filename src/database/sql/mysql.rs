@@ -33,6 +33,12 @@ const PACKET_OVERHEAD_BYTES: usize = 64 << 10;
 /// How many connections may be open at once: 64 writers, triage.
 const CONNECTIONS_MAX: usize = 72;
 
+/// What the user can do where each table must have a primary key. Our own tables have one, but for a
+/// `logs` table of version 0.1.0 or of the user's.
+const PRIMARY_KEY_HINT: &str = "the server requires a primary key of every table: run `ALTER TABLE logs \
+     ADD COLUMN id bigint unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY INVISIBLE`, which rebuilds the \
+     table, or import into a new database";
+
 /// The character set and collation of all text columns.
 const TEXT: &str = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
 
@@ -124,17 +130,21 @@ impl Driver for MysqlDriver {
     }
 
     async fn connect(&self) -> Result<Box<dyn Connection>, sqlx::Error> {
-        let inner = self.open(&self.options).await?;
+        let inner = self.open(&self.options).await.map_err(name_plugin)?;
         let mut connection = MysqlLink { inner, packet_bytes_max: 0, id: 0 };
         // Without the strict mode, a server truncates too long values silently. The other settings
         // make the server's own log of statements cheaper: it copies a binary statement instead of
         // converting its text character by character (the columns keep and check their character
         // set), and it escapes less without backslashes. Only MySQL from 8.0.27 on reads the
         // comment: it then sorts indexes in 64 MiB instead of 1 MiB. A server ends a session whose
-        // program has gone without a word after `wait_timeout`, which is 8 hours otherwise.
+        // program has gone without a word after `wait_timeout`, which is 8 hours otherwise. The
+        // server's own limits for statements and transactions would end index builds again and again.
         let settings = "SET SESSION \
              sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_BACKSLASH_ESCAPES', \
-             autocommit = 1, wait_timeout = 900, character_set_client = binary /*!80027 , innodb_ddl_buffer_size = 67108864 */";
+             autocommit = 1, wait_timeout = 900, character_set_client = binary \
+             /*!80027 , innodb_ddl_buffer_size = 67108864 */ /*!50708 , max_execution_time = 0 */ \
+             /*M!100300 , max_statement_time = 0, idle_transaction_timeout = 0, \
+             idle_write_transaction_timeout = 0 */";
         connection.run(settings).await?;
         // The ledger's key decides between two imports, so locks of gaps between keys would only
         // cause deadlocks.
@@ -163,7 +173,7 @@ impl Driver for MysqlDriver {
     async fn create_database(&self) -> Result<(), sqlx::Error> {
         // sqlx's options cannot drop the database's name, but this database always exists.
         let options = self.options.clone().database("information_schema");
-        let mut connection = self.open(&options).await?;
+        let mut connection = self.open(&options).await.map_err(name_plugin)?;
         let create = self.create_database_sql();
         sqlx::Executor::execute(&mut connection, &*create).await?;
         // The database exists now; a failed close is harmless. Over a Unix socket, the server
@@ -265,6 +275,24 @@ impl Driver for MysqlDriver {
     }
 }
 
+/// What sqlx calls a way to log in that it does not know, followed by its name and a place in its source.
+const UNKNOWN_PLUGIN: &str = "unknown authentication plugin: ";
+
+/// Turns a login that sqlx does not support into an error that no retry can help, with the remedy.
+///
+/// sqlx has no type for it, only the text of a violated protocol. Should the text change, the error is
+/// what it was.
+fn name_plugin(error: sqlx::Error) -> sqlx::Error {
+    let sqlx::Error::Protocol(text) = &error else { return error };
+    let Some((_, rest)) = text.split_once(UNKNOWN_PLUGIN) else { return error };
+    let plugin = rest.split_whitespace().next().unwrap_or_default();
+    let text = format!(
+        "the account logs in with `{plugin}`, which this program does not support; let an \
+         administrator give it `caching_sha2_password` (MySQL) or `mysql_native_password` (MariaDB)"
+    );
+    sqlx::Error::Configuration(text.into())
+}
+
 fn number_of(error: &dyn DatabaseError) -> Option<u16> {
     error.try_downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number)
 }
@@ -291,9 +319,16 @@ fn class_of(number: u16) -> SqlErrorClass {
         // Lock wait, deadlock, a row that changed under snapshot isolation (MariaDB).
         1205 | 1213 | 1020 => SqlErrorClass::Contention,
         // Too many connections to the server or of the account, shutdown, killed, aborted, idle too
-        // long, and a statement to be prepared again because another import built an index.
-        1040 | 1053 | 1152 | 1158..=1161 | 1180 | 1203 | 1226 | 1317 | 1615 | 1927 | 2006 | 2013
-        | 4031 => SqlErrorClass::Transient,
+        // long, a time limit, and a statement to be prepared again because another import built an
+        // index.
+        1040 | 1053 | 1152 | 1158..=1161 | 1180 | 1203 | 1226 | 1317 | 1615 | 1927 | 1969 | 2006 | 2013
+        | 4031
+        // A node of Galera that is not part of the cluster at the moment; a transaction that Group
+        // Replication rolled back, or could not send to the others.
+        | 1047 | 3100 | 3101 => SqlErrorClass::Transient,
+        // A table without a primary key, refused by MariaDB's `innodb_force_primary_key`, Group
+        // Replication, `sql_require_primary_key` and Galera's `wsrep_mode`.
+        1173 | 3098 | 3750 | 4165 => SqlErrorClass::Fatal(Some(PRIMARY_KEY_HINT)),
         // The binary log has the format STATEMENT, which READ COMMITTED cannot use.
         1665 => SqlErrorClass::Fatal(Some("set `binlog_format` to ROW or MIXED on the server")),
         // Access denied, account locked.
@@ -414,6 +449,17 @@ mod tests {
     }
 
     #[test]
+    fn a_login_that_is_not_supported_is_named_and_not_retried() {
+        let protocol = |text: &str| name_plugin(sqlx::Error::Protocol(text.to_owned()));
+        let unknown =
+            "unknown authentication plugin: client_ed25519 (sqlx_mysql::protocol::auth:36)";
+        let error = protocol(unknown);
+        assert!(error.to_string().contains("with `client_ed25519`, which"), "{error}");
+        assert!(matches!(error, sqlx::Error::Configuration(_)), "{error:?}");
+        assert!(matches!(protocol("unexpected packet"), sqlx::Error::Protocol(_)));
+    }
+
+    #[test]
     fn only_the_listed_numbers_are_blamed_on_the_data() {
         use SqlErrorClass::{
             Conflict, Contention, DataRefused, Fatal, Forbidden, NoDatabase, Transient, Unknown,
@@ -440,17 +486,23 @@ mod tests {
             (1203, Transient),
             (1226, Transient),
             (1615, Transient),
+            (1047, Transient),
+            (1180, Transient),
+            (1969, Transient),
+            (3100, Transient),
+            (3101, Transient),
             // A full disk, a time limit: neither is the fault of a row.
             (1030, Unknown),
-            (1969, Unknown),
             (3024, Unknown),
-            (3750, Unknown),
             (9999, Unknown),
         ] {
             assert_eq!(class_of(number), expected, "{number}");
         }
         for number in [1021, 1045, 1114, 1290, 1665, 1698, 1792, 1836, 3118] {
             assert!(matches!(class_of(number), Fatal(Some(_))), "{number}");
+        }
+        for number in [1173, 3098, 3750, 4165] {
+            assert_eq!(class_of(number), Fatal(Some(PRIMARY_KEY_HINT)), "{number}");
         }
     }
 }

@@ -111,6 +111,16 @@ fn a_password_is_not_sent_in_clear_text_over_a_network() {
 }
 
 #[test]
+fn an_account_with_a_login_that_is_not_supported_is_told_so() {
+    let server = HostileMysql::with_plugin("client_ed25519");
+    let place = Place::new();
+    let url = format!("mysql://u:p@{}/d", server.address);
+    let run = place.run(&["--database", &url, "import", "--no-index", "."]).expect(1);
+    assert!(run.stderr.contains("the account logs in with `client_ed25519`"), "{}", run.shown());
+    assert!(!run.stderr.contains("check the host"), "{}", run.shown());
+}
+
+#[test]
 fn a_server_that_names_too_many_columns_is_an_error() {
     let server = HostileMysql::start(MANY_COLUMNS);
     let place = Place::new();
