@@ -20,6 +20,8 @@ pub mod status;
 
 pub mod forget;
 
+pub mod answer;
+
 pub(crate) mod attempts;
 
 #[doc(hidden)]
@@ -35,6 +37,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use self::answer::{RowSink, Statement};
 use self::batch::Batch;
 use self::forget::{KnownObject, UriScope};
 use self::indexes::Index;
@@ -147,6 +150,20 @@ pub trait Store: Sink {
     /// Removes the rows, rejects and ledger lines of these objects in one transaction. What is not
     /// there any longer is no error.
     async fn forget(&self, objects: &[KnownObject]) -> Result<(), DatabaseError>;
+
+    /// Returns which of the tables and views that [`Store::answer`] reads are missing, such as
+    /// "view `events`".
+    async fn missing_for_answers(&self) -> Result<Vec<&'static str>, DatabaseError>;
+
+    /// Runs a statement that only reads, and passes its rows on, one at a time.
+    ///
+    /// # Errors
+    /// If it fails after the first row, the sink has accepted a part of the answer.
+    async fn answer(
+        &self,
+        statement: &Statement,
+        sink: &mut dyn RowSink,
+    ) -> Result<(), DatabaseError>;
 
     /// Returns how many rows were loaded by version 0.1.0, which stored only the 16 columns.
     async fn rows_of_first_schema(&self) -> Result<u64, DatabaseError>;

@@ -52,6 +52,9 @@ pub mod database;
 /// run. The only room with channels and tasks.
 pub mod import;
 
+/// Questions to the tables by name, and their SQL for each database. Reads only.
+pub mod answers;
+
 /// Arguments, configuration, one file per command, and everything that is printed.
 pub mod cli;
 

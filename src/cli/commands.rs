@@ -16,6 +16,8 @@ mod status;
 
 mod record;
 
+mod query;
+
 mod forget;
 
 mod schema;
@@ -46,6 +48,8 @@ pub async fn run(settings: Settings) -> Result<Exit, RunError> {
         }
         CommandSettings::Status(settings) => status::run(settings, console.output).await,
         CommandSettings::Record(settings) => record::run(settings, console.output).await,
+        CommandSettings::Questions(form) => query::list(*form),
+        CommandSettings::Query(settings) => query::run(settings, console.columns).await,
         CommandSettings::Forget(settings) => forget::run(settings, console.output).await,
         CommandSettings::Schema(engine) => schema::run(*engine),
         CommandSettings::Completions(shell) => completions::run(*shell),

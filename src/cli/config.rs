@@ -37,7 +37,7 @@ mod console;
 
 mod settings;
 
-pub use self::console::{Color, Console, Form, LogSettings};
+pub use self::console::{AnswerForm, Color, Console, Form, LogSettings};
 pub use self::database::DatabaseSettings;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use self::db_toml::url_of_text;
@@ -45,10 +45,10 @@ pub use self::db_toml::{DbTomlError, DbTomlFault, SyntaxError};
 pub use self::environment::Environment;
 pub use self::error::ConfigError;
 pub use self::origin::Origin;
-pub(crate) use self::selection::{account, day, shard};
+pub(crate) use self::selection::{DayEdge, account, day, moment, shard};
 pub use self::settings::{
-    CommandSettings, ForgetSettings, ImportSettings, Prices, RecordSettings, Settings, StatusPart,
-    StatusSettings,
+    CommandSettings, ForgetSettings, ImportSettings, Prices, QuerySettings, RecordSettings,
+    Settings, StatusPart, StatusSettings,
 };
 pub use self::size::SizeError;
 pub(crate) use self::size::spell_bytes;

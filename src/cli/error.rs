@@ -35,6 +35,14 @@ pub enum RunError {
     /// Standard output cannot be written.
     #[error("cannot write the summary")]
     Output(#[source] std::io::Error),
+    /// The answer cannot be written.
+    #[error("cannot write {target}")]
+    Answer {
+        /// The file, or standard output.
+        target: String,
+        /// Why.
+        source: std::io::Error,
+    },
     /// Signal handlers cannot be installed.
     #[error("cannot install the signal handlers")]
     Signals(#[source] std::io::Error),
@@ -64,7 +72,7 @@ impl RunError {
                  what is loaded"
                     .into(),
             ),
-            Self::Output(_) | Self::Signals(_) | Self::Threads(_) => None,
+            Self::Answer { .. } | Self::Output(_) | Self::Signals(_) | Self::Threads(_) => None,
         }
     }
 

@@ -22,12 +22,18 @@ mod forget;
 
 mod record;
 
+mod questions;
+
+mod answer;
+
 mod stdout;
 
+pub(crate) use self::answer::{AnswerWriter, Destination};
 pub(crate) use self::dry_run::DryRunReport;
 pub(crate) use self::forget::ForgetReport;
 pub(crate) use self::indexes::IndexReport;
 pub(crate) use self::progress_display::ProgressDisplay;
+pub(crate) use self::questions::QuestionList;
 pub(crate) use self::record::{FoundRecord, RecordPlace, RecordReport};
 pub(crate) use self::status::Status;
 pub(crate) use self::stdout::{print, print_text};

@@ -12,6 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::sleep;
 
+use super::answer::{RowSink, Statement};
 use super::batch::{Batch, ParsedObject};
 use super::forget::{KnownObject, UriScope};
 use super::indexes::{INDEXES, Index};
@@ -519,6 +520,19 @@ impl Store for MemoryStore {
 
     async fn forget(&self, _objects: &[KnownObject]) -> Result<(), DatabaseError> {
         unreachable!("the tests of `forget` use a database")
+    }
+
+    async fn missing_for_answers(&self) -> Result<Vec<&'static str>, DatabaseError> {
+        Ok(vec!["view `events`"])
+    }
+
+    async fn answer(
+        &self,
+        _statement: &Statement,
+        _sink: &mut dyn RowSink,
+    ) -> Result<(), DatabaseError> {
+        let hint = "ask a database".to_owned();
+        Err(DatabaseError::unusable("the store in memory knows no SQL".to_owned(), hint))
     }
 
     async fn rows_of_first_schema(&self) -> Result<u64, DatabaseError> {

@@ -14,7 +14,7 @@ pub(crate) fn one_of(choices: &[&str]) -> String {
 }
 
 /// Returns the candidate most similar to `word`, if one is similar enough.
-fn closest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
+pub(crate) fn closest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
     /// The least Jaro-Winkler similarity of a suggestion. Below it, words match that only share a
     /// few letters; clap uses 0.7.
     const SIMILARITY_MIN: f64 = 0.8;

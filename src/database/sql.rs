@@ -49,6 +49,8 @@ mod records;
 
 mod forget;
 
+mod answer;
+
 mod post_load;
 
 mod sqlite;

@@ -200,7 +200,7 @@ impl<'a> Iterator for Iter<'a> {
         let row = Row {
             cells: std::array::from_fn(|_| self.text()),
             other_fields: self.text(),
-            event_at: self.integer().map(EventTime::from_postgres_micros),
+            event_at: self.integer().and_then(EventTime::from_postgres_micros),
             identity_id: self.integer(),
         };
         let _object_id = self.cell();

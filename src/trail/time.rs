@@ -78,9 +78,10 @@ impl EventTime {
         (self.unix_s - POSTGRES_EPOCH_S) * MICROS_PER_SECOND
     }
 
-    /// Returns the time of [`EventTime::postgres_micros`].
-    pub(super) fn from_postgres_micros(micros: i64) -> Self {
-        Self { unix_s: micros / MICROS_PER_SECOND + POSTGRES_EPOCH_S }
+    /// Returns the time of [`EventTime::postgres_micros`]; `None` outside the years above.
+    pub(crate) fn from_postgres_micros(micros: i64) -> Option<Self> {
+        let unix_s = micros.div_euclid(MICROS_PER_SECOND) + POSTGRES_EPOCH_S;
+        Self::checked(Timestamp::from_second(unix_s).ok()?)
     }
 }
 
@@ -115,7 +116,7 @@ mod tests {
         ] {
             let time = EventTime::parse(text).unwrap();
             assert_eq!(time.to_string(), expected, "{text}");
-            assert_eq!(EventTime::from_postgres_micros(time.postgres_micros()), time);
+            assert_eq!(EventTime::from_postgres_micros(time.postgres_micros()), Some(time));
         }
     }
 

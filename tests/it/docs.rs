@@ -10,6 +10,7 @@
 //! Without the variable, a test fails where a page differs from what the program prints. Times are
 //! not compared.
 
+mod answers;
 mod examples;
 mod links;
 mod options;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::clone_on_ref_ptr, unreachable_pub, reason = "tests")]
 
+mod answers;
 mod bad_input;
 mod binary;
 mod cli;

@@ -108,7 +108,7 @@ fn a_record_survives_its_row(engine: Engine) {
 }
 
 /// Records that are valid JSON, each of which would break a query on some database.
-fn poison() -> Vec<String> {
+pub fn poison() -> Vec<String> {
     let deep = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
     let values = [
         r#"{"k":"a\u0000b"}"#.to_owned(),

@@ -66,7 +66,10 @@ fn modules() -> Vec<String> {
     let lib = fs::read_to_string(root().join("lib.rs")).unwrap();
     let declared = Regex::new(r"(?m)^(?:pub )?mod (\w+);").unwrap();
     let modules: Vec<String> = declared.captures_iter(&lib).map(|it| it[1].to_owned()).collect();
-    assert_eq!(modules, ["retry", "trail", "source", "database", "import", "cli", "fuzzing"]);
+    assert_eq!(
+        modules,
+        ["retry", "trail", "source", "database", "import", "answers", "cli", "fuzzing"]
+    );
     modules
 }
 

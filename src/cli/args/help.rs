@@ -41,6 +41,20 @@ Examples:
   cloudtrail2sql status --failed
       Show which objects could not be loaded, and why.";
 
+pub(super) const QUERY_EXAMPLES: &str = "\
+Examples:
+  cloudtrail2sql query
+      List the questions.
+
+  cloudtrail2sql query errors --since 7d --region us-east-1
+      What failed most in a region in the last seven days.
+
+  cloudtrail2sql query by-user --username alice --output csv --out alice.csv
+      Write everything that a user did into a file.
+
+  cloudtrail2sql query denied --sql
+      Print the SQL.";
+
 pub(super) const IMPORT_EXAMPLES: &str = "\
 Examples:
   cloudtrail2sql import ./AWSLogs trail.json.gz

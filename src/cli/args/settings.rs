@@ -3,12 +3,14 @@
 use jiff::Timestamp;
 
 use super::{
-    Cli, Command, GlobalArgs, ImportArgs, LoadArgs, Method, S3Args, SelectionArgs, StatusArgs,
+    By, Cli, Command, FilterArgs, GlobalArgs, ImportArgs, LoadArgs, Method, QueryArgs, S3Args,
+    SelectionArgs, StatusArgs,
 };
+use crate::answers::{self, Filters, Period};
 use crate::cli::config::{
-    self, CommandSettings, ConfigError, Console, DatabaseSettings, Environment, ForgetSettings,
-    ImportSettings, Prices, RecordSettings, Settings, SourceSpec, StatusPart, StatusSettings,
-    defaults,
+    self, AnswerForm, CommandSettings, ConfigError, Console, DatabaseSettings, DayEdge,
+    Environment, ForgetSettings, Form, ImportSettings, Prices, QuerySettings, RecordSettings,
+    Settings, SourceSpec, StatusPart, StatusSettings, defaults,
 };
 use crate::database::LoadMethod;
 use crate::database::url::Engine;
@@ -23,8 +25,9 @@ impl Cli {
     /// The first option or key that cannot be used.
     pub fn settings(&self, environment: &Environment) -> Result<Settings, ConfigError> {
         let global = &self.global;
+        let is_query = matches!(self.command, Command::Query(_));
         let console = Console::resolve(
-            global.output,
+            if is_query { Form::Text } else { global.output.of_result()? },
             (global.quiet, global.verbose),
             global.log_format,
             global.color,
@@ -49,6 +52,14 @@ impl Cli {
                 database: global.database(environment)?,
                 event_id: event_id.clone(),
             }),
+            Command::Query(args) => match &args.name {
+                Some(name) => {
+                    let database = global.database(environment)?;
+                    let settings = args.settings(name, database, global.output)?;
+                    CommandSettings::Query(Box::new(settings))
+                }
+                None => CommandSettings::Questions(global.output.of_result()?),
+            },
             Command::Forget(args) => CommandSettings::Forget(ForgetSettings {
                 database: global.database(environment)?,
                 scopes: args.sources.iter().map(|it| config::uri_scope(it)).collect(),
@@ -175,6 +186,68 @@ impl LoadArgs {
             Method::Copy if engine == Engine::Postgres => Ok(LoadMethod::Copy),
             Method::Copy => Err(ConfigError::CopyNeedsPostgres(engine)),
         }
+    }
+}
+
+impl QueryArgs {
+    fn settings(
+        &self,
+        name: &str,
+        database: DatabaseSettings,
+        form: AnswerForm,
+    ) -> Result<QuerySettings, ConfigError> {
+        let question =
+            answers::question(name).ok_or_else(|| ConfigError::UnknownQuestion(name.to_owned()))?;
+        let period = self.by.map(|by| match by {
+            By::Day => Period::Day,
+            By::Hour => Period::Hour,
+            By::Minute => Period::Minute,
+        });
+        let filters = Filters { period, ..self.filters.filters(Timestamp::now())? };
+        let statement = question.statement(&filters, database.engine());
+        let statement =
+            statement.map_err(|error| ConfigError::Question { name: question.name, error })?;
+        Ok(QuerySettings {
+            rows_max: question.rows_max(&filters),
+            bar: question.period.map(|_| "n"),
+            statement,
+            database,
+            prints_sql: self.sql,
+            form,
+            file: self.export.out.clone(),
+            is_gzip: self.export.gzip,
+        })
+    }
+}
+
+impl FilterArgs {
+    fn filters(&self, now: Timestamp) -> Result<Filters, ConfigError> {
+        let since =
+            self.since.as_deref().map(|it| config::moment("--since", it, now, DayEdge::Start));
+        let until =
+            self.until.as_deref().map(|it| config::moment("--until", it, now, DayEdge::End));
+        let (since, until) = (since.transpose()?, until.transpose()?);
+        if let (Some(since), Some(until)) = (since, until)
+            && since > until
+        {
+            return Err(ConfigError::TimesReversed { since, until });
+        }
+        let limit = |rows| config::count_in("--limit", rows, &defaults::ANSWER_ROWS_RANGE);
+        let limit = self.limit.map(limit).transpose()?;
+        Ok(Filters {
+            since,
+            until,
+            username: filled("--username", self.username.as_ref())?,
+            event_name: filled("--event-name", self.event_name.as_ref())?,
+            event_source: filled("--event-source", self.event_source.as_ref())?,
+            access_key_id: filled("--access-key-id", self.access_key_id.as_ref())?,
+            resource_name: filled("--resource-name", self.resource_name.as_ref())?,
+            account_id: self.account_id.as_deref().map(config::account).transpose()?,
+            region: filled("--region", self.region.as_ref())?,
+            source_ip: filled("--source-ip", self.source_ip.as_ref())?,
+            limit: limit.and_then(|rows| u32::try_from(rows).ok()),
+            period: None,
+        })
     }
 }
 

@@ -32,6 +32,17 @@ pub(super) fn stop_on_signals() -> Result<watch::Receiver<bool>, RunError> {
     Ok(stopped)
 }
 
+/// Waits for the first SIGINT or SIGTERM, for a command that has nothing to finish.
+pub(super) async fn interruption() -> Result<(), RunError> {
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Signals)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signals)?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
 /// Returns what `work` returns, or `None` if the user stops the program first: then the work is
 /// dropped.
 pub(super) async fn unless_stopped<T>(

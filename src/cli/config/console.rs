@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 
 use super::environment::Environment;
+use super::error::ConfigError;
 
 /// How the program prints its result and its log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct Console {
     pub log: LogSettings,
     /// Whether a progress bar is shown on standard error; otherwise progress goes to the log.
     pub shows_bar: bool,
+    /// The width of the terminal, if standard output is one.
+    pub columns: Option<usize>,
 }
 
 /// What is logged, and how.
@@ -36,6 +39,38 @@ pub enum Form {
     Text,
     /// For programs.
     Json,
+}
+
+/// The form of an answer, whose rows other programs read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum AnswerForm {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON value.
+    Json,
+    /// One JSON object a line.
+    Jsonl,
+    /// Comma-separated values (RFC 4180).
+    Csv,
+    /// Tab-separated values.
+    Tsv,
+}
+
+impl AnswerForm {
+    /// Returns the form of a result that is no list of rows.
+    ///
+    /// # Errors
+    /// It has no such form.
+    pub(crate) fn of_result(self) -> Result<Form, ConfigError> {
+        match self {
+            Self::Text => Ok(Form::Text),
+            Self::Json => Ok(Form::Json),
+            Self::Jsonl => Err(ConfigError::OnlyForAnswers("jsonl")),
+            Self::Csv => Err(ConfigError::OnlyForAnswers("csv")),
+            Self::Tsv => Err(ConfigError::OnlyForAnswers("tsv")),
+        }
+    }
 }
 
 /// When to use colour.
@@ -64,6 +99,7 @@ impl Console {
         Self {
             output,
             log: LogSettings { is_quiet, verbosity, form: log_form, is_coloured },
+            columns: environment.columns,
             shows_bar: is_terminal && !is_quiet && log_form == Form::Text,
         }
     }

@@ -105,6 +105,9 @@ pub const STATUS_LINES: usize = 20;
 /// The accepted numbers of lines that `status` prints.
 pub const STATUS_LINES_RANGE: RangeInclusive<usize> = 1..=1_000_000;
 
+/// The accepted numbers of rows of an answer.
+pub const ANSWER_ROWS_RANGE: RangeInclusive<usize> = 1..=2_000_000_000;
+
 /// How long a request to the database is repeated while the server is away: a failover of a managed
 /// database takes one to two minutes.
 pub const RETRY_FOR: Duration = Duration::from_mins(5);

@@ -14,6 +14,8 @@ pub struct Environment {
     pub(super) folder: PathBuf,
     /// Whether standard error is a terminal.
     pub(super) is_terminal: bool,
+    /// The width of the terminal, if standard output is one.
+    pub(super) columns: Option<usize>,
 }
 
 impl Environment {
@@ -23,6 +25,8 @@ impl Environment {
             variables: std::env::vars_os().collect(),
             folder: PathBuf::new(),
             is_terminal: std::io::stderr().is_terminal(),
+            columns: terminal_size::terminal_size_of(std::io::stdout())
+                .map(|(width, _)| usize::from(width.0)),
         }
     }
 
@@ -32,7 +36,12 @@ impl Environment {
         folder: impl Into<PathBuf>,
     ) -> Self {
         let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
-        Self { variables: variables.collect(), folder: folder.into(), is_terminal: false }
+        Self {
+            variables: variables.collect(),
+            folder: folder.into(),
+            is_terminal: false,
+            columns: None,
+        }
     }
 
     /// Makes an environment whose one variable is not valid UTF-8.

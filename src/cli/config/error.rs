@@ -9,8 +9,11 @@ use super::db_toml::DbTomlError;
 use super::origin::Origin;
 use super::size::SizeError;
 use super::source_spec::SourceSpecError;
+use crate::answers::{FilterError, questions};
 use crate::database::redact::redacted;
+use crate::database::spelling::closest;
 use crate::database::url::{Engine, UrlError};
+use crate::trail::time::EventTime;
 
 /// Settings that cannot be used: exit code 2, nothing was done.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +99,28 @@ pub enum ConfigError {
         /// The last day.
         to: Date,
     },
+    /// The first moment is after the last.
+    #[error("`--since {since}` is after `--until {until}`")]
+    TimesReversed {
+        /// The first moment.
+        since: EventTime,
+        /// The last moment.
+        until: EventTime,
+    },
+    /// No question has this name.
+    #[error("there is no question `{0}`")]
+    UnknownQuestion(String),
+    /// The question cannot be asked with these options.
+    #[error("{}", question_text(.name, *.error))]
+    Question {
+        /// The name of the question.
+        name: &'static str,
+        /// Why.
+        error: FilterError,
+    },
+    /// A form that only answers have.
+    #[error("`--output {0}` is only for `query NAME`")]
+    OnlyForAnswers(&'static str),
     /// Not a length of time.
     #[error("`{flag} {value}` is not a length of time")]
     Duration {
@@ -155,12 +180,35 @@ impl ConfigError {
                 "write a number and a unit, such as `90s`, `5m` or `1h`".into()
             }
             Self::Price { .. } => "use a number that is zero or greater".into(),
-            Self::DaysReversed { .. } => "swap them".into(),
+            Self::UnknownQuestion(name) => {
+                let names: Vec<&str> = questions().iter().map(|it| it.name).collect();
+                match closest(name, &names) {
+                    Some(similar) => format!("did you mean `{similar}`?"),
+                    None => "`cloudtrail2sql query` lists the questions".into(),
+                }
+            }
+            Self::Question { error: FilterError::Needed(flag), .. } => {
+                format!("add `{} VALUE`", flag.as_str())
+            }
+            Self::Question { error: FilterError::NotTaken(flag), .. } => {
+                format!("omit `{}`", flag.as_str())
+            }
+            Self::OnlyForAnswers(_) => "use `text` or `json`".into(),
+            Self::TimesReversed { .. } | Self::DaysReversed { .. } => "swap them".into(),
             Self::Account(_) => "an account number has 12 digits".into(),
             Self::Shard(_) => "write it as `K/N`: `1/3`, `2/3` and `3/3` for three machines".into(),
             Self::EndpointUrl => "write it as `https://HOST:PORT`, without a user name".into(),
             Self::EmptyFlag(flag) => format!("give `{flag}` a value, or omit it"),
         };
         Some(hint)
+    }
+}
+
+fn question_text(name: &str, error: FilterError) -> String {
+    match error {
+        FilterError::Needed(flag) => format!("the question `{name}` needs `{}`", flag.as_str()),
+        FilterError::NotTaken(flag) => {
+            format!("the question `{name}` does not take `{}`", flag.as_str())
+        }
     }
 }

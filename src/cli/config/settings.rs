@@ -1,14 +1,16 @@
 //! The resolved settings of each command. Every default is filled in; every value is valid.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap_complete::Shell;
 
-use super::console::Console;
+use super::console::{AnswerForm, Console, Form};
 use super::database::DatabaseSettings;
 use super::defaults;
 use super::source_spec::SourceSpec;
 use crate::database::LoadMethod;
+use crate::database::answer::Statement;
 use crate::database::forget::UriScope;
 use crate::database::url::Engine;
 use crate::import::Plan;
@@ -41,6 +43,10 @@ pub enum CommandSettings {
     Status(StatusSettings),
     /// Prints a record.
     Record(RecordSettings),
+    /// Lists the questions.
+    Questions(Form),
+    /// Answers a question.
+    Query(Box<QuerySettings>),
     /// Removes what objects brought in.
     Forget(ForgetSettings),
     /// Prints the definition of the tables.
@@ -114,6 +120,27 @@ pub struct RecordSettings {
     pub database: DatabaseSettings,
     /// The `eventID` of the record.
     pub event_id: String,
+}
+
+/// The settings of `query`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuerySettings {
+    /// The database.
+    pub database: DatabaseSettings,
+    /// The question with its filters.
+    pub statement: Statement,
+    /// The largest number of rows, unless the question has only one.
+    pub rows_max: Option<u32>,
+    /// The column that is drawn as bars.
+    pub bar: Option<&'static str>,
+    /// Whether the SQL is printed instead of run.
+    pub prints_sql: bool,
+    /// The form of the answer.
+    pub form: AnswerForm,
+    /// The file that it is written into; standard output if there is none.
+    pub file: Option<PathBuf>,
+    /// Whether it is compressed.
+    pub is_gzip: bool,
 }
 
 /// The settings of `forget`.

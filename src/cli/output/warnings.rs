@@ -50,6 +50,8 @@ pub(crate) enum Warning {
     MissingIndexes(Vec<&'static str>),
     /// Rows that version 0.1.0 loaded, which stored only the 16 columns.
     FirstSchema(u64),
+    /// The answer has as many rows as it may have.
+    RowLimit(u64),
     /// `forget` has to read the whole table for every batch.
     SlowForget,
 }
@@ -75,6 +77,7 @@ impl Warning {
             Self::FirstSchema(_) => {
                 Some("version 0.1.0 loaded them; import into a new database to have all fields")
             }
+            Self::RowLimit(_) => Some("there may be more: give a larger `--limit`, or filters"),
             Self::SlowForget => Some("`cloudtrail2sql index` builds it"),
             Self::ConfigReadable(_) | Self::DatabaseReadable(_) => {
                 Some("`chmod 600` makes it yours alone")
@@ -124,6 +127,9 @@ impl fmt::Display for Warning {
                     "without other fields, time, identity and object: {}",
                     counted(*rows, "row")
                 )
+            }
+            Self::RowLimit(rows) => {
+                write!(f, "the answer ends after {}", counted(*rows, "row"))
             }
             Self::SlowForget => {
                 f.write_str("removing rows is slow without the index `logs_objectid`")

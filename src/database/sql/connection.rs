@@ -3,10 +3,12 @@
 //! Dropping a connection rolls its transaction back: each writer owns its connection alone.
 
 use std::fmt::Write as _;
+use std::ops::ControlFlow;
 
 use async_trait::async_trait;
 use sqlx::{Arguments, Encode, Type};
 
+use crate::database::answer::RowSink;
 use crate::database::batch::Batch;
 use crate::trail::object::ObjectId;
 use crate::trail::time::EventTime;
@@ -118,6 +120,15 @@ pub(super) trait Connection: Send {
         types: &[CellType],
     ) -> Result<Vec<Cells>, sqlx::Error>;
 
+    /// Runs a query and passes its rows on, one at a time; returns `Break` if the sink ended it, which
+    /// leaves rows on the connection.
+    async fn stream(
+        &mut self,
+        sql: &str,
+        values: &[Value<'_>],
+        sink: &mut dyn RowSink,
+    ) -> Result<ControlFlow<()>, sqlx::Error>;
+
     /// Returns how many bytes one statement may have.
     fn statement_bytes_max(&self) -> usize;
 
@@ -195,10 +206,10 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// Implements [`Connection`] for a struct whose `inner` is a sqlx connection; the methods that
-/// differ between drivers are passed in. A macro, because sqlx's bounds on a generic driver are
+/// differ between drivers are passed in, and the function that reads a cell of an answer. A macro, because sqlx's bounds on a generic driver are
 /// longer than the code.
 macro_rules! connection_over_sqlx {
-    ($link:ty, $arguments:ty, $ids:expr, $($own:tt)*) => {
+    ($link:ty, $arguments:ty, $ids:expr, $answer_cell:path, $($own:tt)*) => {
         #[async_trait]
         impl Connection for $link {
         $($own)*
@@ -237,6 +248,42 @@ macro_rules! connection_over_sqlx {
                 types.iter().enumerate().map(cell).collect()
             };
             rows.iter().map(read).collect()
+        }
+
+        async fn stream(
+            &mut self,
+            sql: &str,
+            values: &[crate::database::sql::connection::Value<'_>],
+            sink: &mut dyn crate::database::answer::RowSink,
+        ) -> Result<std::ops::ControlFlow<()>, sqlx::Error> {
+            use futures_util::TryStreamExt;
+            use sqlx::{Column, Row, Statement};
+            use std::ops::ControlFlow::{Break, Continue};
+            let arguments: $arguments = crate::database::sql::connection::bind(values, $ids)?;
+            let mut has_columns = false;
+            {
+                let mut rows = sqlx::query_with(sql, arguments).fetch(&mut self.inner);
+                while let Some(row) = rows.try_next().await? {
+                    if !has_columns {
+                        has_columns = true;
+                        let names = row.columns().iter().map(|it| it.name().to_owned());
+                        if sink.columns(&names.collect::<Vec<_>>()).is_break() {
+                            return Ok(Break(()));
+                        }
+                    }
+                    let cells = (0..row.len()).map(|column| $answer_cell(&row, column));
+                    if sink.row(&cells.collect::<Result<Vec<_>, _>>()?).is_break() {
+                        return Ok(Break(()));
+                    }
+                }
+            }
+            if !has_columns {
+                // The statement is still prepared.
+                let statement = sqlx::Executor::prepare(&mut self.inner, sql).await?;
+                let names = statement.columns().iter().map(|it| it.name().to_owned());
+                let _ = sink.columns(&names.collect::<Vec<_>>());
+            }
+            Ok(Continue(()))
         }
 
         async fn close(self: Box<Self>) {

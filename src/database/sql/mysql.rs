@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use sqlx::error::DatabaseError;
 use sqlx::migrate::Migrator;
 use sqlx::mysql::{
-    MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlSslMode,
+    MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow,
+    MySqlSslMode,
 };
-use sqlx::{ConnectOptions, Connection as _};
+use sqlx::{Column, ConnectOptions, Connection as _, Row, TypeInfo};
 
 use super::connection::{
     Cell, CellType, Connection, IdFormat, Session, Value, connection_over_sqlx, quoted,
@@ -19,6 +20,7 @@ use super::error::{SqlErrorClass, timed_out};
 use super::relay::{Protocol, Relay};
 use super::schema::{ColumnInfo, SchemaMismatch, alter_table_statements, needs_prefix_index};
 use super::tls::{self, TlsMode, TlsSettings, is_local};
+use crate::database::answer::AnswerCell;
 use crate::database::indexes::Index;
 use crate::database::url::Engine;
 use crate::trail::fields::{FIELDS, MysqlType};
@@ -406,7 +408,34 @@ struct MysqlLink {
     id: i64,
 }
 
-connection_over_sqlx! { MysqlLink, MySqlArguments, IdFormat::Hex,
+/// Returns a cell of an answer. A prepared statement returns binary values (MySQL documentation,
+/// "Binary Protocol Resultset").
+fn answer_cell(row: &MySqlRow, column: usize) -> Result<AnswerCell, sqlx::Error> {
+    let bytes: Option<&[u8]> = row.try_get_unchecked(column)?;
+    let Some(bytes) = bytes else { return Ok(AnswerCell::Null) };
+    let text = || String::from_utf8_lossy(bytes).into_owned();
+    let name = row.column(column).type_info().name();
+    Ok(match name {
+        "DATETIME" | "TIMESTAMP" => AnswerCell::Text(datetime_text(bytes)),
+        "DECIMAL" => AnswerCell::Number(text()),
+        "DOUBLE" => AnswerCell::Number(row.try_get_unchecked::<f64, _>(column)?.to_string()),
+        _ if name == "BOOLEAN" || name.contains("INT") => {
+            let int: i64 = row.try_get_unchecked(column)?;
+            AnswerCell::Number(int.to_string())
+        }
+        _ => AnswerCell::Text(text()),
+    })
+}
+
+/// Returns a `datetime`: its length, the year in two bytes, month, day, and, unless it is midnight,
+/// hour, minute and second.
+fn datetime_text(bytes: &[u8]) -> String {
+    let at = |n: usize| bytes.get(n).copied().unwrap_or(0);
+    let year = u16::from_le_bytes([at(1), at(2)]);
+    format!("{year:04}-{:02}-{:02} {:02}:{:02}:{:02}", at(3), at(4), at(5), at(6), at(7))
+}
+
+connection_over_sqlx! { MysqlLink, MySqlArguments, IdFormat::Hex, answer_cell,
     fn statement_bytes_max(&self) -> usize {
         STATEMENT_BYTES_MAX.min(self.row_bytes_max())
     }

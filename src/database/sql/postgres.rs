@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::error::DatabaseError;
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgSslMode};
-use sqlx::{ConnectOptions, Connection as _};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow, PgSslMode};
+use sqlx::{Column, ConnectOptions, Connection as _, Row, TypeInfo};
 
 use super::connection::{
     Cell, CellType, Connection, IdFormat, Session, connection_over_sqlx, quoted,
@@ -19,10 +19,12 @@ use super::relay::{Protocol, Relay};
 use super::schema::{ColumnInfo, LOGS_COLUMNS, SchemaMismatch, create_index_statements};
 use super::tls::{self, TlsMode, TlsSettings, is_local};
 use crate::database::LoadMethod;
+use crate::database::answer::AnswerCell;
 use crate::database::batch::{Batch, ParsedObject};
 use crate::database::indexes::Index;
 use crate::database::url::Engine;
 use crate::trail::fields::FIELDS;
+use crate::trail::time::EventTime;
 
 /// Documentation, COPY, "Binary Format": signature, flags, length of the header extension.
 const COPY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -337,7 +339,58 @@ struct PostgresLink {
     started: String,
 }
 
-connection_over_sqlx! { PostgresLink, PgArguments, IdFormat::Bytes,
+/// Returns a cell of an answer. sqlx asks for the binary format (PostgreSQL documentation,
+/// "Frontend/Backend Protocol"; the types' send functions).
+fn answer_cell(row: &PgRow, column: usize) -> Result<AnswerCell, sqlx::Error> {
+    let bytes: Option<&[u8]> = row.try_get_unchecked(column)?;
+    let Some(bytes) = bytes else { return Ok(AnswerCell::Null) };
+    let int = || {
+        let is_negative = bytes.first().is_some_and(|first| *first >= 0x80);
+        let start = if is_negative { -1_i64 } else { 0 };
+        bytes.iter().fold(start, |int, byte| int << 8 | i64::from(*byte))
+    };
+    let text = || String::from_utf8_lossy(bytes).into_owned();
+    Ok(match row.column(column).type_info().name() {
+        "INT2" | "INT4" | "INT8" => AnswerCell::Number(int().to_string()),
+        "BOOL" => AnswerCell::Number(i64::from(int() != 0).to_string()),
+        "NUMERIC" => AnswerCell::Number(numeric_text(bytes)),
+        "TIMESTAMP" => match EventTime::from_postgres_micros(int()) {
+            Some(time) => AnswerCell::Text(time.to_string()),
+            None => AnswerCell::Null,
+        },
+        _ => AnswerCell::Text(text()),
+    })
+}
+
+/// Returns a `numeric` in decimal digits. In the binary format, it has four 16-bit integers (number
+/// of digits, weight of the first one, sign, digits behind the point), then the digits to the base
+/// 10,000.
+fn numeric_text(bytes: &[u8]) -> String {
+    let mut words = bytes.chunks_exact(2).map(|pair| i16::from_be_bytes([pair[0], pair[1]]));
+    let mut next = || words.next().unwrap_or(0);
+    let (_count, weight, sign, scale) = (next(), next(), next(), next());
+    // 0 is positive, 0x4000 negative; others are not numbers.
+    if !matches!(sign, 0 | 0x4000) {
+        return "NaN".to_owned();
+    }
+    let digits: Vec<i16> = words.collect();
+    let digit = |at: i16| usize::try_from(at).ok().and_then(|at| digits.get(at)).unwrap_or(&0);
+    let mut text = if sign == 0 { String::new() } else { "-".to_owned() };
+    let whole: String =
+        (0..=weight.max(0)).map(|at| format!("{:04}", digit(at + weight.min(0)))).collect();
+    let whole = whole.trim_start_matches('0');
+    text.push_str(if whole.is_empty() { "0" } else { whole });
+    if scale > 0 {
+        let fraction: String = (1..=scale / 4 + 1)
+            .map(|at| format!("{:04}", digit(weight.saturating_add(at))))
+            .collect();
+        text.push('.');
+        text.push_str(&fraction[..usize::try_from(scale).unwrap_or(0)]);
+    }
+    text
+}
+
+connection_over_sqlx! { PostgresLink, PgArguments, IdFormat::Bytes, answer_cell,
     fn statement_bytes_max(&self) -> usize {
         16 << 20
     }

@@ -13,13 +13,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::error::DatabaseError;
 use sqlx::migrate::Migrator;
-use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Connection as _};
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteRow};
+use sqlx::{ConnectOptions, Connection as _, Row, TypeInfo, ValueRef};
 
 use super::connection::{CellType, Connection, IdFormat, connection_over_sqlx};
 use super::driver::Driver;
 use super::error::SqlErrorClass;
 use super::schema::{ColumnInfo, SchemaMismatch, create_index_statements};
+use crate::database::answer::AnswerCell;
 use crate::database::indexes::Index;
 use crate::database::url::Engine;
 use crate::trail::fields::FIELDS;
@@ -51,6 +52,8 @@ impl SqliteDriver {
             .create_if_missing(false)
             .busy_timeout(BUSY_TIMEOUT)
             .pragma("cache_size", CACHE_SIZE)
+            // As on the other databases.
+            .pragma("case_sensitive_like", "ON")
             .disable_statement_logging();
         Ok(Self { options, interrupts })
     }
@@ -216,11 +219,23 @@ struct SqliteLink {
     inner: SqliteConnection,
 }
 
-connection_over_sqlx! { SqliteLink, SqliteArguments<'_>, IdFormat::Bytes,
+connection_over_sqlx! { SqliteLink, SqliteArguments<'_>, IdFormat::Bytes, answer_cell,
     fn statement_bytes_max(&self) -> usize {
         // Far below SQLITE_MAX_LENGTH. It bounds how much is copied at a time.
         8 << 20
     }
+}
+
+/// Returns a cell of an answer.
+fn answer_cell(row: &SqliteRow, column: usize) -> Result<AnswerCell, sqlx::Error> {
+    let value = row.try_get_raw(column)?;
+    let is_number = matches!(value.type_info().name(), "INTEGER" | "REAL");
+    let text: Option<String> = row.try_get_unchecked(column)?;
+    Ok(match text {
+        None => AnswerCell::Null,
+        Some(number) if is_number => AnswerCell::Number(number),
+        Some(text) => AnswerCell::Text(text),
+    })
 }
 
 /// Returns the folder of a file; `.` for a bare name.

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use super::connection::CellType;
 use super::{SqlStore, post_load, retried};
+use crate::database::answer::{RowSink, Statement};
 use crate::database::forget::{KnownObject, UriScope};
 use crate::database::indexes::Index;
 use crate::database::status::{FailedObject, RejectedRecord, RunLine, RunTotals, StoredRecord};
@@ -89,6 +90,18 @@ impl Store for SqlStore {
 
     async fn forget(&self, objects: &[KnownObject]) -> Result<(), DatabaseError> {
         retried!(self, self.delete_objects(objects))
+    }
+
+    async fn missing_for_answers(&self) -> Result<Vec<&'static str>, DatabaseError> {
+        retried!(self, self.find_missing_for_answers())
+    }
+
+    async fn answer(
+        &self,
+        statement: &Statement,
+        sink: &mut dyn RowSink,
+    ) -> Result<(), DatabaseError> {
+        self.stream(statement, sink).await
     }
 
     async fn rows_of_first_schema(&self) -> Result<u64, DatabaseError> {

@@ -51,6 +51,9 @@ impl Runs {
             ("again", run(&["import", "tests/sample"])),
             ("status", run(&["status"])),
             ("status-runs", run(&["status", "--runs"])),
+            ("query-timeline", run(&["--quiet", "query", "timeline"])),
+            ("query-services", run(&["--quiet", "query", "services", "--limit", "5"])),
+            ("query-gaps", run(&["--quiet", "query", "gaps"])),
         ]);
         outputs.extend(with_losses());
         let file = folder.path().join("cloudtrail.db");

@@ -28,8 +28,8 @@ const FOREIGN: [&str; 16] = [
     "--wait",
 ];
 
-const COMMANDS: [&str; 7] =
-    ["import", "index", "status", "record", "forget", "schema", "completions"];
+const COMMANDS: [&str; 8] =
+    ["import", "index", "status", "record", "query", "forget", "schema", "completions"];
 
 fn help(command: Option<&str>) -> String {
     let args: Vec<&str> = command.into_iter().chain(["--help"]).collect();

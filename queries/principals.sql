@@ -1,0 +1,16 @@
+-- name: principals
+-- family: Overview
+-- question: Who acts most? (without AWS services)
+-- parameter: limit 50
+-- reason: The usual actors, and those who are not usual.
+-- source: Tailpipe, top actors
+SELECT user_type, principal_arn,
+    COUNT(*) AS n, COUNT(error_code) AS errors, COUNT(DISTINCT source_ip) AS addresses,
+    MIN(event_time) AS first_seen, MAX(event_time) AS last_seen
+FROM events
+WHERE {filters}
+    AND (user_type IS NULL OR user_type <> 'AWSService')
+    AND (principal_arn IS NULL OR principal_arn NOT LIKE '%:role/aws-service-role/%')
+GROUP BY user_type, principal_arn
+ORDER BY n DESC, user_type IS NULL, user_type, principal_arn IS NULL, principal_arn
+LIMIT {limit}

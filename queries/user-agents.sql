@@ -1,0 +1,14 @@
+-- name: user-agents
+-- family: Overview
+-- question: Which tools are used?
+-- parameter: limit 50
+-- reason: Tools of attackers, and old SDKs, name themselves.
+-- source: easttimor/aws-incident-response; Sigma
+SELECT user_agent,
+    COUNT(*) AS n, COUNT(DISTINCT principal_arn) AS principals,
+    MIN(event_time) AS first_seen, MAX(event_time) AS last_seen
+FROM events
+WHERE {filters}
+GROUP BY user_agent
+ORDER BY n DESC, user_agent IS NULL, user_agent
+LIMIT {limit}

@@ -1,0 +1,18 @@
+//! Questions to the tables: each is one file in `queries/`, with SQL that gives the same answer on
+//! every database.
+//!
+//! A question reads the view `events`. Its SQL has two macros for what differs between the databases
+//! and markers for the filters of the user, which become bound values. This room makes statements;
+//! `database` runs them. It writes nothing.
+
+mod filters;
+
+mod dialect;
+
+mod question;
+
+mod catalogue;
+
+pub use self::catalogue::{question, questions};
+pub use self::filters::{Filters, Flag, Period};
+pub use self::question::{FilterError, Question};
