@@ -79,6 +79,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::answers::FilterError::{Needed, NotTaken};
     use crate::answers::{Filters, Flag};
     use crate::database::url::Engine;
     use crate::trail::time::EventTime;
@@ -129,7 +130,6 @@ mod tests {
         let refused = |name: &str, filters: Filters| {
             question(name).unwrap().statement(&filters, Engine::Sqlite).unwrap_err()
         };
-        use crate::answers::FilterError::{Needed, NotTaken};
         assert_eq!(refused("by-user", Filters::default()), Needed(Flag::Username));
         assert_eq!(refused("new-calls", Filters::default()), Needed(Flag::Since));
         let limited = Filters { limit: Some(3), ..Filters::default() };

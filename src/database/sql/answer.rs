@@ -80,7 +80,7 @@ impl SqlStore {
             }
             let columns = self.columns_of(&mut *pooled.connection, VIEW).await?;
             let has = |name: &&str| columns.iter().any(|it| it.name.eq_ignore_ascii_case(name));
-            if !VIEW_COLUMNS.iter().all(|name| has(&name)) {
+            if !VIEW_COLUMNS.iter().all(has) {
                 missing.push("view `events`");
             }
             Ok(missing)

@@ -375,17 +375,20 @@ fn numeric_text(bytes: &[u8]) -> String {
     }
     let digits: Vec<i16> = words.collect();
     let digit = |at: i16| usize::try_from(at).ok().and_then(|at| digits.get(at)).unwrap_or(&0);
-    let mut text = if sign == 0 { String::new() } else { "-".to_owned() };
-    let whole: String =
-        (0..=weight.max(0)).map(|at| format!("{:04}", digit(at + weight.min(0)))).collect();
+    let mut whole = String::new();
+    for at in 0..=weight {
+        whole.push_str(&format!("{:04}", digit(at)));
+    }
     let whole = whole.trim_start_matches('0');
+    let mut text = if sign == 0 { String::new() } else { "-".to_owned() };
     text.push_str(if whole.is_empty() { "0" } else { whole });
-    if scale > 0 {
-        let fraction: String = (1..=scale / 4 + 1)
-            .map(|at| format!("{:04}", digit(weight.saturating_add(at))))
-            .collect();
+    if let Ok(places @ 1..) = usize::try_from(scale) {
+        let mut fraction = String::new();
+        for at in 1..=scale / 4 + 1 {
+            fraction.push_str(&format!("{:04}", digit(weight.saturating_add(at))));
+        }
         text.push('.');
-        text.push_str(&fraction[..usize::try_from(scale).unwrap_or(0)]);
+        text.push_str(&fraction[..places.min(fraction.len())]);
     }
     text
 }
@@ -440,6 +443,25 @@ connection_over_sqlx! { PostgresLink, PgArguments, IdFormat::Bytes, answer_cell,
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_numeric_is_read_in_decimal_digits() {
+        let bytes =
+            |words: &[i16]| words.iter().flat_map(|it| it.to_be_bytes()).collect::<Vec<_>>();
+        for (words, expected) in [
+            (&[0, 0, 0, 0][..], "0"),
+            (&[1, 0, 0, 0, 13], "13"),
+            (&[1, 1, 0, 0, 2], "20000"),
+            (&[2, 1, 0x4000, 0, 2, 345], "-20345"),
+            (&[2, 0, 0, 2, 7, 500], "7.05"),
+            (&[1, -1, 0, 4, 25], "0.0025"),
+            (&[1, -2, 0, 5, 5000], "0.00005"),
+            (&[0, 0, 0, 3], "0.000"),
+            (&[0, 0, -0x4000, 0], "NaN"),
+        ] {
+            assert_eq!(numeric_text(&bytes(words)), expected);
+        }
+    }
 
     #[test]
     fn only_the_listed_classes_are_blamed_on_the_data() {

@@ -15,7 +15,7 @@ pub(crate) enum Destination {
     /// As it is.
     Plain(BufWriter<Target>),
     /// Compressed. `None` after the end.
-    Gzip(Option<GzEncoder<BufWriter<Target>>>),
+    Gzip(Option<Box<GzEncoder<BufWriter<Target>>>>),
 }
 
 /// What is written to.
@@ -44,7 +44,7 @@ impl Destination {
         };
         let out = BufWriter::with_capacity(BUFFER_BYTES, target);
         Ok(if is_gzip {
-            Self::Gzip(Some(GzEncoder::new(out, Compression::default())))
+            Self::Gzip(Some(Box::new(GzEncoder::new(out, Compression::default()))))
         } else {
             Self::Plain(out)
         })
