@@ -9,9 +9,10 @@ use super::pages::{page, pages, root};
 
 /// Options on the pages that belong to other programs, among them `cargo`, `docker` and our
 /// benchmarks.
-const FOREIGN: [&str; 16] = [
+const FOREIGN: [&str; 17] = [
     "--bench",
     "--case",
+    "--clusters",
     "--data",
     "--detach",
     "--lib",
