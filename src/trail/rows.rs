@@ -89,6 +89,9 @@ impl Rows {
     /// # Panics
     /// Never: the rows are whole.
     pub fn set_object(&mut self, object_id: i64) {
+        if self.object_id == object_id {
+            return;
+        }
         self.object_id = object_id;
         let mut at = 0;
         while at < self.bytes.len() {
@@ -255,5 +258,20 @@ mod tests {
         expected.extend([0xff; 4]);
         expected.extend([0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 5]);
         assert_eq!(rows.as_copy_bytes(), expected);
+    }
+
+    #[test]
+    fn an_object_can_be_set_before_and_after_its_rows() {
+        let row = Row::from([Some("a"); COLUMN_COUNT]);
+        let (mut before, mut after) = (Rows::default(), Rows::default());
+        before.set_object(5);
+        for rows in [&mut before, &mut after] {
+            rows.push(&row);
+            rows.push(&row);
+        }
+        after.set_object(5);
+        assert_eq!(before.as_copy_bytes(), after.as_copy_bytes());
+        before.set_object(6);
+        assert_ne!(before.as_copy_bytes(), after.as_copy_bytes());
     }
 }

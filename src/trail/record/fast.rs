@@ -14,8 +14,9 @@ pub(super) fn read<'t>(
     text: &'t str,
     rules: &CellRules,
     limits: ParseLimits,
+    object_number: i64,
 ) -> Result<Option<Collector<'t>>, ParseError> {
-    let collector = Collector::new(text.len(), limits);
+    let collector = Collector::new(text.len(), limits, object_number);
     let scanner = Scanner::new(text);
     let mut reader = Reader { scanner, collector, spare: Members::new(), failure: None };
     loop {
