@@ -139,6 +139,20 @@ impl Rows {
         Iter { rest: &self.bytes }
     }
 
+    /// Returns one cell of the 16 columns, of the row that begins at this byte of
+    /// [`Rows::as_copy_bytes`].
+    ///
+    /// # Panics
+    /// If no row begins there.
+    pub fn cell_at(&self, at_byte: usize, column: usize) -> Option<&str> {
+        let row = &mut Iter { rest: &self.bytes[at_byte..] };
+        let _cell_count: [u8; 2] = row.take();
+        for _ in 0..column {
+            row.cell();
+        }
+        row.text()
+    }
+
     /// Returns the row that begins at this byte of [`Rows::as_copy_bytes`].
     ///
     /// # Panics
@@ -237,6 +251,7 @@ mod tests {
         rows.push(&one);
         assert_eq!(rows.iter().collect::<Vec<_>>(), [one, all_null, one]);
         assert_eq!((rows.row_at(0), rows.row_at(second_at)), (one, all_null));
+        assert_eq!((rows.cell_at(0, 3), rows.cell_at(second_at, 3)), (Some(""), None));
         let objects = rows.as_copy_bytes().windows(12);
         let object = [&8_i32.to_be_bytes()[..], &(-7_i64).to_be_bytes()[..]].concat();
         assert_eq!(objects.filter(|bytes| *bytes == object).count(), 3);
