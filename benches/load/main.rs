@@ -1,8 +1,9 @@
 //! How fast an import is, beside the databases' own ways to load a ready-made file.
 //!
 //! ```text
-//! tests/run --bench load                         # every case but `settings`, `day` and `questions`
+//! tests/run --bench load                         # every case but those below and `settings`
 //! tests/run --bench load --case sqlite parse     # two of them
+//! tests/run --bench load --case index-builds     # each index alone
 //! tests/run --bench load --case day              # 14,181,841 records; takes half an hour
 //! tests/run --bench load --case questions        # the same, indexed and asked
 //! ```
@@ -28,6 +29,7 @@ mod ceiling;
 mod data;
 mod databases;
 mod day;
+mod index_builds;
 mod measure;
 mod questions;
 mod single_inserts;
@@ -65,6 +67,7 @@ enum Case {
     S3,
     SingleInserts,
     Indexes,
+    IndexBuilds,
     Memory,
     Settings,
     Day,
@@ -83,7 +86,7 @@ enum Asked {
 /// Compares imports with the databases' own ways to load.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Which cases [default: all but `settings`, `day` and `questions`]
+    /// Which cases [default: all but `settings`, `index-builds`, `day` and `questions`]
     #[arg(long, value_enum, num_args = 1..)]
     case: Vec<Case>,
     /// Records to load [default: 1,000,000; `questions`: 14,181,841]
@@ -124,7 +127,8 @@ fn main() -> ExitCode {
         rounds: arguments.rounds.get(),
     };
     let cases = if arguments.case.is_empty() {
-        let is_quick = |case: &Case| !matches!(case, Case::Settings | Case::Day | Case::Questions);
+        let is_long = [Case::Settings, Case::IndexBuilds, Case::Day, Case::Questions];
+        let is_quick = |case: &Case| !is_long.contains(case);
         Case::value_variants().iter().copied().filter(is_quick).collect()
     } else {
         arguments.case
@@ -142,6 +146,9 @@ fn main() -> ExitCode {
         for (name, usage) in bench.memory() {
             println!("| {name} | {} |", usage.peak_bytes >> 20);
         }
+    }
+    if cases.contains(&Case::IndexBuilds) {
+        println!("\n{}", index_builds::index_builds(&bench.data()));
     }
     if cases.contains(&Case::Day) {
         let data = bench.day();
@@ -176,7 +183,7 @@ fn comparisons(bench: &Bench, case: Case) -> Vec<Comparison> {
         Case::SingleInserts => ENGINES.map(|engine| bench.single_inserts(engine)).into(),
         Case::Indexes => ENGINES.map(|engine| bench.indexes(engine)).into(),
         Case::Settings => bench.settings(),
-        Case::Memory | Case::Day | Case::Questions => Vec::new(),
+        Case::IndexBuilds | Case::Memory | Case::Day | Case::Questions => Vec::new(),
     }
 }
 

@@ -47,7 +47,7 @@ pub const INDEXES: [Index; 14] = [
     index("logs_eventtime", Logs, &["eventTime"]),
     index("logs_eventsource_eventname", Logs, &["eventSource", "eventName"]),
     index("logs_eventname", Logs, &["eventName"]),
-    index("logs_errorcode", Logs, &["errorCode"]),
+    index("logs_errorcode_identityid", Logs, &["errorCode", "identityId"]),
     index("logs_requestid", Logs, &["requestID"]),
     index("logs_eventtype", Logs, &["eventType"]),
     index("logs_eventid", Logs, &["eventID"]),

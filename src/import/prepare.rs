@@ -17,7 +17,9 @@ use crate::database::ledger::{Triage, sha256_hex};
 use crate::source::{Source, SourceError};
 use crate::trail::gzip::{DecodeError, decode, decoded_bytes_hint, is_gzip};
 use crate::trail::object::ObjectRef;
-use crate::trail::record::{CellRules, Kind, Log, ParseError, ParseLimits, REJECTS_MAX, parse};
+use crate::trail::record::{
+    CellRules, Kind, Log, ParseError, ParseLimits, REJECTS_MAX, parse_object,
+};
 
 /// What decodes to no more than this is read in less than a millisecond. The runtime's own threads
 /// can be blocked for so long; handing the work to another thread wakes that thread, and then
@@ -113,7 +115,7 @@ impl Preparer {
             let object = ParsedObject::compared(object, id, sha256, loaded);
             return Some(Prepared { object, permit: None });
         }
-        let (content, mut permit) = self.read(&stored, &object).await;
+        let (content, mut permit) = self.read(&stored, &object, id.number(0)).await;
         let content = content.map_err(ReadError::into_no_rows);
         permit.shrink(content.as_ref().map_or(0, Log::bytes));
         let object = match loaded {
@@ -153,6 +155,7 @@ impl Preparer {
         &self,
         stored: &Bytes,
         object: &ObjectRef,
+        number: i64,
     ) -> (Result<Log, ReadError>, MemoryPermit) {
         let limit = self.object_bytes_max;
         let mut decoded_max = limit.min(decoded_bytes_hint(stored).max(stored.len()) as u64);
@@ -160,14 +163,15 @@ impl Preparer {
         let mut rows_max = decoded_max + decoded_max / 4;
         loop {
             let permit = self.memory.decoded.reserve(decoded_max + rows_max).await;
-            let limits = ReadLimits {
+            let options = ReadOptions {
+                number,
                 decoded_bytes_max: decoded_max,
                 parse: ParseLimits {
                     bytes_max: usize::try_from(rows_max).unwrap_or(usize::MAX),
                     rejects_max: REJECTS_MAX,
                 },
             };
-            match self.read_off_thread(stored, object, limits).await {
+            match self.read_off_thread(stored, object, options).await {
                 // The trailer promised less: there are several members, or it is wrong.
                 Err(ReadError::Decode(DecodeError::TooLarge { .. })) if decoded_max < limit => {
                     decoded_max = limit;
@@ -188,16 +192,16 @@ impl Preparer {
         &self,
         stored: &Bytes,
         object: &ObjectRef,
-        limits: ReadLimits,
+        options: ReadOptions,
     ) -> Result<Log, ReadError> {
-        if limits.decoded_bytes_max <= INLINE_BYTES_MAX {
-            return read(stored, object, limits, &self.rules);
+        if options.decoded_bytes_max <= INLINE_BYTES_MAX {
+            return read(stored, object, options, &self.rules);
         }
         let cpu = Arc::clone(&self.cpu).acquire_owned().await.expect("it is never closed");
         let (stored, object, rules) = (stored.clone(), object.clone(), self.rules.clone());
         let read = tokio::task::spawn_blocking(move || {
             let _cpu = cpu;
-            read(&stored, &object, limits, &rules)
+            read(&stored, &object, options, &rules)
         });
         read.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
@@ -229,9 +233,12 @@ impl FetchError {
     }
 }
 
-/// What one object may take.
+/// How one object is read.
 #[derive(Debug, Clone, Copy)]
-struct ReadLimits {
+struct ReadOptions {
+    /// Its number in the ledger.
+    number: i64,
+    /// What it may take.
     decoded_bytes_max: u64,
     parse: ParseLimits,
 }
@@ -262,11 +269,11 @@ impl ReadError {
 fn read(
     stored: &[u8],
     object: &ObjectRef,
-    limits: ReadLimits,
+    options: ReadOptions,
     rules: &CellRules,
 ) -> Result<Log, ReadError> {
-    let json = decode(stored, limits.decoded_bytes_max)?;
-    let error = match parse(&json, rules, limits.parse) {
+    let json = decode(stored, options.decoded_bytes_max)?;
+    let error = match parse_object(&json, rules, options.parse, options.number) {
         Ok(log) => return Ok(log),
         Err(error) => error,
     };

@@ -47,38 +47,40 @@ impl Identity {
         let Ok(value) = serde_json::from_str::<Value>(user_identity) else {
             return Self::default();
         };
-        let text = |pointer: &str| match value.pointer(pointer) {
+        // `Value::pointer` would copy each name.
+        let at = |path: &[&str]| path.iter().try_fold(&value, |inside, name| inside.get(name));
+        let text = |path: &[&str]| match at(path) {
             Some(Value::String(text)) if !text.is_empty() => Some(text.clone()),
             Some(Value::Number(number)) => Some(number.to_string()),
             _ => None,
         };
-        let (user_type, principal) = (text("/type"), text("/principalId"));
+        let (user_type, principal) = (text(&["type"]), text(&["principalId"]));
         let session = principal.as_deref().and_then(|it| it.split_once(':'));
         let session = session.map(|(_, name)| name.to_owned()).filter(|name| !name.is_empty());
         let root = user_type.as_deref().filter(|it| *it == "Root").map(|_| "root".to_owned());
         let name = root
-            .or_else(|| text("/userName"))
+            .or_else(|| text(&["userName"]))
             // What the console shows for the session of a role.
             .or_else(|| session.clone())
-            .or_else(|| text("/onBehalfOf/userId"))
-            .or_else(|| text("/invokedBy"))
-            .or_else(|| text("/sessionContext/sessionIssuer/userName"))
-            .or_else(|| text("/accountId"))
+            .or_else(|| text(&["onBehalfOf", "userId"]))
+            .or_else(|| text(&["invokedBy"]))
+            .or_else(|| text(&["sessionContext", "sessionIssuer", "userName"]))
+            .or_else(|| text(&["accountId"]))
             .or_else(|| principal.clone());
         let texts = [
             user_type,
             name,
-            text("/arn"),
+            text(&["arn"]),
             principal,
-            text("/accountId"),
-            text("/accessKeyId"),
-            text("/sessionContext/sessionIssuer/userName"),
-            text("/sessionContext/sessionIssuer/arn"),
+            text(&["accountId"]),
+            text(&["accessKeyId"]),
+            text(&["sessionContext", "sessionIssuer", "userName"]),
+            text(&["sessionContext", "sessionIssuer", "arn"]),
             session,
-            text("/sessionContext/sourceIdentity"),
-            text("/invokedBy"),
+            text(&["sessionContext", "sourceIdentity"]),
+            text(&["invokedBy"]),
         ];
-        let mfa = match value.pointer("/sessionContext/attributes/mfaAuthenticated") {
+        let mfa = match at(&["sessionContext", "attributes", "mfaAuthenticated"]) {
             Some(Value::Bool(is_true)) => Some(*is_true),
             Some(Value::String(text)) => text.parse().ok(),
             _ => None,

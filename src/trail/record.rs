@@ -267,6 +267,20 @@ pub enum ParseError {
 /// # Errors
 /// The bytes are not JSON, not a log, or `Records` is not an array: see [`ParseError`].
 pub fn parse(json: &[u8], rules: &CellRules, limits: ParseLimits) -> Result<Log, ParseError> {
+    parse_object(json, rules, limits, 0)
+}
+
+/// Reads a log file as [`parse`] does. Its rows refer to the object of this number, so that they need
+/// not be visited again to set it.
+///
+/// # Errors
+/// Those of [`parse`].
+pub(crate) fn parse_object(
+    json: &[u8],
+    rules: &CellRules,
+    limits: ParseLimits,
+    object_number: i64,
+) -> Result<Log, ParseError> {
     if let Some(format) = Format::of(json) {
         return Err(ParseError::OtherFormat { format });
     }
@@ -288,9 +302,9 @@ pub fn parse(json: &[u8], rules: &CellRules, limits: ParseLimits) -> Result<Log,
             return Err(ParseError::NotJson { starts_with: format!("`{}`", head.escape_ascii()) });
         }
     }
-    let collected = match fast::read(&text, rules, limits)? {
+    let collected = match fast::read(&text, rules, limits, object_number)? {
         Some(collected) => collected,
-        None => exact::read(&text, rules, limits)?,
+        None => exact::read(&text, rules, limits, object_number)?,
     };
     let mut log = collected.into_log(replaced_chars)?;
     if replaced_chars > 0 {

@@ -89,6 +89,9 @@ impl Rows {
     /// # Panics
     /// Never: the rows are whole.
     pub fn set_object(&mut self, object_id: i64) {
+        if self.object_id == object_id {
+            return;
+        }
         self.object_id = object_id;
         let mut at = 0;
         while at < self.bytes.len() {
@@ -134,6 +137,20 @@ impl Rows {
     /// Iterates over the rows in the order they were added.
     pub fn iter(&self) -> Iter<'_> {
         Iter { rest: &self.bytes }
+    }
+
+    /// Returns one cell of the 16 columns, of the row that begins at this byte of
+    /// [`Rows::as_copy_bytes`].
+    ///
+    /// # Panics
+    /// If no row begins there.
+    pub fn cell_at(&self, at_byte: usize, column: usize) -> Option<&str> {
+        let row = &mut Iter { rest: &self.bytes[at_byte..] };
+        let _cell_count: [u8; 2] = row.take();
+        for _ in 0..column {
+            row.cell();
+        }
+        row.text()
     }
 
     /// Returns the row that begins at this byte of [`Rows::as_copy_bytes`].
@@ -234,6 +251,7 @@ mod tests {
         rows.push(&one);
         assert_eq!(rows.iter().collect::<Vec<_>>(), [one, all_null, one]);
         assert_eq!((rows.row_at(0), rows.row_at(second_at)), (one, all_null));
+        assert_eq!((rows.cell_at(0, 3), rows.cell_at(second_at, 3)), (Some(""), None));
         let objects = rows.as_copy_bytes().windows(12);
         let object = [&8_i32.to_be_bytes()[..], &(-7_i64).to_be_bytes()[..]].concat();
         assert_eq!(objects.filter(|bytes| *bytes == object).count(), 3);
@@ -255,5 +273,20 @@ mod tests {
         expected.extend([0xff; 4]);
         expected.extend([0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 5]);
         assert_eq!(rows.as_copy_bytes(), expected);
+    }
+
+    #[test]
+    fn an_object_can_be_set_before_and_after_its_rows() {
+        let row = Row::from([Some("a"); COLUMN_COUNT]);
+        let (mut before, mut after) = (Rows::default(), Rows::default());
+        before.set_object(5);
+        for rows in [&mut before, &mut after] {
+            rows.push(&row);
+            rows.push(&row);
+        }
+        after.set_object(5);
+        assert_eq!(before.as_copy_bytes(), after.as_copy_bytes());
+        before.set_object(6);
+        assert_ne!(before.as_copy_bytes(), after.as_copy_bytes());
     }
 }

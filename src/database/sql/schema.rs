@@ -342,10 +342,12 @@ const POSTGRES_INDEXED_BYTES_MAX: usize = 2_600;
 
 /// Returns how much each column of `logs` can hold.
 pub(super) fn limits(engine: Engine) -> [CellLimit; COLUMN_COUNT] {
-    // The columns of one index share its room.
+    // The columns of one index share its room; integers need next to none.
     let index_width = |column: &str| {
         let indexes = INDEXES.iter().filter(|index| index.table == IndexedTable::Logs);
-        let widths = indexes.filter(|it| it.columns.contains(&column)).map(|it| it.columns.len());
+        let with_column = indexes.filter(|it| it.columns.contains(&column));
+        let is_text = |column: &&&str| FIELDS.iter().any(|field| field.name == **column);
+        let widths = with_column.map(|it| it.columns.iter().filter(is_text).count());
         widths.max().unwrap_or(0)
     };
     FIELDS.map(|field| match (engine, index_width(field.name)) {

@@ -139,7 +139,7 @@ impl SqlStore {
         let known = self.known_identities.lock().unwrap_or_else(PoisonError::into_inner);
         for log in batch.objects.iter().map(ParsedObject::log) {
             for identity in log.identities.iter().filter(|it| !known.contains(&it.id)) {
-                let text = || log.rows.row_at(identity.row_at_byte).cells[USER_IDENTITY];
+                let text = || log.rows.cell_at(identity.row_at_byte, USER_IDENTITY);
                 new.entry(identity.id).or_insert_with(|| text().expect("the row has an identity"));
             }
         }

@@ -9,16 +9,16 @@ use super::{Log, ParseError, ParseLimits, exact, fast};
 /// # Panics
 /// If the passes differ.
 pub(crate) fn assert_passes_agree(text: &str, rules: &CellRules, limits: ParseLimits) -> bool {
-    let fast = match fast::read(text, rules, limits) {
+    let fast = match fast::read(text, rules, limits, 0) {
         Ok(Some(fast)) => fast,
         Ok(None) => return false,
         Err(failure) => {
-            let exact = exact::read(text, rules, limits);
+            let exact = exact::read(text, rules, limits, 0);
             assert!(exact.is_err(), "only the fast pass fails with {failure}: {text:?}");
             return false;
         }
     };
-    let exact = exact::read(text, rules, limits);
+    let exact = exact::read(text, rules, limits, 0);
     let exact = exact.unwrap_or_else(|error| panic!("only the fast pass reads {text:?}: {error}"));
     let shown = |parsed: Result<Log, ParseError>| match parsed {
         Ok(log) => {

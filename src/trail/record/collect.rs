@@ -41,8 +41,9 @@ const IDENTITY_BYTES: usize = 96;
 
 impl<'t> Collector<'t> {
     /// Reserves room for the rows of a text: they usually take a little less than the text.
-    pub(super) fn new(text_bytes: usize, limits: ParseLimits) -> Self {
+    pub(super) fn new(text_bytes: usize, limits: ParseLimits, object_number: i64) -> Self {
         let mut log = Log::default();
+        log.rows.set_object(object_number);
         log.rows.reserve(text_bytes.min(limits.bytes_max));
         Self {
             log,

@@ -17,8 +17,9 @@ pub(super) fn read<'t>(
     text: &'t str,
     rules: &CellRules,
     limits: ParseLimits,
+    object_number: i64,
 ) -> Result<Collector<'t>, ParseError> {
-    let collector = Collector::new(text.len(), limits);
+    let collector = Collector::new(text.len(), limits, object_number);
     let mut reader = Reader { text, rules, collector, failure: None };
     let mut documents = serde_json::Deserializer::from_str(text);
     loop {

@@ -1,7 +1,7 @@
 //! The fast pass: from the text to rows in a single scan.
 
 use super::collect::{Collector, Taken};
-use super::members::{Key, Members};
+use super::members::{Key, Members, OtherMembers};
 use super::scan::Scanner;
 use super::text::CellRules;
 use super::{ParseError, ParseLimits};
@@ -14,10 +14,11 @@ pub(super) fn read<'t>(
     text: &'t str,
     rules: &CellRules,
     limits: ParseLimits,
+    object_number: i64,
 ) -> Result<Option<Collector<'t>>, ParseError> {
-    let collector = Collector::new(text.len(), limits);
+    let collector = Collector::new(text.len(), limits, object_number);
     let scanner = Scanner::new(text);
-    let mut reader = Reader { scanner, collector, spare: Members::new(), failure: None };
+    let mut reader = Reader { scanner, collector, spare: OtherMembers::new(), failure: None };
     loop {
         if reader.document(rules).is_none() {
             return reader.failure.map_or(Ok(None), Err);
@@ -32,8 +33,8 @@ pub(super) fn read<'t>(
 struct Reader<'t> {
     scanner: Scanner<'t>,
     collector: Collector<'t>,
-    /// Members whose memory the next object uses.
-    spare: Members<'t>,
+    /// The memory that the members of the next object use.
+    spare: OtherMembers<'t>,
     /// Why neither pass can continue.
     failure: Option<ParseError>,
 }
@@ -60,8 +61,7 @@ impl Reader<'_> {
     }
 
     fn object(&mut self, is_top: bool, rules: &CellRules) -> Option<()> {
-        let mut members = std::mem::replace(&mut self.spare, Members::new());
-        members.clear();
+        let mut members = Members::in_memory_of(std::mem::take(&mut self.spare));
         let mut is_wrapper = false;
         self.scanner.take_content();
         let mut more = self.scanner.enter(b'}')?;
@@ -87,7 +87,7 @@ impl Reader<'_> {
         }
         members.content = self.scanner.take_content();
         let taken = self.collector.take(&members, rules);
-        self.spare = members;
+        self.spare = members.into_memory();
         match taken {
             Ok(Taken::Row) => Some(()),
             // The records may still turn out to be none at all: then nothing is rejected.

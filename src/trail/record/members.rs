@@ -18,6 +18,9 @@ const EVENT_TYPE: usize = column("eventType");
 /// with each.
 const COMPARED_MEMBERS_MAX: usize = 16;
 
+/// Names between their quotes, and values.
+pub(super) type OtherMembers<'t> = Vec<(Cow<'t, str>, &'t str)>;
+
 /// The members of one object, each as its JSON text.
 #[derive(Debug)]
 pub(super) struct Members<'t> {
@@ -30,7 +33,7 @@ pub(super) struct Members<'t> {
     /// Whether the value of a column is an explicit `null`.
     pub(super) is_null: [bool; COLUMN_COUNT],
     /// All members that are not columns: names between their quotes, and values.
-    others: Vec<(Cow<'t, str>, &'t str)>,
+    others: OtherMembers<'t>,
     /// Values for columns under the names that aggregated records use.
     aggregated: [Option<&'t str>; COLUMN_COUNT],
     insight_details: Option<&'t str>,
@@ -41,12 +44,18 @@ pub(super) struct Members<'t> {
 
 impl<'t> Members<'t> {
     pub(super) fn new() -> Self {
+        Self::in_memory_of(OtherMembers::new())
+    }
+
+    /// Returns no members, which will use the memory of earlier ones.
+    pub(super) fn in_memory_of(mut others: OtherMembers<'t>) -> Self {
+        others.clear();
         Self {
             content: Content::Unchecked,
             replaced_chars: 0,
             columns: [None; COLUMN_COUNT],
             is_null: [false; COLUMN_COUNT],
-            others: Vec::new(),
+            others,
             aggregated: [None; COLUMN_COUNT],
             insight_details: None,
             event_category: None,
@@ -64,11 +73,9 @@ impl<'t> Members<'t> {
         members
     }
 
-    /// Removes all members, and keeps the memory for the next ones.
-    pub(super) fn clear(&mut self) {
-        let mut others = std::mem::take(&mut self.others);
-        others.clear();
-        *self = Self { others, ..Self::new() };
+    /// Returns the memory, for [`Members::in_memory_of`].
+    pub(super) fn into_memory(self) -> OtherMembers<'t> {
+        self.others
     }
 
     /// Adds a member whose name has no escape. The last of duplicate names wins.

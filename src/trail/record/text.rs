@@ -87,10 +87,15 @@ pub(super) enum Content {
 /// Some database fails a whole query, or finds nothing, for one document that has what is replaced here:
 /// an escaped U+0000 and a lone surrogate become `\ufffd`; a number beyond the range of a double, and a
 /// value that nests too deep, become a JSON string of their text.
+#[inline]
 pub(super) fn json<'t>(raw: &'t str, content: Content, replaced_chars: &mut u64) -> Cow<'t, str> {
-    if content != Content::Unchecked {
-        return Cow::Borrowed(raw);
+    match content {
+        Content::Plain | Content::Escaped => Cow::Borrowed(raw),
+        Content::Unchecked => checked_json(raw, replaced_chars),
     }
+}
+
+fn checked_json<'t>(raw: &'t str, replaced_chars: &mut u64) -> Cow<'t, str> {
     if is_too_deep(raw) {
         *replaced_chars += 1;
         return Cow::Owned(serde_json::to_string(raw).expect("text can be written as JSON"));

@@ -155,7 +155,7 @@ async fn an_upgrade_keeps_the_rows_and_then_everything_fits(engine: Engine) {
     for (name, is_built) in [
         ("logs_eventname", false),
         ("logs_eventtype", false),
-        ("logs_errorcode", engine != Engine::Postgres),
+        ("logs_errorcode_identityid", true),
         ("logs_requestid", engine != Engine::Postgres),
         ("logs_eventtime", true),
         ("logs_eventsource_eventname", true),

@@ -144,7 +144,7 @@ fn an_index_of_mysql_has_a_prefix_where_the_key_is_too_long() {
     for part in [
         "ADD INDEX logs_eventtime (eventTime)",
         "ADD INDEX logs_eventsource_eventname (eventSource(384), eventName(384))",
-        "ADD INDEX logs_errorcode (errorCode(255))",
+        "ADD INDEX logs_errorcode_identityid (errorCode(255), identityId)",
         "ADD INDEX logs_identityid_eventat (identityId, eventAt)",
     ] {
         assert!(logs.contains(part), "{logs}");
