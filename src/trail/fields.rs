@@ -87,7 +87,7 @@ const HALF_OF_INDEX: MysqlType = MysqlType::Varchar(384);
 /// record contents").
 const WIDE: MysqlType = MysqlType::Varchar(1024);
 
-/// The columns of `logs`, in order: the tutorial's names, which are CloudTrail's.
+/// The first 16 columns of `logs`, in order: the tutorial's names, which are CloudTrail's.
 pub const FIELDS: [Field; 16] = [
     text("eventVersion", INDEXED).mark(),
     json("userIdentity"),
@@ -107,10 +107,10 @@ pub const FIELDS: [Field; 16] = [
     text("recipientAccountId", INDEXED).or(Fallback::Aggregated("accountId")),
 ];
 
-/// How many columns `logs` has.
+/// How many fields have a column of their own.
 pub const COLUMN_COUNT: usize = FIELDS.len();
 
-/// The names of the columns of `logs`, in order.
+/// The names of these columns, in order.
 pub const COLUMNS: [&str; COLUMN_COUNT] = {
     let mut names = [""; COLUMN_COUNT];
     let mut n = 0;
