@@ -1,6 +1,11 @@
 //! Who made a call: `userIdentity`, taken apart into the columns of `identities`.
 
-use serde_json::Value;
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 /// A derived column holds at most this many characters: up to 2,560 bytes, less than an index of any
@@ -23,6 +28,9 @@ pub const COLUMNS: [&str; 11] = [
     "invoked_by",
 ];
 
+/// The members that the identity of a role session has.
+const MEMBERS_USUAL: usize = 8;
+
 /// Returns the key of an identity: the first eight bytes of the SHA-256 of its JSON text.
 ///
 /// Two identities with one key would share a line of `identities`. Among a million, the chance is one
@@ -34,57 +42,47 @@ pub fn identity_id(user_identity: &str) -> i64 {
 
 /// The parts of one `userIdentity`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Identity {
+pub struct Identity<'t> {
     /// The values of [`COLUMNS`]. A value that is absent or an empty string is `None`.
-    pub texts: [Option<String>; COLUMNS.len()],
+    pub texts: [Option<Cow<'t, str>>; COLUMNS.len()],
     /// Whether the session was authenticated with MFA, if the record says so.
     pub mfa: Option<bool>,
 }
 
-impl Identity {
+impl<'t> Identity<'t> {
     /// Takes the JSON text of a `userIdentity` apart. Anything but an object has no parts.
-    pub fn parse(user_identity: &str) -> Self {
-        let Ok(value) = serde_json::from_str::<Value>(user_identity) else {
-            return Self::default();
-        };
-        // `Value::pointer` would copy each name.
-        let at = |path: &[&str]| path.iter().try_fold(&value, |inside, name| inside.get(name));
-        let text = |path: &[&str]| match at(path) {
-            Some(Value::String(text)) if !text.is_empty() => Some(text.clone()),
-            Some(Value::Number(number)) => Some(number.to_string()),
-            _ => None,
-        };
-        let (user_type, principal) = (text(&["type"]), text(&["principalId"]));
+    pub fn parse(user_identity: &'t str) -> Self {
+        let top = Object::parse(user_identity);
+        let session_context = top.object("sessionContext");
+        let issuer = session_context.object("sessionIssuer");
+        let (user_type, principal) = (top.text("type"), top.text("principalId"));
         let session = principal.as_deref().and_then(|it| it.split_once(':'));
-        let session = session.map(|(_, name)| name.to_owned()).filter(|name| !name.is_empty());
-        let root = user_type.as_deref().filter(|it| *it == "Root").map(|_| "root".to_owned());
+        let session = session.map(|(_, name)| name).filter(|name| !name.is_empty());
+        let session = session.map(|name| Cow::Owned(name.to_owned()));
+        let root = user_type.as_deref().filter(|it| *it == "Root").map(|_| Cow::Borrowed("root"));
         let name = root
-            .or_else(|| text(&["userName"]))
+            .or_else(|| top.text("userName"))
             // What the console shows for the session of a role.
             .or_else(|| session.clone())
-            .or_else(|| text(&["onBehalfOf", "userId"]))
-            .or_else(|| text(&["invokedBy"]))
-            .or_else(|| text(&["sessionContext", "sessionIssuer", "userName"]))
-            .or_else(|| text(&["accountId"]))
+            .or_else(|| top.object("onBehalfOf").text("userId"))
+            .or_else(|| top.text("invokedBy"))
+            .or_else(|| issuer.text("userName"))
+            .or_else(|| top.text("accountId"))
             .or_else(|| principal.clone());
         let texts = [
             user_type,
             name,
-            text(&["arn"]),
+            top.text("arn"),
             principal,
-            text(&["accountId"]),
-            text(&["accessKeyId"]),
-            text(&["sessionContext", "sessionIssuer", "userName"]),
-            text(&["sessionContext", "sessionIssuer", "arn"]),
+            top.text("accountId"),
+            top.text("accessKeyId"),
+            issuer.text("userName"),
+            issuer.text("arn"),
             session,
-            text(&["sessionContext", "sourceIdentity"]),
-            text(&["invokedBy"]),
+            session_context.text("sourceIdentity"),
+            top.text("invokedBy"),
         ];
-        let mfa = match at(&["sessionContext", "attributes", "mfaAuthenticated"]) {
-            Some(Value::Bool(is_true)) => Some(*is_true),
-            Some(Value::String(text)) => text.parse().ok(),
-            _ => None,
-        };
+        let mfa = session_context.object("attributes").truth("mfaAuthenticated");
         Self { texts: texts.map(|it| it.map(cut)), mfa }
     }
 
@@ -95,8 +93,70 @@ impl Identity {
     }
 }
 
+/// The members of a JSON object as they stand in its text. Of two members of one name, the last counts.
+#[derive(Default)]
+struct Object<'t>(Vec<(Cow<'t, str>, &'t str)>);
+
+impl<'t> Object<'t> {
+    /// Reads an object. Anything else has no members.
+    fn parse(json: &'t str) -> Self {
+        serde_json::from_str(json).unwrap_or_default()
+    }
+
+    fn get(&self, name: &str) -> Option<&'t str> {
+        self.0.iter().rev().find(|(own, _)| own == name).map(|(_, json)| *json)
+    }
+
+    fn object(&self, name: &str) -> Self {
+        self.get(name).map(Self::parse).unwrap_or_default()
+    }
+
+    /// Returns the characters of a string that is not empty, or a number.
+    fn text(&self, name: &str) -> Option<Cow<'t, str>> {
+        let json = self.get(name)?;
+        let text = match json.as_bytes() {
+            [b'"', inside @ .., b'"'] if !inside.contains(&b'\\') => {
+                Cow::Borrowed(&json[1..json.len() - 1])
+            }
+            [b'"', ..] => Cow::Owned(serde_json::from_str(json).ok()?),
+            [b'-' | b'0'..=b'9', ..] => Cow::Borrowed(json),
+            _ => return None,
+        };
+        Some(text).filter(|text| !text.is_empty())
+    }
+
+    /// Returns a truth value, or a string that names one.
+    fn truth(&self, name: &str) -> Option<bool> {
+        self.get(name)?.trim_matches('"').parse().ok()
+    }
+}
+
+impl<'de> Deserialize<'de> for Object<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MemberVisitor;
+        impl<'de> Visitor<'de> for MemberVisitor {
+            type Value = Object<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::with_capacity(MEMBERS_USUAL);
+                while let Some((name, value)) = map.next_entry::<Name<'_>, &RawValue>()? {
+                    members.push((name.0, value.get()));
+                }
+                Ok(Object(members))
+            }
+        }
+        deserializer.deserialize_map(MemberVisitor)
+    }
+}
+
+/// A name; without an escape, it is not copied.
+#[derive(Deserialize)]
+struct Name<'t>(#[serde(borrow)] Cow<'t, str>);
+
 /// Cuts a text to [`CHARS_MAX`] characters, the last of which shows that it was cut.
-fn cut(text: String) -> String {
+fn cut(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.len() <= CHARS_MAX || text.chars().count() <= CHARS_MAX {
         return text;
     }
@@ -161,11 +221,27 @@ mod tests {
             "ann@example.com",
             "x.amazonaws.com",
         ];
-        assert_eq!(identity.texts, expected.map(|it| Some(it.to_owned())));
+        assert_eq!(identity.texts, expected.map(|it| Some(Cow::Borrowed(it))));
         assert_eq!(identity.mfa, Some(true));
         let no = r#"{"sessionContext":{"attributes":{"mfaAuthenticated":"false"}}}"#;
         assert_eq!(Identity::parse(no).mfa, Some(false));
-        assert_eq!(Identity::parse(r#"{"sessionContext":[]}"#), Identity::default());
+        for no_parts in [r#"{"sessionContext":[]}"#, r#"{"sessionContext":{"attributes":"true"}}"#]
+        {
+            assert_eq!(Identity::parse(no_parts), Identity::default());
+        }
+    }
+
+    #[test]
+    fn escapes_numbers_and_duplicate_names_are_read() {
+        for (user_identity, expected) in [
+            (r#"{"userName":"a","user\u004eame":"\u0062\"c"}"#, Some("b\"c")),
+            (r#"{"userName":"a","userName":7}"#, Some("7")),
+            (r#"{"userName":"a","userName":null,"accountId":-12.5}"#, Some("-12.5")),
+            (r#"{"userName":true}"#, None),
+            (r#"{"userName":"""#, None),
+        ] {
+            assert_eq!(text(user_identity, "user_name").as_deref(), expected, "{user_identity}");
+        }
     }
 
     #[test]

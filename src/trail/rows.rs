@@ -39,13 +39,16 @@ const CELL_COUNT: u16 = {
     (COLUMN_COUNT + 4) as u16
 };
 
+/// The cells of a row that are text: the 16 columns and `otherFields`.
+const TEXT_COUNT: usize = COLUMN_COUNT + 1;
+
 /// The bytes of one row beyond its text: the count and lengths of cells, and three integers.
 const ROW_OVERHEAD_BYTES: usize = 2 + 4 * CELL_COUNT as usize + 3 * size_of::<i64>();
 
 /// Packed rows of one object.
 #[derive(Clone, Default)]
 pub struct Rows {
-    /// Invariant: only [`Rows::push`] and [`Rows::set_object`] write here, so it holds `count` whole
+    /// Invariant: only [`RowWriter`] and [`Rows::set_object`] write here, so it holds `count` whole
     /// rows of UTF-8 cells, each of which ends with `object_id`.
     bytes: Vec<u8>,
     count: usize,
@@ -58,24 +61,22 @@ impl Rows {
     /// # Panics
     /// If a cell is 2 GiB or longer; an object is capped far below.
     pub fn push(&mut self, row: &Row<'_>) {
-        let texts = || row.cells.iter().chain([&row.other_fields]);
-        let text_bytes: usize = texts().flatten().map(|text| text.len()).sum();
-        self.bytes.reserve(ROW_OVERHEAD_BYTES + text_bytes);
+        let mut writer = self.begin();
+        row.cells.iter().chain([&row.other_fields]).for_each(|text| writer.push(*text));
+        writer.end(row.event_at, row.identity_id);
+    }
+
+    /// Begins a row, whose 16 columns and `otherFields` come next.
+    pub fn begin(&mut self) -> RowWriter<'_> {
+        let start = self.bytes.len();
+        self.bytes.reserve(ROW_OVERHEAD_BYTES);
         self.bytes.extend_from_slice(&CELL_COUNT.to_be_bytes());
-        texts().for_each(|text| self.push_cell(text.map(str::as_bytes)));
-        self.push_integer(row.event_at.map(EventTime::postgres_micros));
-        self.push_integer(row.identity_id);
-        self.push_integer(Some(self.object_id));
-        self.count += 1;
+        RowWriter { rows: self, start, cells: 0 }
     }
 
     #[inline]
     fn push_cell(&mut self, cell: Option<&[u8]>) {
-        let length = match cell {
-            Some(cell) => i32::try_from(cell.len()).expect("an object is capped at 1 GiB"),
-            None => -1,
-        };
-        self.bytes.extend_from_slice(&length.to_be_bytes());
+        self.bytes.extend_from_slice(&packed_length(cell.map(<[u8]>::len)));
         self.bytes.extend_from_slice(cell.unwrap_or_default());
     }
 
@@ -160,6 +161,101 @@ impl Rows {
     pub fn row_at(&self, at_byte: usize) -> Row<'_> {
         Iter { rest: &self.bytes[at_byte..] }.next().expect("a row begins there")
     }
+}
+
+/// A row that is being added. If it is dropped before its end, nothing of it stays.
+#[derive(Debug)]
+pub struct RowWriter<'r> {
+    rows: &'r mut Rows,
+    /// Where the row begins; the end of the rows once it is whole.
+    start: usize,
+    cells: usize,
+}
+
+impl<'r> RowWriter<'r> {
+    /// Adds the next cell.
+    ///
+    /// # Panics
+    /// If it is 2 GiB or longer.
+    #[inline]
+    pub fn push(&mut self, text: Option<&str>) {
+        self.cells += 1;
+        self.rows.push_cell(text.map(str::as_bytes));
+    }
+
+    /// Begins the next cell, which will be a JSON object.
+    pub fn push_object(&mut self) -> ObjectWriter<'_, 'r> {
+        self.cells += 1;
+        let length_at = self.rows.bytes.len();
+        self.rows.bytes.extend_from_slice(&packed_length(None));
+        ObjectWriter { row: self, length_at }
+    }
+
+    /// Ends the row.
+    ///
+    /// # Panics
+    /// If it has not as many cells as it must have.
+    pub fn end(mut self, event_at: Option<EventTime>, identity_id: Option<i64>) {
+        assert_eq!(self.cells, TEXT_COUNT, "a row has all its cells");
+        let rows = &mut *self.rows;
+        rows.push_integer(event_at.map(EventTime::postgres_micros));
+        rows.push_integer(identity_id);
+        rows.push_integer(Some(rows.object_id));
+        rows.count += 1;
+        self.start = rows.bytes.len();
+    }
+}
+
+impl Drop for RowWriter<'_> {
+    fn drop(&mut self) {
+        self.rows.bytes.truncate(self.start);
+    }
+}
+
+/// A cell that is being written: a JSON object, or NULL if it gets no member.
+#[derive(Debug)]
+pub struct ObjectWriter<'w, 'r> {
+    row: &'w mut RowWriter<'r>,
+    length_at: usize,
+}
+
+impl ObjectWriter<'_, '_> {
+    fn text_at(&self) -> usize {
+        self.length_at + packed_length(None).len()
+    }
+
+    /// Adds a member. `name` is JSON text without its quotes, `value` JSON text.
+    pub fn push(&mut self, name: &str, value: &str) {
+        let is_first = self.row.rows.bytes.len() == self.text_at();
+        let bytes = &mut self.row.rows.bytes;
+        bytes.reserve(name.len() + value.len() + r#"{"":}"#.len());
+        bytes.extend_from_slice(if is_first { b"{\"" } else { b",\"" });
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.extend_from_slice(b"\":");
+        bytes.extend_from_slice(value.as_bytes());
+    }
+
+    /// Ends the object.
+    ///
+    /// # Panics
+    /// If it is 2 GiB or longer.
+    pub fn end(self) {
+        let text_at = self.text_at();
+        let bytes = &mut self.row.rows.bytes;
+        if bytes.len() > text_at {
+            bytes.push(b'}');
+            let length = packed_length(Some(bytes.len() - text_at));
+            bytes[self.length_at..text_at].copy_from_slice(&length);
+        }
+    }
+}
+
+/// Returns the length of a cell as a packed row has it; `None` is NULL.
+#[inline]
+fn packed_length(bytes: Option<usize>) -> [u8; 4] {
+    let length =
+        bytes.map_or(-1, |bytes| i32::try_from(bytes).expect("an object is capped at 1 GiB"));
+    length.to_be_bytes()
 }
 
 impl std::fmt::Debug for Rows {
@@ -273,6 +369,35 @@ mod tests {
         expected.extend([0xff; 4]);
         expected.extend([0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 5]);
         assert_eq!(rows.as_copy_bytes(), expected);
+    }
+
+    #[test]
+    fn a_row_without_an_end_leaves_nothing() {
+        let mut rows = Rows::default();
+        rows.push(&Row::from([Some("a"); COLUMN_COUNT]));
+        let whole = rows.as_copy_bytes().to_vec();
+        let mut writer = rows.begin();
+        writer.push(Some("b"));
+        drop(writer);
+        assert_eq!((rows.as_copy_bytes(), rows.len()), (&*whole, 1));
+    }
+
+    #[test]
+    fn an_object_is_written_member_by_member() {
+        let mut rows = Rows::default();
+        for members in [&[][..], &[("a", "1")], &[("a", "1"), ("\\u0062", "[]")]] {
+            let mut writer = rows.begin();
+            (0..COLUMN_COUNT).for_each(|_| writer.push(None));
+            let mut object = writer.push_object();
+            for (name, value) in members {
+                object.push(name, value);
+            }
+            object.end();
+            writer.end(None, Some(1));
+        }
+        let objects: Vec<_> = rows.iter().map(|row| row.other_fields).collect();
+        assert_eq!(objects, [None, Some(r#"{"a":1}"#), Some(r#"{"a":1,"\u0062":[]}"#)]);
+        assert!(rows.iter().all(|row| row.identity_id == Some(1)));
     }
 
     #[test]

@@ -153,7 +153,7 @@ impl SqlStore {
         identities: &[(i64, &str)],
     ) -> Result<(), sqlx::Error> {
         for identities in identities.chunks(IDENTITIES_PARSED_MAX) {
-            let parsed: Vec<Identity> =
+            let parsed: Vec<Identity<'_>> =
                 identities.iter().map(|(_, text)| Identity::parse(text)).collect();
             self.insert(connection, &IDENTITIES, &mut identity_lines(identities, &parsed)).await?;
         }
@@ -367,7 +367,7 @@ impl SqlStore {
 /// Returns the values of [`IDENTITIES`]: `parsed` are the parts of each.
 fn identity_lines<'v>(
     identities: &'v [(i64, &'v str)],
-    parsed: &'v [Identity],
+    parsed: &'v [Identity<'_>],
 ) -> impl Iterator<Item = [Value<'v>; IDENTITIES_WIDTH]> + Send {
     identities.iter().zip(parsed).map(|((id, text), identity)| {
         let mut line = [Value::Int(*id); IDENTITIES_WIDTH];

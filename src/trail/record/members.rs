@@ -34,8 +34,8 @@ pub(super) struct Members<'t> {
     pub(super) is_null: [bool; COLUMN_COUNT],
     /// All members that are not columns: names between their quotes, and values.
     others: OtherMembers<'t>,
-    /// Values for columns under the names that aggregated records use.
-    aggregated: [Option<&'t str>; COLUMN_COUNT],
+    /// Values for columns under the names that aggregated records use, if there are any.
+    aggregated: Option<[Option<&'t str>; COLUMN_COUNT]>,
     insight_details: Option<&'t str>,
     event_category: Option<&'t str>,
     is_sns_event: bool,
@@ -56,7 +56,7 @@ impl<'t> Members<'t> {
             columns: [None; COLUMN_COUNT],
             is_null: [false; COLUMN_COUNT],
             others,
-            aggregated: [None; COLUMN_COUNT],
+            aggregated: None,
             insight_details: None,
             event_category: None,
             is_sns_event: false,
@@ -103,7 +103,9 @@ impl<'t> Members<'t> {
                 self.is_null[column] = raw == "null";
                 &mut self.columns[column]
             }
-            Key::Aggregated(column) => &mut self.aggregated[column],
+            Key::Aggregated(column) => {
+                &mut self.aggregated.get_or_insert([None; COLUMN_COUNT])[column]
+            }
             Key::InsightDetails => &mut self.insight_details,
             Key::EventCategory => &mut self.event_category,
             Key::CapitalEventSource => {
@@ -131,8 +133,10 @@ impl<'t> Members<'t> {
 
     /// Returns whether any member marks the object as a CloudTrail record.
     pub(super) fn is_marked(&self) -> bool {
-        let is_set = |column: usize| self.columns[column].or(self.aggregated[column]).is_some();
-        FIELDS.iter().enumerate().any(|(column, field)| field.is_mark && is_set(column))
+        let is_set = |values: &[Option<&str>; COLUMN_COUNT]| {
+            FIELDS.iter().zip(values).any(|(field, value)| field.is_mark && value.is_some())
+        };
+        is_set(&self.columns) || self.aggregated.as_ref().is_some_and(is_set)
     }
 
     /// Returns what an object is that is not a CloudTrail record.
@@ -144,25 +148,19 @@ impl<'t> Members<'t> {
         }
     }
 
-    /// Returns the value that a column has in records of other categories; `None` if there is none.
-    pub(super) fn fallbacks(&self) -> [Option<&'t str>; COLUMN_COUNT] {
-        let mut values = [None; COLUMN_COUNT];
-        if self.insight_details.is_none() && self.aggregated == values {
-            return values;
+    /// Returns the values that columns have in records of other categories; `None` if there are none.
+    pub(super) fn fallbacks(&self) -> Option<[Option<&'t str>; COLUMN_COUNT]> {
+        if self.insight_details.is_none() && self.aggregated.is_none() {
+            return None;
         }
         let inside = self.insight_details.map(Members::parse);
         let is_aggregated = is_text(self.event_category, "Aggregated")
             || is_text(self.columns[EVENT_TYPE], "AwsAggregatedEvent");
-        for (column, field) in FIELDS.iter().enumerate() {
-            values[column] = match field.fallback {
-                Some(Fallback::InsightDetails) => {
-                    inside.as_ref().and_then(|members| members.columns[column])
-                }
-                Some(Fallback::Aggregated(_)) if is_aggregated => self.aggregated[column],
-                _ => None,
-            };
-        }
-        values
+        let aggregated = self.aggregated.filter(|_| is_aggregated);
+        Some(std::array::from_fn(|column| match FIELDS[column].fallback? {
+            Fallback::InsightDetails => inside.as_ref()?.columns[column],
+            Fallback::Aggregated(_) => aggregated?[column],
+        }))
     }
 
     /// Iterates over the members that are not columns, in the order of the text. Of two members of

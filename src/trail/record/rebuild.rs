@@ -30,7 +30,7 @@ pub fn rebuild(cells: &Cells<'_>, other_fields: Option<&str>) -> String {
             (Some(raw), _) => push(field.name, raw),
             (None, _) if members.is_null[column] => push(field.name, "null"),
             // The value is that of the fallback, which is among the other fields.
-            (None, Some(_)) if fallbacks[column].is_some() => {}
+            (None, Some(_)) if fallbacks.is_some_and(|it| it[column].is_some()) => {}
             (None, Some(cell)) => match field.form {
                 Form::Json => push(field.name, cell),
                 Form::Text => push(field.name, &quoted(cell)),

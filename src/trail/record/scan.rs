@@ -180,16 +180,32 @@ impl<'t> Scanner<'t> {
         match byte {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(()),
             b'u' => {
-                let digits = self.text.as_bytes()[self.at..].first_chunk::<4>()?;
-                self.at += digits.len();
-                // U+0000 and surrogates, a few harmless ones among them.
-                if digits == b"0000" || matches!(digits, [b'd' | b'D', b'8'..=b'f', ..]) {
-                    self.content = Content::Unchecked;
+                match self.code_unit()? {
+                    0xd800..=0xdbff if self.is_at_low_surrogate() => {
+                        self.at += 2;
+                        self.code_unit()?;
+                    }
+                    0 | 0xd800..=0xdfff => self.content = Content::Unchecked,
+                    _ => {}
                 }
-                digits.iter().all(u8::is_ascii_hexdigit).then_some(())
+                Some(())
             }
             _ => None,
         }
+    }
+
+    /// Takes the four digits of an escape.
+    fn code_unit(&mut self) -> Option<u16> {
+        let digits = self.text.get(self.at..self.at + 4)?;
+        self.at += digits.len();
+        // A sign is no digit.
+        let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_hex.then(|| u16::from_str_radix(digits, 16).ok())?
+    }
+
+    fn is_at_low_surrogate(&self) -> bool {
+        let rest = &self.text.as_bytes()[self.at..];
+        matches!(rest, [b'\\', b'u', b'd' | b'D', b'c'..=b'f' | b'C'..=b'F', ..])
     }
 
     fn number(&mut self) -> Option<()> {

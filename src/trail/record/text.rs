@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use super::ParseError;
 use crate::trail::fields::COLUMN_COUNT;
-use crate::trail::rows::Cells;
 
 /// Containers around a value, with its own: a value that nests deeper is stored as a JSON string of
 /// its text. MariaDB 10.11 reads documents of up to 31 levels, of which `otherFields` is one; MySQL
@@ -34,19 +33,18 @@ pub enum CellLimit {
 impl CellRules {
     /// The rules of a table that holds everything.
     pub const ANY: Self = Self { keeps_other_fields: true, limits: [CellLimit::Any; COLUMN_COUNT] };
+}
 
-    /// Returns the first column that is too narrow for its cell as an error.
-    pub(super) fn check(&self, cells: &Cells<'_>) -> Result<(), usize> {
-        let fits = |(limit, cell): (&CellLimit, Option<&str>)| match (limit, cell) {
-            (CellLimit::Any, _) | (_, None) => true,
-            (CellLimit::Bytes(max), Some(text)) => text.len() <= *max,
+impl CellLimit {
+    /// Returns whether the column has room for a text.
+    #[inline]
+    pub(super) fn holds(self, text: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Bytes(max) => text.len() <= max,
             // No text has more characters than bytes, so they seldom need to be counted.
-            (CellLimit::Chars(max), Some(text)) => {
-                text.len() <= *max || text.chars().count() <= *max
-            }
-        };
-        let narrow = self.limits.iter().zip(cells.iter().copied()).position(|pair| !fits(pair));
-        narrow.map_or(Ok(()), Err)
+            Self::Chars(max) => text.len() <= max || text.chars().count() <= max,
+        }
     }
 }
 
