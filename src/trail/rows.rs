@@ -294,7 +294,7 @@ impl<'a> Iter<'a> {
     }
 
     fn text(&mut self) -> Option<&'a str> {
-        self.cell().map(|cell| std::str::from_utf8(cell).expect("cells are UTF-8"))
+        self.cell().map(|cell| simdutf8::basic::from_utf8(cell).expect("cells are UTF-8"))
     }
 
     fn integer(&mut self) -> Option<i64> {

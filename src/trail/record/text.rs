@@ -128,7 +128,7 @@ fn is_too_deep(raw: &str) -> bool {
 /// [`ParseError::OutOfRoom`] and [`ParseError::TextTooLong`], if the text must be a copy of the
 /// bytes and is too long.
 pub(super) fn to_utf8(bytes: &[u8], bytes_max: usize) -> Result<(Cow<'_, str>, u64), ParseError> {
-    if let Ok(text) = std::str::from_utf8(bytes) {
+    if let Ok(text) = simdutf8::basic::from_utf8(bytes) {
         return Ok((Cow::Borrowed(text), 0));
     }
     // U+FFFD has three bytes, an ill-formed sequence may have one.
