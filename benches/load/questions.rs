@@ -1,13 +1,24 @@
-//! What analysts ask, on a large table with its indexes: the tutorial's queries, and ten more.
+//! What analysts ask, on a large table with its indexes: the tutorial's queries, ten more, and every
+//! question of the command `query`.
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::time::Instant;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use cloudtrail2sql::answers::{self, Flag};
+use serde_json::Value;
 
 use crate::data::Data;
 use crate::databases::{import, name, settle};
 use crate::day::{QUERIES, gib, size_bytes};
 use crate::own_database::{Engine, OwnDatabase};
+
+/// After this, a question of the program is ended.
+const ASKED_MAX: Duration = Duration::from_mins(3);
+
+/// From when on something is new, in the data.
+const NEW_SINCE: &str = "2026-01-15T20:00:00Z";
 
 /// What is shown of an event.
 const SHOWN: &str = "event_time, event_id, event_source, event_name, region, error_code, source_ip";
@@ -35,20 +46,102 @@ pub fn questions(engine: Engine, data: &Data) -> String {
         gib(size_bytes(&database) - plain_bytes)
     ));
     add("| question | s | rows |\n|---|---|---|".to_owned());
-    let ours = analysts_questions(&database);
+    let about = About::find(&database);
+    let ours = analysts_questions(&database, &about);
     let tutorials = QUERIES.map(|(question, sql)| (question, sql.to_owned()));
     for (question, sql) in tutorials.into_iter().chain(ours) {
         let started = Instant::now();
         let rows = database.query(&sql).len();
         add(format!("| {question} | {:.2} | {rows} |", started.elapsed().as_secs_f64()));
     }
+    add("\n| `query …` | s | rows |\n|---|---|---|".to_owned());
+    for question in answers::questions() {
+        add(ask(&database, question.name, &about.option(question.needs)));
+    }
     report
+}
+
+/// Asks one question of the program. Returns its line in the table.
+fn ask(database: &OwnDatabase, name: &str, options: &[String]) -> String {
+    let program = Path::new(env!("CARGO_BIN_EXE_cloudtrail2sql"));
+    let answer = tempfile::NamedTempFile::new().unwrap();
+    let mut query = Command::new(program);
+    query.args(["query", name, "--quiet", "--output", "jsonl"]).args(options);
+    query.env_clear().env("DATABASE_URL", &database.url);
+    let started = Instant::now();
+    let mut asked =
+        query.stdout(answer.reopen().unwrap()).stderr(Stdio::inherit()).spawn().unwrap();
+    let status = loop {
+        if let Some(status) = asked.try_wait().unwrap() {
+            break status;
+        }
+        if started.elapsed() > ASKED_MAX {
+            asked.kill().unwrap();
+            asked.wait().unwrap();
+            return format!("| `{name}` | more than {} | |", ASKED_MAX.as_secs());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    };
+    let elapsed_s = started.elapsed().as_secs_f64();
+    assert!(status.success(), "{name}: {status}");
+    let rows = std::fs::read_to_string(answer.path()).unwrap().lines().count();
+    format!(
+        "| `{}` | {elapsed_s:.2} | {rows} |",
+        [&[name.to_owned()][..], options].concat().join(" ")
+    )
+}
+
+/// What the questions are about: something that is in the data.
+struct About {
+    user: String,
+    key: String,
+    address: String,
+    resource: String,
+}
+
+impl About {
+    fn find(database: &OwnDatabase) -> Self {
+        let text = |sql: &str| database.query(sql)[0][0].clone().unwrap();
+        let of_user = |column: &str| {
+            text(&format!(
+                "SELECT {column} FROM logs l JOIN identities i ON i.id = l.identityId \
+                 WHERE i.user_type = 'IAMUser' AND {column} IS NOT NULL LIMIT 1"
+            ))
+        };
+        let request = text(
+            "SELECT requestParameters FROM logs \
+             WHERE eventName = 'PutObject' AND requestParameters LIKE '%\"bucketName\"%' LIMIT 1",
+        );
+        let request: Value = serde_json::from_str(&request).unwrap();
+        Self {
+            user: of_user("i.user_name"),
+            key: of_user("i.access_key_id"),
+            address: of_user("l.sourceIPAddress"),
+            resource: request["bucketName"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    /// Returns the option that a question needs, with a value.
+    fn option(&self, needed: Option<Flag>) -> Vec<String> {
+        let Some(flag) = needed else {
+            return Vec::new();
+        };
+        let value = match flag {
+            Flag::Username => &self.user,
+            Flag::AccessKeyId => &self.key,
+            Flag::SourceIp => &self.address,
+            Flag::ResourceName => &self.resource,
+            Flag::Since => NEW_SINCE,
+            Flag::Limit | Flag::By => unreachable!("no question needs it"),
+        };
+        vec![flag.as_str().to_owned(), value.to_owned()]
+    }
 }
 
 /// Builds the indexes; returns what the program prints.
 fn build_indexes(database: &OwnDatabase) -> String {
     let program = Path::new(env!("CARGO_BIN_EXE_cloudtrail2sql"));
-    let mut index = std::process::Command::new(program);
+    let mut index = Command::new(program);
     index.arg("index").env_clear().env("DATABASE_URL", &database.url);
     let output = index.output().unwrap();
     assert!(output.status.success(), "{output:?}");
@@ -56,16 +149,9 @@ fn build_indexes(database: &OwnDatabase) -> String {
 }
 
 /// Returns the analysts' questions, each about something that is in the data.
-fn analysts_questions(database: &OwnDatabase) -> Vec<(&'static str, String)> {
+fn analysts_questions(database: &OwnDatabase, about: &About) -> Vec<(&'static str, String)> {
     let text = |sql: &str| database.query(sql)[0][0].clone().unwrap();
-    let of_user = |column: &str| {
-        text(&format!(
-            "SELECT {column} FROM logs l JOIN identities i ON i.id = l.identityId \
-             WHERE i.user_type = 'IAMUser' AND {column} IS NOT NULL LIMIT 1"
-        ))
-    };
-    let (user, key, address) =
-        (of_user("i.user_name"), of_user("i.access_key_id"), of_user("l.sourceIPAddress"));
+    let About { user, key, address, .. } = about;
     let event = text("SELECT eventID FROM logs WHERE eventID IS NOT NULL LIMIT 1");
     let last = text("SELECT MAX(eventTime) FROM logs WHERE eventTime LIKE '2026-01-15%'");
     assert!(last.starts_with("2026-01-15T"), "{last}");
