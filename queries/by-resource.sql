@@ -1,6 +1,6 @@
 -- name: by-resource
 -- family: Who did what
--- question: Who touched a resource? (its name or ARN in request, response or resources)
+-- question: Who touched a resource? (its name or ARN in the request, the response or other fields)
 -- needs: resource-name
 -- parameter: limit 1000
 -- reason: Who made, changed or deleted this bucket, instance or role.

@@ -13,6 +13,9 @@ mod question;
 
 mod catalogue;
 
+mod search;
+
 pub use self::catalogue::{question, questions};
 pub use self::filters::{Filters, Flag, Period};
 pub use self::question::{FilterError, Question};
+pub use self::search::{Found, Search};

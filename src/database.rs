@@ -111,15 +111,16 @@ pub trait Store: Sink {
     ///
     /// # Cancellation
     /// Each index is built whole or not at all; the next call builds the rest. A server continues
-    /// to build after the future was dropped: use [`Store::cancel_index_builds`].
+    /// to build after the future was dropped: use [`Store::cancel_statements`].
     async fn build_missing_indexes(self: Arc<Self>) -> Result<Vec<BuiltIndexes>, DatabaseError>;
 
     /// Returns what the server reports of the index builds, in words; `None` if it reports nothing.
     async fn build_progress(&self) -> Option<String>;
 
-    /// Ends the statements of [`Store::build_missing_indexes`] on the server, which then returns an
-    /// error. Call it only while that future has not ended, and await that future.
-    async fn cancel_index_builds(&self);
+    /// Ends the statements of [`Store::build_missing_indexes`], [`Store::update_statistics`] and
+    /// [`Store::answer`] on the server, which then return an error. Call it only while that future has
+    /// not ended, and await that future.
+    async fn cancel_statements(&self);
 
     /// Returns the sums over all lines of the ledger.
     async fn ledger_totals(&self) -> Result<RunTotals, DatabaseError>;
@@ -159,6 +160,9 @@ pub trait Store: Sink {
     ///
     /// # Errors
     /// If it fails after the first row, the sink has accepted a part of the answer.
+    ///
+    /// # Cancellation
+    /// A server continues to work after the future was dropped: use [`Store::cancel_statements`].
     async fn answer(
         &self,
         statement: &Statement,

@@ -15,7 +15,7 @@ use crate::day::{QUERIES, gib, size_bytes};
 use crate::own_database::{Engine, OwnDatabase};
 
 /// After this, a question of the program is ended.
-const ASKED_MAX: Duration = Duration::from_mins(3);
+const ASKED_MAX: Duration = Duration::from_mins(1);
 
 /// From when on something is new, in the data.
 const NEW_SINCE: &str = "2026-01-15T20:00:00Z";
@@ -29,7 +29,11 @@ pub fn questions(engine: Engine, data: &Data) -> String {
     settle(engine);
     let loaded = import(&database, &data.folder, &["--no-index"]);
     let mut report = String::new();
-    let mut add = |line: String| writeln!(report, "{line}").unwrap();
+    // It takes long: each line is shown as soon as it is known, too.
+    let mut add = |line: String| {
+        eprintln!("{line}");
+        writeln!(report, "{line}").unwrap();
+    };
     add(format!("### {}, {} records\n", name(engine), data.rows));
     add(format!("load {:.1} s", loaded.wall.as_secs_f64()));
     let plain_bytes = size_bytes(&database);

@@ -18,7 +18,7 @@ pub struct Filters {
     pub event_source: Option<String>,
     /// The access key of the request.
     pub access_key_id: Option<String>,
-    /// A name or ARN that the request, the response or the resources contain.
+    /// A name or ARN that the request, the response or the other fields contain, such as `resources`.
     pub resource_name: Option<String>,
     /// The account that received the request.
     pub account_id: Option<String>,
@@ -154,7 +154,7 @@ impl Filters {
         }
         if let Some(name) = &self.resource_name {
             let condition = "(request_parameters LIKE ? ESCAPE '!' \
-                OR response_elements LIKE ? ESCAPE '!' OR resources LIKE ? ESCAPE '!')";
+                OR response_elements LIKE ? ESCAPE '!' OR other_fields LIKE ? ESCAPE '!')";
             push(condition, Parameter::Text(format!("%{}%", escaped(name))));
         }
         if is_first {

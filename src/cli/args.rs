@@ -16,8 +16,12 @@ use crate::cli::config::{AnswerForm, Color, Form, defaults, spell_bytes, spell_d
 use crate::database::redact::redacted;
 
 mod help;
+
+mod answers;
+
 mod settings;
 
+use self::answers::{QueryArgs, SearchArgs};
 use self::help::{DATABASES, EXAMPLES, EXIT_CODES, IMPORT_EXAMPLES};
 
 /// Imports AWS CloudTrail logs into SQLite, PostgreSQL, MySQL or MariaDB.
@@ -57,6 +61,10 @@ enum Command {
     ///
     /// The answer is the same on every database. Only rights to read are needed.
     Query(Box<QueryArgs>),
+    /// Find events, the newest first.
+    ///
+    /// `--output json` and `jsonl` print whole records. Only rights to read are needed.
+    Search(Box<SearchArgs>),
     /// Remove the rows of log files, so that they can be imported again.
     ///
     /// The rows, rejected records and ledger lines of a file are removed together. Run the same command
@@ -91,102 +99,6 @@ struct ForgetArgs {
     dry_run: bool,
 }
 
-/// Arguments of `query`.
-#[derive(Debug, Args)]
-#[command(after_long_help = help::QUERY_EXAMPLES)]
-struct QueryArgs {
-    /// The name of the question
-    #[arg(value_name = "NAME")]
-    name: Option<String>,
-
-    #[command(flatten)]
-    filters: FilterArgs,
-
-    /// Length of a period of `timeline`
-    #[arg(long, value_enum, value_name = "PERIOD", help_heading = "Filters")]
-    by: Option<By>,
-
-    /// Print the SQL for the database, but do not run it
-    #[arg(long, help_heading = "Answer")]
-    sql: bool,
-
-    #[command(flatten)]
-    export: ExportArgs,
-}
-
-/// Which events an answer is about. The names are those of `aws cloudtrail lookup-events`.
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Filters")]
-struct FilterArgs {
-    /// First moment, in UTC: 2026-01-15, 2026-01-15T08:30:00Z, or 7d for seven days ago
-    #[arg(long, value_name = "TIME")]
-    since: Option<String>,
-
-    /// Last moment, in the same forms; a day includes its last second
-    #[arg(long, value_name = "TIME")]
-    until: Option<String>,
-
-    /// Name of the user, role session or service, as the column `user_name` has it
-    #[arg(long, value_name = "NAME")]
-    username: Option<String>,
-
-    /// Operation, such as `PutObject`
-    #[arg(long, value_name = "NAME")]
-    event_name: Option<String>,
-
-    /// Service, such as `s3.amazonaws.com`
-    #[arg(long, value_name = "NAME")]
-    event_source: Option<String>,
-
-    /// Access key of the request
-    #[arg(long, value_name = "ID")]
-    access_key_id: Option<String>,
-
-    /// Name or ARN in the request, the response or the resources
-    #[arg(long, value_name = "NAME")]
-    resource_name: Option<String>,
-
-    /// Account that received the request
-    #[arg(long, value_name = "ID")]
-    account_id: Option<String>,
-
-    /// Region of the event
-    #[arg(long, value_name = "REGION")]
-    region: Option<String>,
-
-    /// Address of the caller
-    #[arg(long, value_name = "ADDRESS")]
-    source_ip: Option<String>,
-
-    /// Return at most this number of rows [default: depends on the question]
-    #[arg(long, value_name = "N")]
-    limit: Option<usize>,
-}
-
-/// Where an answer goes.
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Answer")]
-struct ExportArgs {
-    /// Write the answer into this file, whole or not at all
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
-
-    /// Compress the answer
-    #[arg(long)]
-    gzip: bool,
-}
-
-/// The length of a period of the timeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum By {
-    /// Days.
-    Day,
-    /// Hours.
-    Hour,
-    /// Minutes.
-    Minute,
-}
-
 /// Options of every command.
 #[derive(Debug, Default, Args)]
 struct GlobalArgs {
@@ -219,7 +131,7 @@ struct GlobalArgs {
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Output")]
     verbose: u8,
 
-    /// Form of the result on standard output; `query` also has `jsonl`, `csv` and `tsv`
+    /// Form of the result on standard output; `query` and `search` also have `jsonl`, `csv` and `tsv`
     #[arg(
         long,
         global = true,

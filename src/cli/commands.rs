@@ -4,6 +4,10 @@ mod signals;
 
 mod stores;
 
+mod statements;
+
+mod answering;
+
 mod sources;
 
 mod index;
@@ -17,6 +21,8 @@ mod status;
 mod record;
 
 mod query;
+
+mod search;
 
 mod forget;
 
@@ -50,6 +56,7 @@ pub async fn run(settings: Settings) -> Result<Exit, RunError> {
         CommandSettings::Record(settings) => record::run(settings, console.output).await,
         CommandSettings::Questions(form) => query::list(*form),
         CommandSettings::Query(settings) => query::run(settings, console.columns).await,
+        CommandSettings::Search(settings) => search::run(settings, console.columns).await,
         CommandSettings::Forget(settings) => forget::run(settings, console.output).await,
         CommandSettings::Schema(engine) => schema::run(*engine),
         CommandSettings::Completions(shell) => completions::run(*shell),

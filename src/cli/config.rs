@@ -47,15 +47,15 @@ pub use self::error::ConfigError;
 pub use self::origin::Origin;
 pub(crate) use self::selection::{DayEdge, account, day, moment, shard};
 pub use self::settings::{
-    CommandSettings, ForgetSettings, ImportSettings, Prices, QuerySettings, RecordSettings,
-    Settings, StatusPart, StatusSettings,
+    CommandSettings, Export, ForgetSettings, ImportSettings, Prices, QuerySettings, RecordSettings,
+    SearchSettings, Settings, StatusPart, StatusSettings,
 };
 pub use self::size::SizeError;
 pub(crate) use self::size::spell_bytes;
 pub(crate) use self::source_spec::uri_scope;
 pub use self::source_spec::{SourceSpec, SourceSpecError};
 pub(crate) use self::values::{
-    bytes_in, count_in, duration_in, endpoint_url, price, source, spell_duration,
+    bytes_in, count_in, duration_in, endpoint_url, filled, price, source, spell_duration,
 };
 
 #[cfg(test)]

@@ -447,7 +447,7 @@ impl Store for MemoryStore {
         None
     }
 
-    async fn cancel_index_builds(&self) {}
+    async fn cancel_statements(&self) {}
 
     async fn ledger_totals(&self) -> Result<RunTotals, DatabaseError> {
         let state = self.state();

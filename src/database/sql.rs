@@ -115,10 +115,10 @@ pub(super) struct SqlStore {
     inserts: Mutex<HashMap<(&'static str, usize), Arc<str>>>,
     /// Identities that are known to be committed, at most [`KNOWN_IDENTITIES_MAX`].
     known_identities: Mutex<HashSet<i64>>,
-    /// Whether index builds are to end.
-    cancels_builds: Arc<AtomicBool>,
-    /// The sessions that build indexes.
-    building: Mutex<Vec<Session>>,
+    /// Whether the statements that can be cancelled are to end.
+    is_cancelling: Arc<AtomicBool>,
+    /// The sessions that run such statements.
+    cancellable: Mutex<Vec<Session>>,
 }
 
 impl fmt::Debug for SqlStore {
@@ -135,10 +135,10 @@ impl SqlStore {
     pub(super) fn new(url: &DatabaseUrl, options: OpenOptions) -> Result<Self, DatabaseError> {
         let engine = url.engine();
         let url = url.expose();
-        let cancels_builds = Arc::new(AtomicBool::new(false));
+        let is_cancelling = Arc::new(AtomicBool::new(false));
         let driver = match engine {
             Engine::Sqlite => {
-                sqlite::SqliteDriver::new(url, Arc::clone(&cancels_builds)).map(into_dyn)
+                sqlite::SqliteDriver::new(url, Arc::clone(&is_cancelling)).map(into_dyn)
             }
             Engine::Postgres => {
                 postgres::PostgresDriver::new(url, options.load_method).map(into_dyn)
@@ -159,8 +159,8 @@ impl SqlStore {
             idle: Mutex::new(Vec::new()),
             permits: Semaphore::new(driver.connections_max()),
             inserts: Mutex::new(HashMap::new()),
-            building: Mutex::new(Vec::new()),
-            cancels_builds,
+            cancellable: Mutex::new(Vec::new()),
+            is_cancelling,
             options,
             driver,
         })

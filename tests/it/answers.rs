@@ -1,5 +1,7 @@
-//! The command `query`: the same answer on every database, and names that attackers choose do no harm
+//! The commands `query` and `search`: the same answer on every database, and names that attackers choose do no harm
 //! in any form of output.
+
+mod search;
 
 use std::io::Read;
 
@@ -8,13 +10,15 @@ use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 
 use crate::binary::Place;
-use crate::databases::{Engine, OwnDatabase, promises};
+use crate::databases::{Engine, HeldTable, OwnDatabase, promises};
 use crate::logs::{gz, record, record_with, wrapper};
 use crate::model::poison;
+use crate::wait;
 
 promises! { on servers:
     every_question_has_the_answer_that_sqlite_gives
     a_read_only_account_can_ask
+    an_interruption_ends_the_statement_on_the_server
 }
 
 promises! { on all:
@@ -203,6 +207,23 @@ fn a_read_only_account_can_ask(engine: Engine) {
         engine.clean_up(&format!("DROP USER {reader}"));
     }
     assert!(run.expect(0).stdout.ends_with("s3.amazonaws.com\t1\t0\t0\n"));
+}
+
+fn an_interruption_ends_the_statement_on_the_server(engine: Engine) {
+    let database = OwnDatabase::new(engine);
+    let place = Place::with_database(&database.url);
+    place.write("logs/a.json", wrapper(&[record("a")]));
+    place.run(&["--quiet", "import", "logs"]).expect(0);
+    let held = HeldTable::for_itself(&database);
+    let running = place.start(&["query", "summary", "--out", "answer.txt"]);
+    wait::until("the question waits", || database.running("SELECT COUNT(*) AS n,") > 0);
+    running.signal("INT");
+    running.end().expect(130);
+    // The table is still held, so nothing else ends the statement.
+    wait::until("no question is left", || database.running("SELECT COUNT(*) AS n,") == 0);
+    drop(held);
+    let files = std::fs::read_dir(place.path(".")).unwrap().map(|it| it.unwrap().file_name());
+    assert_eq!(files.collect::<Vec<_>>(), ["logs"]);
 }
 
 fn names_do_no_harm_in_any_form(engine: Engine) {

@@ -183,16 +183,24 @@ impl OwnDatabase {
 
     /// Returns how many sessions build indexes in this database.
     pub fn index_builds(&self) -> u64 {
-        self.number(match self.engine {
+        self.running(match self.engine {
+            Engine::Postgres => "CREATE INDEX",
+            _ => "ALTER TABLE logs ADD INDEX",
+        })
+    }
+
+    /// Returns how many statements of the program run that begin so.
+    pub fn running(&self, beginning: &str) -> u64 {
+        self.number(&match self.engine {
             Engine::Sqlite => unreachable!("SQLite has no sessions"),
-            Engine::Postgres => {
+            Engine::Postgres => format!(
                 "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() \
-                 AND state = 'active' AND query LIKE 'CREATE INDEX%'"
-            }
-            _ => {
+                 AND state = 'active' AND query LIKE '{beginning}%'"
+            ),
+            _ => format!(
                 "SELECT CAST(COUNT(*) AS SIGNED) FROM information_schema.processlist \
-                 WHERE db = DATABASE() AND info LIKE 'ALTER TABLE logs ADD INDEX%'"
-            }
+                 WHERE db = DATABASE() AND info LIKE '{beginning}%'"
+            ),
         })
     }
 
@@ -248,8 +256,23 @@ pub struct HeldTable {
 }
 
 impl HeldTable {
-    /// Opens the transaction.
+    /// Opens a transaction that index builds wait for.
     pub fn of(database: &OwnDatabase) -> Self {
+        Self::by(database, |engine| match engine {
+            Engine::Postgres => "BEGIN; LOCK TABLE logs IN ROW EXCLUSIVE MODE",
+            _ => "BEGIN; SELECT COUNT(*) FROM logs",
+        })
+    }
+
+    /// Takes a lock that even readers wait for.
+    pub fn for_itself(database: &OwnDatabase) -> Self {
+        Self::by(database, |engine| match engine {
+            Engine::Postgres => "BEGIN; LOCK TABLE logs IN ACCESS EXCLUSIVE MODE",
+            _ => "LOCK TABLES logs WRITE",
+        })
+    }
+
+    fn by(database: &OwnDatabase, sql: fn(Engine) -> &'static str) -> Self {
         macro_rules! hold {
             ($connection:ty, $url:expr, $sql:expr, $held:expr, $released:expr) => {{
                 let mut connection = <$connection>::connect($url).await.unwrap();
@@ -267,11 +290,9 @@ impl HeldTable {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.unwrap().block_on(async {
                 if engine == Engine::Postgres {
-                    let sql = "BEGIN; LOCK TABLE logs IN ROW EXCLUSIVE MODE";
-                    hold!(PgConnection, &url, sql, held, released);
+                    hold!(PgConnection, &url, sql(engine), held, released);
                 } else {
-                    let sql = "BEGIN; SELECT COUNT(*) FROM logs";
-                    hold!(MySqlConnection, &url, sql, held, released);
+                    hold!(MySqlConnection, &url, sql(engine), held, released);
                 }
             });
         });

@@ -28,7 +28,7 @@ promises! { on all:
 const FOLDER_VARIABLE: &str = "ROUND_TRIP_FOLDER";
 
 /// Returns every record below a folder, read without the program's parser.
-fn records_below(folder: &Path) -> Vec<Value> {
+pub fn records_below(folder: &Path) -> Vec<Value> {
     let mut records = Vec::new();
     for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
         let entry = entry.unwrap();

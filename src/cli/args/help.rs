@@ -55,6 +55,17 @@ Examples:
   cloudtrail2sql query denied --sql
       Print the SQL.";
 
+pub(super) const SEARCH_EXAMPLES: &str = "\
+Examples:
+  cloudtrail2sql search --username alice --since 7d
+      The newest 50 events of a user in the last seven days.
+
+  cloudtrail2sql search --event-name RunInstances --limit 1000 --output jsonl --out runs.jsonl
+      Write whole records into a file.
+
+  cloudtrail2sql search --resource-name i-0abcd1234 --until 2026-01-15T08:30:00Z
+      What happened to an instance up to a moment.";
+
 pub(super) const IMPORT_EXAMPLES: &str = "\
 Examples:
   cloudtrail2sql import ./AWSLogs trail.json.gz

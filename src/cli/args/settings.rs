@@ -3,14 +3,12 @@
 use jiff::Timestamp;
 
 use super::{
-    By, Cli, Command, FilterArgs, GlobalArgs, ImportArgs, LoadArgs, Method, QueryArgs, S3Args,
-    SelectionArgs, StatusArgs,
+    Cli, Command, GlobalArgs, ImportArgs, LoadArgs, Method, S3Args, SelectionArgs, StatusArgs,
 };
-use crate::answers::{self, Filters, Period};
 use crate::cli::config::{
-    self, AnswerForm, CommandSettings, ConfigError, Console, DatabaseSettings, DayEdge,
-    Environment, ForgetSettings, Form, ImportSettings, Prices, QuerySettings, RecordSettings,
-    Settings, SourceSpec, StatusPart, StatusSettings, defaults,
+    self, CommandSettings, ConfigError, Console, DatabaseSettings, Environment, ForgetSettings,
+    Form, ImportSettings, Prices, RecordSettings, Settings, SourceSpec, StatusPart, StatusSettings,
+    defaults,
 };
 use crate::database::LoadMethod;
 use crate::database::url::Engine;
@@ -25,9 +23,9 @@ impl Cli {
     /// The first option or key that cannot be used.
     pub fn settings(&self, environment: &Environment) -> Result<Settings, ConfigError> {
         let global = &self.global;
-        let is_query = matches!(self.command, Command::Query(_));
+        let is_answer = matches!(self.command, Command::Query(_) | Command::Search(_));
         let console = Console::resolve(
-            if is_query { Form::Text } else { global.output.of_result()? },
+            if is_answer { Form::Text } else { global.output.of_result()? },
             (global.quiet, global.verbose),
             global.log_format,
             global.color,
@@ -60,6 +58,10 @@ impl Cli {
                 }
                 None => CommandSettings::Questions(global.output.of_result()?),
             },
+            Command::Search(args) => {
+                let database = global.database(environment)?;
+                CommandSettings::Search(Box::new(args.settings(database, global.output)?))
+            }
             Command::Forget(args) => CommandSettings::Forget(ForgetSettings {
                 database: global.database(environment)?,
                 scopes: args.sources.iter().map(|it| config::uri_scope(it)).collect(),
@@ -142,7 +144,8 @@ impl SelectionArgs {
         }
         let accounts = self.account_id.iter().map(|typed| config::account(typed));
         let accounts = accounts.collect::<Result<_, _>>()?;
-        let regions = self.trail_region.iter().map(|typed| filled("--trail-region", Some(typed)));
+        let regions =
+            self.trail_region.iter().map(|typed| config::filled("--trail-region", Some(typed)));
         let regions = regions.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
         Ok(Selection { from, to, accounts, regions })
     }
@@ -152,8 +155,8 @@ impl S3Args {
     fn settings(&self) -> Result<S3Options, ConfigError> {
         let endpoint_url = self.endpoint_url.as_ref().map(|typed| config::endpoint_url(&typed.0));
         Ok(S3Options {
-            profile: filled("--profile", self.profile.as_ref())?,
-            region: filled("--region", self.region.as_ref())?,
+            profile: config::filled("--profile", self.profile.as_ref())?,
+            region: config::filled("--region", self.region.as_ref())?,
             endpoint_url: endpoint_url.transpose()?,
             no_sign_request: self.no_sign_request,
             request_payer: self.request_payer.is_some(),
@@ -189,68 +192,6 @@ impl LoadArgs {
     }
 }
 
-impl QueryArgs {
-    fn settings(
-        &self,
-        name: &str,
-        database: DatabaseSettings,
-        form: AnswerForm,
-    ) -> Result<QuerySettings, ConfigError> {
-        let question =
-            answers::question(name).ok_or_else(|| ConfigError::UnknownQuestion(name.to_owned()))?;
-        let period = self.by.map(|by| match by {
-            By::Day => Period::Day,
-            By::Hour => Period::Hour,
-            By::Minute => Period::Minute,
-        });
-        let filters = Filters { period, ..self.filters.filters(Timestamp::now())? };
-        let statement = question.statement(&filters, database.engine());
-        let statement =
-            statement.map_err(|error| ConfigError::Question { name: question.name, error })?;
-        Ok(QuerySettings {
-            rows_max: question.rows_max(&filters),
-            bar: question.period.map(|_| "n"),
-            statement,
-            database,
-            prints_sql: self.sql,
-            form,
-            file: self.export.out.clone(),
-            is_gzip: self.export.gzip,
-        })
-    }
-}
-
-impl FilterArgs {
-    fn filters(&self, now: Timestamp) -> Result<Filters, ConfigError> {
-        let since =
-            self.since.as_deref().map(|it| config::moment("--since", it, now, DayEdge::Start));
-        let until =
-            self.until.as_deref().map(|it| config::moment("--until", it, now, DayEdge::End));
-        let (since, until) = (since.transpose()?, until.transpose()?);
-        if let (Some(since), Some(until)) = (since, until)
-            && since > until
-        {
-            return Err(ConfigError::TimesReversed { since, until });
-        }
-        let limit = |rows| config::count_in("--limit", rows, &defaults::ANSWER_ROWS_RANGE);
-        let limit = self.limit.map(limit).transpose()?;
-        Ok(Filters {
-            since,
-            until,
-            username: filled("--username", self.username.as_ref())?,
-            event_name: filled("--event-name", self.event_name.as_ref())?,
-            event_source: filled("--event-source", self.event_source.as_ref())?,
-            access_key_id: filled("--access-key-id", self.access_key_id.as_ref())?,
-            resource_name: filled("--resource-name", self.resource_name.as_ref())?,
-            account_id: self.account_id.as_deref().map(config::account).transpose()?,
-            region: filled("--region", self.region.as_ref())?,
-            source_ip: filled("--source-ip", self.source_ip.as_ref())?,
-            limit: limit.and_then(|rows| u32::try_from(rows).ok()),
-            period: None,
-        })
-    }
-}
-
 impl StatusArgs {
     fn settings(&self, database: DatabaseSettings) -> Result<StatusSettings, ConfigError> {
         let part = match (self.failed, self.rejected, self.runs) {
@@ -261,13 +202,5 @@ impl StatusArgs {
         };
         let lines_max = config::count_in("--limit", self.limit, &defaults::STATUS_LINES_RANGE)?;
         Ok(StatusSettings { database, part, lines_max })
-    }
-}
-
-/// Returns the value of an option, which must not be empty if the option is given.
-fn filled(flag: &'static str, typed: Option<&String>) -> Result<Option<String>, ConfigError> {
-    match typed.map(|typed| typed.trim()) {
-        Some("") => Err(ConfigError::EmptyFlag(flag)),
-        typed => Ok(typed.map(str::to_owned)),
     }
 }

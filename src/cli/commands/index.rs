@@ -1,6 +1,5 @@
 //! `index`: builds the missing indexes and updates the statistics.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,14 +7,11 @@ use indicatif::MultiProgress;
 use tokio::sync::watch;
 use tracing::warn;
 
-use super::{signals, stores};
+use super::{signals, statements, stores};
 use crate::cli::config::{DatabaseSettings, Form};
 use crate::cli::error::{Exit, RunError};
 use crate::cli::output::{self, IndexReport, ProgressDisplay};
 use crate::database::{BuiltIndexes, DatabaseError, Store};
-
-/// How long a stopped build may take to end. A server that does not answer is left alone then.
-const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the post-load step did.
 #[derive(Debug, Default)]
@@ -59,15 +55,15 @@ pub(super) async fn post_load(
     let started = Instant::now();
     let _display = ProgressDisplay::start_after_load(Arc::clone(store), bars);
     let building = Arc::clone(store).build_missing_indexes();
-    let Some(built) = unless_stopped(&**store, building, &mut stop).await else { return Ok(None) };
+    let building = statements::unless_stopped(&**store, building, stopped(&mut stop));
+    let Ok(built) = building.await else { return Ok(None) };
     let (built, index_took) = (built?, started.elapsed());
     if !has_new_rows && built.is_empty() {
         return Ok(Some(PostLoad { built, index_took, statistics_took: None }));
     }
     let updating = Arc::clone(store).update_statistics();
-    let Some(updated) = unless_stopped(&**store, updating, &mut stop).await else {
-        return Ok(None);
-    };
+    let updating = statements::unless_stopped(&**store, updating, stopped(&mut stop));
+    let Ok(updated) = updating.await else { return Ok(None) };
     // Queries are right without statistics, only slower.
     let statistics_took = match updated {
         Ok(took) => Some(took),
@@ -80,23 +76,9 @@ pub(super) async fn post_load(
     Ok(Some(PostLoad { built, index_took, statistics_took }))
 }
 
-/// Waits for a statement of the post-load step; `None` if the user stops it.
-async fn unless_stopped<T>(
-    store: &dyn Store,
-    mut work: Pin<Box<dyn Future<Output = Result<T, DatabaseError>> + Send>>,
-    stop: &mut watch::Receiver<bool>,
-) -> Option<Result<T, DatabaseError>> {
-    tokio::select! {
-        done = &mut work => return Some(done),
-        stopped = stop.wait_for(|is_set| *is_set) => {
-            if stopped.is_err() {
-                // The sender is gone, so no stop can follow.
-                return Some(work.await);
-            }
-        }
+/// Waits until the user stops the program; for ever, if that is no longer possible.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    if stop.wait_for(|is_set| *is_set).await.is_err() {
+        std::future::pending::<()>().await;
     }
-    let cancelling = async { tokio::join!(store.cancel_index_builds(), work) };
-    // It ends with an error, or it was just complete; both mean the same now.
-    let _ = tokio::time::timeout(CANCEL_TIMEOUT, cancelling).await;
-    None
 }

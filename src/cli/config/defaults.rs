@@ -108,6 +108,9 @@ pub const STATUS_LINES_RANGE: RangeInclusive<usize> = 1..=1_000_000;
 /// The accepted numbers of rows of an answer.
 pub const ANSWER_ROWS_RANGE: RangeInclusive<usize> = 1..=2_000_000_000;
 
+/// The events that `search` returns, unless the user gives another number.
+pub const SEARCH_EVENTS: u32 = 50;
+
 /// How long a request to the database is repeated while the server is away: a failover of a managed
 /// database takes one to two minutes.
 pub const RETRY_FOR: Duration = Duration::from_mins(5);

@@ -9,6 +9,7 @@ use super::console::{AnswerForm, Console, Form};
 use super::database::DatabaseSettings;
 use super::defaults;
 use super::source_spec::SourceSpec;
+use crate::answers::Search;
 use crate::database::LoadMethod;
 use crate::database::answer::Statement;
 use crate::database::forget::UriScope;
@@ -47,6 +48,8 @@ pub enum CommandSettings {
     Questions(Form),
     /// Answers a question.
     Query(Box<QuerySettings>),
+    /// Searches events.
+    Search(Box<SearchSettings>),
     /// Removes what objects brought in.
     Forget(ForgetSettings),
     /// Prints the definition of the tables.
@@ -135,12 +138,39 @@ pub struct QuerySettings {
     pub bar: Option<&'static str>,
     /// Whether the SQL is printed instead of run.
     pub prints_sql: bool,
-    /// The form of the answer.
+    /// Where the answer goes.
+    pub export: Export,
+}
+
+/// The settings of `search`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchSettings {
+    /// The database.
+    pub database: DatabaseSettings,
+    /// The search with its filters.
+    pub search: Search,
+    /// Whether the SQL is printed instead of run.
+    pub prints_sql: bool,
+    /// Where the events go.
+    pub export: Export,
+}
+
+/// Where an answer goes, and in what form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Export {
+    /// The form.
     pub form: AnswerForm,
     /// The file that it is written into; standard output if there is none.
     pub file: Option<PathBuf>,
     /// Whether it is compressed.
     pub is_gzip: bool,
+}
+
+impl Export {
+    /// Returns the width of the terminal, if the answer goes there as it is.
+    pub(crate) fn columns(&self, terminal_columns: Option<usize>) -> Option<usize> {
+        terminal_columns.filter(|_| self.file.is_none() && !self.is_gzip)
+    }
 }
 
 /// The settings of `forget`.

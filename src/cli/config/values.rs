@@ -95,3 +95,14 @@ pub(crate) fn endpoint_url(typed: &str) -> Result<Url, ConfigError> {
         _ => Err(ConfigError::EndpointUrl),
     }
 }
+
+/// Returns the value of an option, which must not be empty if the option is given.
+pub(crate) fn filled(
+    flag: &'static str,
+    typed: Option<&String>,
+) -> Result<Option<String>, ConfigError> {
+    match typed.map(|typed| typed.trim()) {
+        Some("") => Err(ConfigError::EmptyFlag(flag)),
+        typed => Ok(typed.map(str::to_owned)),
+    }
+}

@@ -18,7 +18,7 @@ pub(crate) use self::destination::Destination;
 
 use self::aligned::Aligned;
 use self::delimited::Delimited;
-use self::json::Json;
+use self::json::{Frame, Records, Rows};
 use crate::cli::config::AnswerForm;
 use crate::database::answer::{AnswerCell, RowSink};
 
@@ -38,6 +38,7 @@ trait RowWriter: Send {
 pub(crate) struct AnswerWriter {
     rows: Box<dyn RowWriter>,
     destination: Destination,
+    has_columns: bool,
     count: u64,
     error: Option<io::Error>,
 }
@@ -56,10 +57,26 @@ impl AnswerWriter {
             AnswerForm::Text => Box::new(Aligned::new(terminal_columns, bar)),
             AnswerForm::Csv => Box::new(Delimited::csv(is_terminal)),
             AnswerForm::Tsv => Box::new(Delimited::tsv(is_terminal)),
-            AnswerForm::Json => Box::new(Json::array()),
-            AnswerForm::Jsonl => Box::new(Json::lines()),
+            AnswerForm::Json => Box::new(Rows::new(Frame::Array(false))),
+            AnswerForm::Jsonl => Box::new(Rows::new(Frame::Lines)),
         };
-        Self { rows, destination, count: 0, error: None }
+        Self::with(rows, destination)
+    }
+
+    /// Makes a writer of records, whose rows are the 16 columns and `otherFields`: one array, or a
+    /// record a line.
+    pub(crate) fn records(is_array: bool, destination: Destination) -> Self {
+        let frame = if is_array { Frame::Array(false) } else { Frame::Lines };
+        Self::with(Box::new(Records::new(frame)), destination)
+    }
+
+    fn with(rows: Box<dyn RowWriter>, destination: Destination) -> Self {
+        Self { rows, destination, has_columns: false, count: 0, error: None }
+    }
+
+    /// Returns the number of rows up to now.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
     }
 
     /// Writes the end, and gives a file its name. Returns the number of rows.
@@ -91,7 +108,11 @@ impl AnswerWriter {
 }
 
 impl RowSink for AnswerWriter {
+    /// An answer may come from several statements with the same columns.
     fn columns(&mut self, names: &[String]) -> ControlFlow<()> {
+        if std::mem::replace(&mut self.has_columns, true) {
+            return ControlFlow::Continue(());
+        }
         let written = self.rows.columns(names, &mut self.destination);
         self.kept(written)
     }

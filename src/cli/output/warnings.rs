@@ -52,6 +52,15 @@ pub(crate) enum Warning {
     FirstSchema(u64),
     /// The answer has as many rows as it may have.
     RowLimit(u64),
+    /// A search found as many events as it may return.
+    OlderEvents {
+        /// How many it found.
+        events: u64,
+        /// The time of the last one, as `--until` takes it.
+        until: String,
+    },
+    /// No index serves the filters of these options.
+    NotIndexed(Vec<&'static str>),
     /// `forget` has to read the whole table for every batch.
     SlowForget,
 }
@@ -82,7 +91,12 @@ impl Warning {
             Self::ConfigReadable(_) | Self::DatabaseReadable(_) => {
                 Some("`chmod 600` makes it yours alone")
             }
-            Self::ConfigNotRead { .. } | Self::NoObjects | Self::NoLogs | Self::NothingNew => None,
+            Self::NotIndexed(_) => Some("`--since` limits how many"),
+            Self::OlderEvents { .. }
+            | Self::ConfigNotRead { .. }
+            | Self::NoObjects
+            | Self::NoLogs
+            | Self::NothingNew => None,
         }
     }
 }
@@ -130,6 +144,14 @@ impl fmt::Display for Warning {
             }
             Self::RowLimit(rows) => {
                 write!(f, "the answer ends after {}", counted(*rows, "row"))
+            }
+            Self::OlderEvents { events, until } => {
+                let events = counted(*events, "event");
+                write!(f, "the search ends after {events} (older ones: `--until {until}`)")
+            }
+            Self::NotIndexed(options) => {
+                let options = options.join(" and ");
+                write!(f, "no index serves {options}: all events are read, the newest first")
             }
             Self::SlowForget => {
                 f.write_str("removing rows is slow without the index `logs_objectid`")

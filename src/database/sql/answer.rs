@@ -40,7 +40,9 @@ impl SqlStore {
         let mut sink = Begun { sink, has_begun: false };
         loop {
             match self.stream_once(&sql, &values, &mut sink).await {
-                Err(error) if !sink.has_begun => attempts.wait(error).await?,
+                Err(error) if !sink.has_begun && !self.is_cancelled() => {
+                    attempts.wait(error).await?;
+                }
                 outcome => return outcome,
             }
         }
@@ -56,7 +58,7 @@ impl SqlStore {
         let mut pooled = self.connection(doing).await?;
         let session = pooled.connection.session();
         let request = pooled.connection.stream(sql, values, sink);
-        match self.watched(session, request).await {
+        match self.unless_cancelled(session, request).await {
             Ok(ControlFlow::Continue(())) => {
                 self.give_back(pooled.connection);
                 Ok(())

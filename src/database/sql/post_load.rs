@@ -22,7 +22,7 @@ pub(super) async fn build_missing(
 ) -> Result<Vec<BuiltIndexes>, DatabaseError> {
     let mut built = Vec::new();
     let outcome = build_until_complete(&store, &mut built).await;
-    store.builds_are_over();
+    store.no_longer_cancelling();
     outcome?;
     // In the order of the list, whichever finished first.
     built.sort_by_key(|done: &BuiltIndexes| INDEXES.iter().position(|it| *it == done.indexes[0]));
@@ -39,7 +39,7 @@ pub(super) async fn update_statistics(store: Arc<SqlStore>) -> Result<Duration, 
             break;
         }
     }
-    store.builds_are_over();
+    store.no_longer_cancelling();
     outcome.map(|()| started.elapsed())
 }
 
@@ -136,7 +136,7 @@ impl SqlStore {
         if missing.is_empty() { Vec::new() } else { self.driver.index_statements(missing) }
     }
 
-    /// Runs a statement of the post-load step, until [`SqlStore::cancel_builds`].
+    /// Runs a statement of the post-load step, until [`SqlStore::cancel_cancellable`].
     async fn run_unless_cancelled(
         &self,
         doing: &'static str,
@@ -144,36 +144,46 @@ impl SqlStore {
     ) -> Result<(), DatabaseError> {
         let mut pooled = self.connection(doing).await?;
         let session = pooled.connection.session();
-        self.lock_building().extend(session.clone());
+        let outcome = self.unless_cancelled(session, pooled.connection.run(statement)).await;
+        self.put_back(pooled, outcome).map_err(|error| without_data(error, doing))
+    }
+
+    /// Waits for a request of a session, which [`SqlStore::cancel_cancellable`] ends.
+    pub(super) async fn unless_cancelled<T>(
+        &self,
+        session: Option<Session>,
+        request: impl Future<Output = Result<T, sqlx::Error>> + Send,
+    ) -> Result<T, sqlx::Error> {
+        self.lock_cancellable().extend(session.clone());
         let outcome = if self.is_cancelled() {
             let error = std::io::Error::from(std::io::ErrorKind::Interrupted);
             Err(sqlx::Error::Io(error))
         } else {
-            self.watched(session.clone(), pooled.connection.run(statement)).await
+            self.watched(session.clone(), request).await
         };
-        self.lock_building().retain(|building| Some(building) != session.as_ref());
-        self.put_back(pooled, outcome).map_err(|error| without_data(error, doing))
+        self.lock_cancellable().retain(|running| Some(running) != session.as_ref());
+        outcome
     }
 
-    /// Ends all index builds on the server.
-    pub(super) async fn cancel_builds(&self) {
-        self.cancels_builds.store(true, Ordering::Relaxed);
-        let building = std::mem::take(&mut *self.lock_building());
-        for session in building {
+    /// Ends all statements on the server that can be cancelled.
+    pub(super) async fn cancel_cancellable(&self) {
+        self.is_cancelling.store(true, Ordering::Relaxed);
+        let running = std::mem::take(&mut *self.lock_cancellable());
+        for session in running {
             self.end_session(Some(session)).await;
         }
     }
 
-    fn is_cancelled(&self) -> bool {
-        self.cancels_builds.load(Ordering::Relaxed)
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.is_cancelling.load(Ordering::Relaxed)
     }
 
-    /// Notes that no index is being built any longer.
-    fn builds_are_over(&self) {
-        self.cancels_builds.store(false, Ordering::Relaxed);
+    /// Notes that no statement that can be cancelled runs any longer.
+    fn no_longer_cancelling(&self) {
+        self.is_cancelling.store(false, Ordering::Relaxed);
     }
 
-    fn lock_building(&self) -> std::sync::MutexGuard<'_, Vec<Session>> {
-        self.building.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock_cancellable(&self) -> std::sync::MutexGuard<'_, Vec<Session>> {
+        self.cancellable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -55,8 +55,8 @@ impl Store for SqlStore {
         rows.into_iter().flatten().next()?.into_optional_text()
     }
 
-    async fn cancel_index_builds(&self) {
-        self.cancel_builds().await;
+    async fn cancel_statements(&self) {
+        self.cancel_cancellable().await;
     }
 
     async fn ledger_totals(&self) -> Result<RunTotals, DatabaseError> {

@@ -53,6 +53,7 @@ impl Runs {
             ("status-runs", run(&["status", "--runs"])),
             ("query-timeline", run(&["--quiet", "query", "timeline"])),
             ("query-services", run(&["--quiet", "query", "services", "--limit", "5"])),
+            ("search", run(&["search", "--event-source", "iam.amazonaws.com", "--limit", "5"])),
             ("query-gaps", run(&["--quiet", "query", "gaps"])),
         ]);
         outputs.extend(with_losses());
@@ -78,7 +79,7 @@ impl Runs {
 }
 
 /// A folder in which `tests/sample` is what it is in a clone.
-fn folder_like_a_clone() -> tempfile::TempDir {
+pub fn folder_like_a_clone() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink(root().join("tests"), folder.path().join("tests")).unwrap();
     folder

@@ -29,8 +29,8 @@ const FOREIGN: [&str; 17] = [
     "--wait",
 ];
 
-const COMMANDS: [&str; 8] =
-    ["import", "index", "status", "record", "query", "forget", "schema", "completions"];
+const COMMANDS: [&str; 9] =
+    ["import", "index", "status", "record", "query", "search", "forget", "schema", "completions"];
 
 fn help(command: Option<&str>) -> String {
     let args: Vec<&str> = command.into_iter().chain(["--help"]).collect();

@@ -5,50 +5,98 @@ use std::io::{self, Write};
 use super::RowWriter;
 use crate::cli::escape::visible_json;
 use crate::database::answer::AnswerCell;
+use crate::trail::fields::COLUMN_COUNT;
+use crate::trail::record::rebuild;
 
 /// Writes each row as an object with a member for each column, in order.
-pub(super) struct Json {
-    is_array: bool,
+pub(super) struct Rows {
+    frame: Frame,
     /// The names as JSON strings.
     names: Vec<String>,
-    has_rows: bool,
 }
 
-impl Json {
-    pub(super) fn array() -> Self {
-        Self { is_array: true, names: Vec::new(), has_rows: false }
-    }
+/// Writes each row, the 16 columns and `otherFields`, as the record that it was made of.
+pub(super) struct Records(Frame);
 
-    pub(super) fn lines() -> Self {
-        Self { is_array: false, names: Vec::new(), has_rows: false }
+/// What stands around the objects.
+pub(super) enum Frame {
+    /// One array. Whether it has elements.
+    Array(bool),
+    /// An object a line.
+    Lines,
+}
+
+impl Rows {
+    pub(super) fn new(frame: Frame) -> Self {
+        Self { frame, names: Vec::new() }
     }
 }
 
-impl RowWriter for Json {
+impl Records {
+    pub(super) fn new(frame: Frame) -> Self {
+        Self(frame)
+    }
+}
+
+impl Frame {
+    /// Writes an object that has no line break.
+    fn object(&mut self, object: &str, out: &mut dyn Write) -> io::Result<()> {
+        match self {
+            Self::Lines => writeln!(out, "{object}"),
+            Self::Array(has_elements) => {
+                let separator = if std::mem::replace(has_elements, true) { "," } else { "[" };
+                write!(out, "{separator}\n  {object}")
+            }
+        }
+    }
+
+    fn end(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(match self {
+            Self::Lines => b"",
+            Self::Array(false) => b"[]\n",
+            Self::Array(true) => b"\n]\n",
+        })
+    }
+}
+
+impl RowWriter for Rows {
     fn columns(&mut self, names: &[String], _out: &mut dyn Write) -> io::Result<()> {
         self.names = names.iter().map(|name| string(name)).collect();
         Ok(())
     }
 
     fn row(&mut self, cells: &[AnswerCell], out: &mut dyn Write) -> io::Result<()> {
-        out.write_all(match (self.is_array, self.has_rows) {
-            (false, _) => b"",
-            (true, false) => b"[\n  ",
-            (true, true) => b",\n  ",
-        })?;
-        self.has_rows = true;
-        for (n, (name, cell)) in self.names.iter().zip(cells).enumerate() {
-            write!(out, "{}{name}:{}", if n > 0 { "," } else { "{" }, value(cell))?;
+        let mut object = String::new();
+        for (name, cell) in self.names.iter().zip(cells) {
+            object.push(if object.is_empty() { '{' } else { ',' });
+            object.push_str(name);
+            object.push(':');
+            object.push_str(&value(cell));
         }
-        out.write_all(if self.is_array { b"}" } else { b"}\n" })
+        object.push('}');
+        self.frame.object(&object, out)
     }
 
     fn end(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        out.write_all(match (self.is_array, self.has_rows) {
-            (false, _) => b"",
-            (true, false) => b"[]\n",
-            (true, true) => b"\n]\n",
-        })
+        self.frame.end(out)
+    }
+}
+
+impl RowWriter for Records {
+    fn columns(&mut self, _names: &[String], _out: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn row(&mut self, cells: &[AnswerCell], out: &mut dyn Write) -> io::Result<()> {
+        let text = |column: usize| cells.get(column).and_then(AnswerCell::text);
+        // A string of JSON has no line break; the blanks between values may have some.
+        let record =
+            rebuild(&std::array::from_fn(text), text(COLUMN_COUNT)).replace(['\r', '\n'], "");
+        self.0.object(&visible_json(&record), out)
+    }
+
+    fn end(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        self.0.end(out)
     }
 }
 
@@ -82,7 +130,7 @@ mod tests {
             AnswerCell::Text("</script>\u{202e}\n".to_owned()),
             AnswerCell::Null,
         ];
-        let written = |mut form: Json, rows: usize| {
+        let written = |mut form: Rows, rows: usize| {
             let mut out = Vec::new();
             form.columns(&names, &mut out).unwrap();
             for _ in 0..rows {
@@ -92,8 +140,11 @@ mod tests {
             String::from_utf8(out).unwrap()
         };
         let row = r#"{"n":17,"t":"</script>\u202e\n","x":null}"#;
-        assert_eq!(written(Json::array(), 0), "[]\n");
-        assert_eq!(written(Json::array(), 2), format!("[\n  {row},\n  {row}\n]\n"));
-        assert_eq!(written(Json::lines(), 2), format!("{row}\n{row}\n"));
+        assert_eq!(written(Rows::new(Frame::Array(false)), 0), "[]\n");
+        assert_eq!(
+            written(Rows::new(Frame::Array(false)), 2),
+            format!("[\n  {row},\n  {row}\n]\n")
+        );
+        assert_eq!(written(Rows::new(Frame::Lines), 2), format!("{row}\n{row}\n"));
     }
 }
