@@ -5,10 +5,15 @@
 -- reason: Broken jobs and missing permissions stand at the top.
 -- source: the tutorial; CloudTrail Lake, top errors; Tailpipe
 SELECT error_code, event_source, event_name,
-    COUNT(*) AS n, COUNT(DISTINCT principal_arn) AS principals, MAX(event_time) AS last_seen
-FROM events
-WHERE {filters}
-    AND error_code IS NOT NULL
+    SUM(events) AS n, COUNT(DISTINCT principal_arn) AS principals, MAX(last_time) AS last_seen
+FROM (
+    SELECT error_code, event_source, event_name, principal_arn, COUNT(*) AS events,
+        MAX(event_time) AS last_time
+    FROM events
+    WHERE {filters}
+        AND error_code IS NOT NULL
+    GROUP BY error_code, event_source, event_name, principal_arn
+) parts
 GROUP BY error_code, event_source, event_name
 ORDER BY n DESC, error_code IS NULL, error_code, event_source IS NULL, event_source, event_name IS NULL, event_name
 LIMIT {limit}

@@ -5,11 +5,16 @@
 -- parameter: limit 200
 -- reason: Roles and users that an intruder made.
 -- source: Elastic, new terms rules; Tailpipe
-SELECT principal_arn AS principal, MIN(event_time) AS first_seen, COUNT(*) AS n, COUNT(DISTINCT source_ip) AS addresses
-FROM events
-WHERE {filters}
-    AND principal_arn IS NOT NULL
+SELECT principal_arn AS principal, MIN(first_time) AS first_seen, SUM(events) AS n,
+    COUNT(DISTINCT source_ip) AS addresses
+FROM (
+    SELECT principal_arn, source_ip, COUNT(*) AS events, MIN(event_time) AS first_time
+    FROM events
+    WHERE {filters}
+        AND principal_arn IS NOT NULL
+    GROUP BY principal_arn, source_ip
+) parts
 GROUP BY principal_arn
-HAVING MIN(event_time) >= {since}
+HAVING MIN(first_time) >= {since}
 ORDER BY first_seen, principal
 LIMIT {limit}

@@ -5,12 +5,16 @@
 -- parameter: limit 200
 -- reason: A stolen key is used from another address.
 -- source: Elastic, new terms rules; Tailpipe
-SELECT source_ip AS address, MIN(event_time) AS first_seen, COUNT(*) AS n,
+SELECT source_ip AS address, MIN(first_time) AS first_seen, SUM(events) AS n,
     COUNT(DISTINCT principal_arn) AS principals
-FROM events
-WHERE {filters}
-    AND source_ip IS NOT NULL
+FROM (
+    SELECT source_ip, principal_arn, COUNT(*) AS events, MIN(event_time) AS first_time
+    FROM events
+    WHERE {filters}
+        AND source_ip IS NOT NULL
+    GROUP BY source_ip, principal_arn
+) parts
 GROUP BY source_ip
-HAVING MIN(event_time) >= {since}
+HAVING MIN(first_time) >= {since}
 ORDER BY first_seen, address
 LIMIT {limit}

@@ -5,12 +5,16 @@
 -- parameter: limit 200
 -- reason: A stolen key is used with another tool.
 -- source: Elastic, new terms rules
-SELECT user_agent AS agent, MIN(event_time) AS first_seen, COUNT(*) AS n,
+SELECT user_agent AS agent, MIN(first_time) AS first_seen, SUM(events) AS n,
     COUNT(DISTINCT principal_arn) AS principals
-FROM events
-WHERE {filters}
-    AND user_agent IS NOT NULL
+FROM (
+    SELECT user_agent, principal_arn, COUNT(*) AS events, MIN(event_time) AS first_time
+    FROM events
+    WHERE {filters}
+        AND user_agent IS NOT NULL
+    GROUP BY user_agent, principal_arn
+) parts
 GROUP BY user_agent
-HAVING MIN(event_time) >= {since}
+HAVING MIN(first_time) >= {since}
 ORDER BY first_seen, agent
 LIMIT {limit}

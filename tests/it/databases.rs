@@ -375,6 +375,9 @@ macro_rules! promises {
     (on $databases:tt: $($promise:ident)+) => {
         $($crate::databases::promises! { @promise [] $promise $databases })+
     };
+    (ignored, on $databases:tt: $($promise:ident)+) => {
+        $($crate::databases::promises! { @promise [ignored] $promise $databases })+
+    };
     (async on $databases:tt: $($promise:ident)+) => {
         $($crate::databases::promises! { @promise [async] $promise $databases })+
     };
@@ -397,6 +400,13 @@ macro_rules! promises {
     };
     (@test [] $promise:ident $database:ident) => {
         #[test]
+        fn $database() {
+            super::$promise($crate::databases::promises! { @engine $database });
+        }
+    };
+    (@test [ignored] $promise:ident $database:ident) => {
+        #[test]
+        #[ignore = "needs tools that an ordinary run does not get"]
         fn $database() {
             super::$promise($crate::databases::promises! { @engine $database });
         }

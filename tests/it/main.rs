@@ -20,6 +20,7 @@ mod sinks;
 mod soak;
 mod sources;
 mod structure;
+mod tools;
 mod trail;
 mod unix_sockets;
 mod wait;

@@ -166,7 +166,8 @@ async fn honest(page: &Page, runs: &mut Runs) -> String {
         honest.push_str(line);
         honest.push('\n');
         if !line.starts_with("```") {
-            is_for_sqlite = line != "<!-- not SQLite -->";
+            // A comment names who else reads it, such as `<!-- Grafana -->` or `<!-- not SQLite -->`.
+            is_for_sqlite = !line.starts_with("<!-- ");
         }
         if line == "```sql" {
             let sql: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();

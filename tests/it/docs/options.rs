@@ -9,7 +9,7 @@ use super::pages::{page, pages, root};
 
 /// Options on the pages that belong to other programs, among them `cargo`, `docker` and our
 /// benchmarks.
-const FOREIGN: [&str; 17] = [
+const FOREIGN: [&str; 18] = [
     "--bench",
     "--case",
     "--clusters",
@@ -26,6 +26,7 @@ const FOREIGN: [&str; 17] = [
     "--servers",
     "--soak",
     "--test",
+    "--tools",
     "--wait",
 ];
 
