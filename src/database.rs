@@ -321,7 +321,7 @@ impl DatabaseError {
     /// infinitive with its object, such as "write a batch".
     pub fn transient(doing: &str, source: BoxError) -> Self {
         let hint = "check that the server is running and that the host and port in the database \
-                    URL are right, then run the same command again: loaded objects stay loaded";
+                    URL are right, then run the same command again";
         Self {
             class: ErrorClass::Transient,
             message: format!("cannot {doing}"),
@@ -333,7 +333,7 @@ impl DatabaseError {
     /// Returns the error of a request that lost against another transaction.
     pub fn contention(doing: &str, source: BoxError) -> Self {
         let hint = "another transaction holds the locks: run the same command again when it has \
-                    ended: loaded objects stay loaded";
+                    ended";
         Self {
             class: ErrorClass::Contention,
             message: format!("cannot {doing}"),

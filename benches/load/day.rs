@@ -131,9 +131,15 @@ pub fn size_bytes(database: &OwnDatabase) -> u64 {
     match database.engine {
         Engine::Sqlite => std::fs::metadata(database.file()).unwrap().len(),
         Engine::Postgres => database.number("SELECT pg_database_size(current_database())"),
-        Engine::Mysql | Engine::Mariadb => database.number(
-            "SELECT CAST(SUM(file_size) AS SIGNED) FROM information_schema.innodb_tablespaces \
-             WHERE name LIKE CONCAT(DATABASE(), '/%')",
-        ),
+        engine @ (Engine::Mysql | Engine::Mariadb) => {
+            let tablespaces = match engine {
+                Engine::Mysql => "innodb_tablespaces",
+                _ => "innodb_sys_tablespaces",
+            };
+            database.number(&format!(
+                "SELECT CAST(SUM(file_size) AS SIGNED) FROM information_schema.{tablespaces} \
+                 WHERE name LIKE CONCAT(DATABASE(), '/%')"
+            ))
+        }
     }
 }

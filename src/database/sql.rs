@@ -452,7 +452,7 @@ impl SqlStore {
             }
             SqlErrorClass::Unknown => {
                 let hint = "look up the error's code in the documentation of the database, then \
-                            run the same command again: loaded objects stay loaded";
+                            run the same command again";
                 DatabaseError::fatal(doing, source, Some(hint.to_owned()))
             }
         }

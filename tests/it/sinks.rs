@@ -11,7 +11,7 @@ mod deadlocks;
 mod encryption;
 mod faults;
 mod indexes;
-mod migrations;
+pub mod migrations;
 mod narrow_tables;
 mod objects;
 mod processlist;

@@ -35,14 +35,19 @@ promises! { async on [mysql mariadb]:
     a_migration_that_was_cut_off_is_repeated
 }
 
-/// Makes a database as version 0.1.0 left it.
-async fn first_schema(engine: Engine) -> Scratch {
-    let scratch = Scratch::created(engine);
-    let fixture = match engine {
+/// Returns the SQL of a database as version 0.1.0 left it.
+pub fn first_schema_sql(engine: Engine) -> &'static str {
+    match engine {
         Engine::Sqlite => include_str!("../../fixtures/schema-1.sqlite.sql"),
         Engine::Postgres => include_str!("../../fixtures/schema-1.postgres.sql"),
         Engine::Mysql | Engine::Mariadb => include_str!("../../fixtures/schema-1.mysql.sql"),
-    };
+    }
+}
+
+/// Makes a database as version 0.1.0 left it.
+async fn first_schema(engine: Engine) -> Scratch {
+    let scratch = Scratch::created(engine);
+    let fixture = first_schema_sql(engine);
     scratch.run(fixture).await;
     assert_eq!(scratch.counts().await, [1, 1, 1]);
     scratch

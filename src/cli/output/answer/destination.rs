@@ -1,6 +1,6 @@
 //! Where an answer goes: standard output, or a file that is written whole or not at all.
 
-use std::io::{self, BufWriter, Stdout, Write};
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
@@ -29,9 +29,13 @@ impl Destination {
     /// Opens standard output, or a file in the folder of `file`.
     ///
     /// # Errors
-    /// The folder does not exist or cannot be written.
+    /// The folder does not exist or cannot be written, or a terminal would show compressed bytes.
     pub(crate) fn open(file: Option<&Path>, is_gzip: bool) -> io::Result<Self> {
         let target = match file {
+            None if is_gzip && io::stdout().is_terminal() => {
+                let reason = "a terminal cannot show compressed bytes; name a file with `--out`";
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+            }
             None => Target::Stdout(io::stdout()),
             Some(path) => {
                 if path.is_dir() {
