@@ -15,6 +15,7 @@ mod logs;
 mod missing_servers;
 mod model;
 mod proxy;
+mod report;
 mod s3_server;
 mod sinks;
 mod soak;
