@@ -5,6 +5,7 @@
 mod answers;
 mod bad_input;
 mod binary;
+mod browser;
 mod cli;
 mod clusters;
 mod databases;

@@ -1,7 +1,8 @@
 //! The command `report`: the page is the same on every database, names that attackers choose do no harm
-//! in it.
+//! in it, and a real browser shows it without a request or a message.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use cloudtrail2sql::answers::{Activity, Callers, Filters, hour_start, question};
 use cloudtrail2sql::database::answer::{AnswerCell, RowSink, Rows};
@@ -9,9 +10,11 @@ use cloudtrail2sql::database::url::DatabaseUrl;
 use cloudtrail2sql::trail::time::EventTime;
 use regex_lite::Regex;
 
-use crate::answers::imported;
+use crate::answers::{SAMPLE, imported};
 use crate::binary::Place;
+use crate::browser::Browser;
 use crate::databases::{Engine, OwnDatabase, promises};
+use crate::docs::blesses;
 use crate::logs::{record, record_with, wrapper};
 use crate::sinks::scratch::open;
 
@@ -42,6 +45,12 @@ const NAMES: [&str; 9] = [
     "\u{202e}evil\u{2066}\u{200b}",
     "\u{1b}[2J\u{9b}0m\u{7}\r\n",
 ];
+
+/// The lengths of the windows that the pictures are of.
+const WIDTHS: [u32; 2] = [400, 1280];
+
+/// The width and the height of the picture in README.md.
+const PICTURE: (u32, u32) = (1280, 1216);
 
 /// Runs the command; returns the page.
 fn page(place: &Place, args: &[&str]) -> String {
@@ -286,4 +295,117 @@ fn what_is_new_is_new_in_all_events(engine: Engine) {
         assert!(new.contains(">unknown<") && !new.contains(">known<"), "{args:?}: {new}");
     }
     assert!(new(&["--new-since", "2026-01-01"]).contains(">known<"));
+}
+
+/// Returns the texts whose contrast with their ground is less than WCAG 2.2 demands (4.5, or 3 for
+/// large text), the headings that skip a level, and the ids that are there twice.
+const DEFECTS: &str = r"(() => {
+    const part = value => (value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+    const parsed = color => color.match(/[\d.]+/g).map(Number);
+    const luminance = ([r, g, b]) => 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
+    const ground = element => {
+        for (; element; element = element.parentElement) {
+            const color = parsed(getComputedStyle(element).backgroundColor);
+            if (color.length < 4 || color[3] > 0.5) return color;
+        }
+        return [255, 255, 255];
+    };
+    const defects = new Set();
+    for (const element of document.body.querySelectorAll('*')) {
+        const has_text = [...element.childNodes].some(it => it.nodeType == 3 && it.data.trim());
+        if (!has_text || element.closest('.hidden, .skip, caption, svg')) continue;
+        const style = getComputedStyle(element);
+        const [one, other] = [luminance(parsed(style.color)), luminance(ground(element))].sort((a, b) => b - a);
+        const least = parseFloat(style.fontSize) >= 24 ? 3 : 4.5;
+        const ratio = (one + 0.05) / (other + 0.05);
+        if (ratio < least) defects.add(`${element.tagName}.${element.className}: contrast ${ratio.toFixed(2)}`);
+    }
+    let level = 0;
+    for (const heading of document.querySelectorAll('h1, h2, h3, h4')) {
+        const next = Number(heading.tagName[1]);
+        if (next > level + 1) defects.add(`${heading.textContent}: level ${next} after ${level}`);
+        level = next;
+    }
+    const ids = [...document.querySelectorAll('[id]')].map(it => it.id);
+    if (new Set(ids).size != ids.length) defects.add('an id is there twice');
+    for (const link of document.querySelectorAll('nav a, .checks a')) {
+        if (!document.getElementById(link.getAttribute('href').slice(1))) defects.add(link.outerHTML);
+    }
+    return [...defects];
+})()";
+
+/// Loads a page at both widths and in both colour schemes, checks it, and takes pictures.
+fn shown(browser: &mut Browser, page: &Path, name: &str) {
+    let url = format!("file://{}", page.display());
+    for (width, scheme) in WIDTHS.iter().flat_map(|width| [(*width, "light"), (*width, "dark")]) {
+        browser.set_window(width, scheme);
+        let reports = browser.load(&url);
+        assert!(reports.is_empty(), "{width} {scheme}: {reports:#?}");
+        let scroll = browser.evaluate("document.documentElement.scrollWidth").as_u64();
+        assert_eq!(scroll, Some(width.into()), "the page is too wide");
+        let defects = browser.evaluate(DEFECTS);
+        assert_eq!(defects, serde_json::json!([]), "{width} {scheme}");
+        let height = browser.evaluate("document.documentElement.scrollHeight").as_u64().unwrap();
+        let picture = browser.picture(width, u32::try_from(height).unwrap().min(16_000));
+        // An empty picture of this size has a tenth of that.
+        assert!(picture.len() > 50_000, "{width} {scheme}: a picture of {} bytes", picture.len());
+        let file = format!("{}/{name}-{width}-{scheme}.png", env!("CARGO_TARGET_TMPDIR"));
+        std::fs::write(file, picture).unwrap();
+    }
+}
+
+#[test]
+fn a_browser_shows_the_page_without_a_request_or_a_message() {
+    let mut browser = Browser::start();
+    let database = OwnDatabase::new(Engine::Sqlite);
+    let place = imported(&database);
+    page(&place, &[]);
+    shown(&mut browser, &place.path("report.html"), "report");
+    let database = OwnDatabase::new(Engine::Sqlite);
+    let place = Place::with_database(&database.url);
+    write_hostile_logs(&place);
+    page(&place, &[]);
+    shown(&mut browser, &place.path("report.html"), "hostile");
+}
+
+/// The picture in README.md: the top of the page of the sample. Fonts differ between machines, so it is
+/// not compared.
+#[test]
+fn the_picture_in_the_readme_is_taken_from_the_page_of_the_sample() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/report.png");
+    if blesses() {
+        let place = Place::with_database("sqlite://cloudtrail.db");
+        place.run(&["--quiet", "import", SAMPLE]).expect(0);
+        page(&place, &[]);
+        let mut browser = Browser::start();
+        browser.set_window(PICTURE.0, "light");
+        browser.load(&format!("file://{}", place.path("report.html").display()));
+        std::fs::write(file, browser.picture(PICTURE.0, PICTURE.1)).unwrap();
+    }
+    let picture = std::fs::read(file).unwrap();
+    let number = |at: usize| u32::from_be_bytes(picture[at..at + 4].try_into().unwrap());
+    assert_eq!((number(16), number(20)), PICTURE);
+    assert!(picture.len() < 200_000, "{} bytes", picture.len());
+}
+
+#[test]
+fn the_browser_of_the_tests_sees_requests_and_messages() {
+    let mut browser = Browser::start();
+    browser.set_window(400, "light");
+    let place = Place::new();
+    let url = |name: &str| format!("file://{}", place.path(name).display());
+    for (name, text) in [
+        ("image.html", "<img src=x.png>"),
+        ("console.html", "<script>console.log(1)</script>"),
+        (
+            "policy.html",
+            "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'\"><style></style>",
+        ),
+    ] {
+        place.write(name, format!("<!doctype html><title>x</title>{text}"));
+        assert!(!browser.load(&url(name)).is_empty(), "{name}");
+    }
+    place.write("wide.html", "<!doctype html><title>x</title><pre style='width: 500px'>x");
+    assert!(browser.load(&url("wide.html")).is_empty());
+    assert_eq!(browser.evaluate("document.documentElement.scrollWidth"), 508);
 }
