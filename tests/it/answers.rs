@@ -220,7 +220,7 @@ fn an_interruption_ends_the_statement_on_the_server(engine: Engine) {
     let held = HeldTable::for_itself(&database);
     // `report` asks several questions side by side.
     for (args, starts) in [
-        (["query", "summary", "--out", "answer.txt"], &["SELECT COUNT(*) AS n,"][..]),
+        (["query", "summary", "--out", "answer.txt"], &["SELECT COALESCE(SUM(events)"][..]),
         (
             ["report", "--quiet", "--out", "answer.html"],
             &["SELECT period, ", "SELECT user_type, principal_arn, ", "SELECT event_source, SUM("],
