@@ -2,8 +2,8 @@
 //! every database.
 //!
 //! A question reads the view `events`. Its SQL has two macros for what differs between the databases
-//! and markers for the filters of the user, which become bound values. This room makes statements;
-//! `database` runs them. It writes nothing.
+//! and markers for the filters of the user, which become bound values. This room makes statements, and
+//! sums up two large answers for `report`; `database` runs the statements. It writes nothing.
 
 mod filters;
 
@@ -15,6 +15,12 @@ mod catalogue;
 
 mod search;
 
+mod activity;
+
+mod callers;
+
+pub use self::activity::{Activity, Counts, Gap, Place, PlaceActivity, Week, hour_of, hour_start};
+pub use self::callers::Callers;
 pub use self::catalogue::{question, questions};
 pub use self::filters::{Filters, Flag, Period};
 pub use self::question::{FilterError, Question};

@@ -62,7 +62,19 @@ pub fn questions(engine: Engine, data: &Data) -> String {
     for question in answers::questions() {
         add(ask(&database, question.name, &about.option(question.needs)));
     }
+    let started = Instant::now();
+    write_report(&database, &data.folder.with_extension("html"));
+    add(format!("\n`cloudtrail2sql report`: {:.2} s", started.elapsed().as_secs_f64()));
     report
+}
+
+/// Writes the page of `report`.
+fn write_report(database: &OwnDatabase, file: &Path) {
+    let program = Path::new(env!("CARGO_BIN_EXE_cloudtrail2sql"));
+    let mut report = Command::new(program);
+    report.args(["report", "--out"]).arg(file).env_clear().env("DATABASE_URL", &database.url);
+    let output = report.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
 }
 
 /// Asks one question of the program. Returns its line in the table.

@@ -19,10 +19,13 @@ mod help;
 
 mod answers;
 
+mod report;
+
 mod settings;
 
 use self::answers::{QueryArgs, SearchArgs};
 use self::help::{DATABASES, EXAMPLES, EXIT_CODES, IMPORT_EXAMPLES};
+use self::report::ReportArgs;
 
 /// Imports AWS CloudTrail logs into SQLite, PostgreSQL, MySQL or MariaDB.
 ///
@@ -65,6 +68,11 @@ enum Command {
     ///
     /// `--output json` and `jsonl` print whole records. Only rights to read are needed.
     Search(Box<SearchArgs>),
+    /// Write one HTML page with the answers that an investigation begins with.
+    ///
+    /// The page is one file without scripts, and opening it makes no request. Only rights to read are
+    /// needed.
+    Report(ReportArgs),
     /// Remove the rows of log files, so that they can be imported again.
     ///
     /// The rows, rejected records and ledger lines of a file are removed together. Run the same command

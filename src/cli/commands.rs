@@ -24,6 +24,8 @@ mod query;
 
 mod search;
 
+mod report;
+
 mod forget;
 
 mod schema;
@@ -57,6 +59,7 @@ pub async fn run(settings: Settings) -> Result<Exit, RunError> {
         CommandSettings::Questions(form) => query::list(*form),
         CommandSettings::Query(settings) => query::run(settings, console.columns).await,
         CommandSettings::Search(settings) => search::run(settings, console.columns).await,
+        CommandSettings::Report(settings) => report::run(settings).await,
         CommandSettings::Forget(settings) => forget::run(settings, console.output).await,
         CommandSettings::Schema(engine) => schema::run(*engine),
         CommandSettings::Completions(shell) => completions::run(*shell),

@@ -48,7 +48,7 @@ pub use self::origin::Origin;
 pub(crate) use self::selection::{DayEdge, account, day, moment, shard};
 pub use self::settings::{
     CommandSettings, Export, ForgetSettings, ImportSettings, Prices, QuerySettings, RecordSettings,
-    SearchSettings, Settings, StatusPart, StatusSettings,
+    ReportSettings, SearchSettings, Settings, StatusPart, StatusSettings,
 };
 pub use self::size::SizeError;
 pub(crate) use self::size::spell_bytes;

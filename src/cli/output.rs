@@ -26,12 +26,17 @@ mod questions;
 
 mod answer;
 
+mod page;
+
 mod stdout;
 
 pub(crate) use self::answer::{AnswerWriter, Destination};
 pub(crate) use self::dry_run::DryRunReport;
 pub(crate) use self::forget::ForgetReport;
 pub(crate) use self::indexes::IndexReport;
+pub(crate) use self::page::{
+    Findings, LIST_ROWS_MAX, LedgerState, New, NewReason, TOP_ROWS_MAX, page,
+};
 pub(crate) use self::progress_display::ProgressDisplay;
 pub(crate) use self::questions::QuestionList;
 pub(crate) use self::record::{FoundRecord, RecordPlace, RecordReport};

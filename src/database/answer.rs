@@ -49,6 +49,40 @@ pub trait RowSink: Send {
     fn row(&mut self, cells: &[AnswerCell]) -> ControlFlow<()>;
 }
 
+/// The rows of a short answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rows {
+    /// The names of the columns.
+    pub columns: Vec<String>,
+    /// The rows, each with a cell for each column.
+    pub rows: Vec<Vec<AnswerCell>>,
+}
+
+impl RowSink for Rows {
+    fn columns(&mut self, names: &[String]) -> ControlFlow<()> {
+        self.columns = names.to_vec();
+        ControlFlow::Continue(())
+    }
+
+    fn row(&mut self, cells: &[AnswerCell]) -> ControlFlow<()> {
+        self.rows.push(cells.to_vec());
+        ControlFlow::Continue(())
+    }
+}
+
+impl Rows {
+    /// Returns the position of a column.
+    pub fn position(&self, column: &str) -> Option<usize> {
+        self.columns.iter().position(|name| name == column)
+    }
+
+    /// Returns the text of a column in each row; `None` where there is no value.
+    pub fn texts(&self, column: &str) -> impl Iterator<Item = Option<&str>> {
+        let position = self.position(column);
+        self.rows.iter().map(move |row| row.get(position?)?.text())
+    }
+}
+
 impl Statement {
     /// Adds SQL, which is a constant of the program.
     pub fn push_sql(&mut self, sql: &str) {

@@ -72,6 +72,16 @@ impl EventTime {
         (1_000..=9_999).contains(&year).then_some(Self { unix_s })
     }
 
+    /// Returns the time in seconds after the start of 1970.
+    pub fn unix_s(self) -> i64 {
+        self.unix_s
+    }
+
+    /// Returns the time of [`EventTime::unix_s`]; `None` outside the years above.
+    pub fn from_unix_s(unix_s: i64) -> Option<Self> {
+        Self::checked(Timestamp::from_second(unix_s).ok()?)
+    }
+
     /// Returns the time in microseconds after the start of 2000, as PostgreSQL's binary format has
     /// it.
     pub(super) fn postgres_micros(self) -> i64 {

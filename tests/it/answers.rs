@@ -30,7 +30,7 @@ promises! { on all:
     names_do_no_harm_in_any_form
 }
 
-const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sample");
+pub const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sample");
 
 /// Events that the sample lacks, one or more for each question that would have no answer otherwise.
 fn events() -> Vec<String> {
@@ -65,7 +65,7 @@ fn events() -> Vec<String> {
 }
 
 /// Imports the sample, the events above and records that break queries.
-fn imported(database: &OwnDatabase) -> Place {
+pub fn imported(database: &OwnDatabase) -> Place {
     let place = Place::with_database(&database.url);
     place.write("logs/events.json.gz", gz(&wrapper(&events())));
     place.write("logs/poison.json.gz", gz(&wrapper(&poison())));
@@ -265,7 +265,9 @@ fn a_read_only_account_can_ask(engine: Engine) {
     }
     let scheme = if engine == Engine::Postgres { "postgres" } else { "mysql" };
     let url = format!("{scheme}://{reader}:reader@{}/{name}", engine.address());
-    let run = Place::with_database(&url).run(&["query", "services", "--output", "tsv"]);
+    let reading = Place::with_database(&url);
+    let run = reading.run(&["query", "services", "--output", "tsv"]);
+    let report = reading.run(&["report", "--out", "report.html"]);
     if engine == Engine::Postgres {
         database.query(&format!("DROP OWNED BY {reader}"));
         engine.clean_up(&format!("DROP ROLE {reader}"));
@@ -273,6 +275,7 @@ fn a_read_only_account_can_ask(engine: Engine) {
         engine.clean_up(&format!("DROP USER {reader}"));
     }
     assert!(run.expect(0).stdout.ends_with("s3.amazonaws.com\t1\t0\t0\n"));
+    report.expect(0);
 }
 
 fn an_interruption_ends_the_statement_on_the_server(engine: Engine) {
@@ -281,12 +284,22 @@ fn an_interruption_ends_the_statement_on_the_server(engine: Engine) {
     place.write("logs/a.json", wrapper(&[record("a")]));
     place.run(&["--quiet", "import", "logs"]).expect(0);
     let held = HeldTable::for_itself(&database);
-    let running = place.start(&["query", "summary", "--out", "answer.txt"]);
-    wait::until("the question waits", || database.running("SELECT COUNT(*) AS n,") > 0);
-    running.signal("INT");
-    running.end().expect(130);
-    // The table is still held, so nothing else ends the statement.
-    wait::until("no question is left", || database.running("SELECT COUNT(*) AS n,") == 0);
+    // `report` asks several questions side by side.
+    for (args, starts) in [
+        (["query", "summary", "--out", "answer.txt"], &["SELECT COALESCE(SUM(events)"][..]),
+        (
+            ["report", "--quiet", "--out", "answer.html"],
+            &["SELECT period, ", "SELECT user_type, principal_arn, ", "SELECT event_source, SUM("],
+        ),
+    ] {
+        let count = || starts.iter().map(|start| database.running(start)).sum::<u64>();
+        let running = place.start(&args);
+        wait::until("the questions wait", || count() >= starts.len() as u64);
+        running.signal("INT");
+        running.end().expect(130);
+        // The table is still held, so nothing else ends the statements.
+        wait::until("no question is left", || count() == 0);
+    }
     drop(held);
     let files = std::fs::read_dir(place.path(".")).unwrap().map(|it| it.unwrap().file_name());
     assert_eq!(files.collect::<Vec<_>>(), ["logs"]);

@@ -20,6 +20,6 @@ mod structure;
 mod tables;
 
 /// Returns whether the tests write what they find instead of comparing it.
-fn blesses() -> bool {
+pub fn blesses() -> bool {
     std::env::var_os("DOCS_BLESS").is_some()
 }

@@ -5,6 +5,7 @@
 mod answers;
 mod bad_input;
 mod binary;
+mod browser;
 mod cli;
 mod clusters;
 mod databases;
@@ -15,6 +16,7 @@ mod logs;
 mod missing_servers;
 mod model;
 mod proxy;
+mod report;
 mod s3_server;
 mod sinks;
 mod soak;

@@ -17,7 +17,7 @@ mod objects;
 mod processlist;
 mod refusals;
 mod runs;
-mod scratch;
+pub mod scratch;
 mod silent;
 mod sizes;
 mod tables;

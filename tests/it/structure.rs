@@ -48,11 +48,12 @@ fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))
 }
 
-/// Reads every file of the library.
+/// Reads every Rust file of the library.
 fn sources() -> Vec<Source> {
     let files = walkdir::WalkDir::new(root()).sort_by_file_name();
     let mut sources = Vec::new();
-    for file in files.into_iter().map(Result::unwrap).filter(|file| file.file_type().is_file()) {
+    let is_rust = |file: &walkdir::DirEntry| file.path().extension().is_some_and(|it| it == "rs");
+    for file in files.into_iter().map(Result::unwrap).filter(is_rust) {
         let path = file.path().strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
         let module = path.split('/').next().unwrap().trim_end_matches(".rs").to_owned();
         sources.push(Source { path, module, text: fs::read_to_string(file.path()).unwrap() });

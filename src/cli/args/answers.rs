@@ -54,13 +54,8 @@ pub(super) struct SearchArgs {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Filters")]
 struct FilterArgs {
-    /// First moment, in UTC: 2026-01-15, 2026-01-15T08:30:00Z, or 7d for seven days ago
-    #[arg(long, value_name = "TIME")]
-    since: Option<String>,
-
-    /// Last moment, in the same forms; a day includes its last second
-    #[arg(long, value_name = "TIME")]
-    until: Option<String>,
+    #[command(flatten)]
+    times: TimeArgs,
 
     /// Name of the user, role session or service, as the column `user_name` has it
     #[arg(long, value_name = "NAME")]
@@ -82,13 +77,8 @@ struct FilterArgs {
     #[arg(long, value_name = "NAME")]
     resource_name: Option<String>,
 
-    /// Account that received the request
-    #[arg(long, value_name = "ID")]
-    account_id: Option<String>,
-
-    /// Region of the event
-    #[arg(long, value_name = "REGION")]
-    region: Option<String>,
+    #[command(flatten)]
+    places: PlaceArgs,
 
     /// Address of the caller
     #[arg(long, value_name = "ADDRESS")]
@@ -97,6 +87,32 @@ struct FilterArgs {
     /// Return at most this number of rows [default: 50, or the question's own]
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
+}
+
+/// When the events happened.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Filters")]
+pub(super) struct TimeArgs {
+    /// First moment, in UTC: 2026-01-15, 2026-01-15T08:30:00Z, or 7d for seven days ago
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+
+    /// Last moment, in the same forms; a day includes its last second
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+}
+
+/// Where the events happened.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Filters")]
+pub(super) struct PlaceArgs {
+    /// Account that received the request
+    #[arg(long, value_name = "ID")]
+    account_id: Option<String>,
+
+    /// Region of the event
+    #[arg(long, value_name = "REGION")]
+    region: Option<String>,
 }
 
 /// Where an answer goes.
@@ -181,31 +197,38 @@ impl ExportArgs {
 
 impl FilterArgs {
     fn filters(&self, now: Timestamp) -> Result<Filters, ConfigError> {
-        let since =
-            self.since.as_deref().map(|it| config::moment("--since", it, now, DayEdge::Start));
-        let until =
-            self.until.as_deref().map(|it| config::moment("--until", it, now, DayEdge::End));
-        let (since, until) = (since.transpose()?, until.transpose()?);
-        if let (Some(since), Some(until)) = (since, until)
-            && since > until
-        {
-            return Err(ConfigError::TimesReversed { since, until });
-        }
         let limit = |rows| config::count_in("--limit", rows, &defaults::ANSWER_ROWS_RANGE);
         let limit = self.limit.map(limit).transpose()?;
         Ok(Filters {
-            since,
-            until,
             username: config::filled("--username", self.username.as_ref())?,
             event_name: config::filled("--event-name", self.event_name.as_ref())?,
             event_source: config::filled("--event-source", self.event_source.as_ref())?,
             access_key_id: config::filled("--access-key-id", self.access_key_id.as_ref())?,
             resource_name: config::filled("--resource-name", self.resource_name.as_ref())?,
-            account_id: self.account_id.as_deref().map(config::account).transpose()?,
-            region: config::filled("--region", self.region.as_ref())?,
             source_ip: config::filled("--source-ip", self.source_ip.as_ref())?,
             limit: limit.and_then(|rows| u32::try_from(rows).ok()),
-            period: None,
+            ..when_and_where(&self.times, &self.places, now)?
         })
     }
+}
+
+/// Returns the filters that `query`, `search` and `report` have in common.
+pub(super) fn when_and_where(
+    times: &TimeArgs,
+    places: &PlaceArgs,
+    now: Timestamp,
+) -> Result<Filters, ConfigError> {
+    let moment = |flag, typed: &Option<String>, edge| {
+        typed.as_deref().map(|typed| config::moment(flag, typed, now, edge)).transpose()
+    };
+    let since = moment("--since", &times.since, DayEdge::Start)?;
+    let until = moment("--until", &times.until, DayEdge::End)?;
+    if let (Some(since), Some(until)) = (since, until)
+        && since > until
+    {
+        return Err(ConfigError::TimesReversed { since, until });
+    }
+    let account_id = places.account_id.as_deref().map(config::account).transpose()?;
+    let region = config::filled("--region", places.region.as_ref())?;
+    Ok(Filters { since, until, account_id, region, ..Filters::default() })
 }

@@ -66,6 +66,14 @@ Examples:
   cloudtrail2sql search --resource-name i-0abcd1234 --until 2026-01-15T08:30:00Z
       What happened to an instance up to a moment.";
 
+pub(super) const REPORT_EXAMPLES: &str = "\
+Examples:
+  cloudtrail2sql report --out report.html
+      Write a page about all events.
+
+  cloudtrail2sql report --since 7d --account-id 111122223333 --out report.html
+      Write a page about the last seven days of one account, and what is new in them.";
+
 pub(super) const IMPORT_EXAMPLES: &str = "\
 Examples:
   cloudtrail2sql import ./AWSLogs trail.json.gz

@@ -62,6 +62,10 @@ impl Cli {
                 let database = global.database(environment)?;
                 CommandSettings::Search(Box::new(args.settings(database, global.output)?))
             }
+            Command::Report(args) => {
+                let settings = args.settings(global.database(environment)?)?;
+                CommandSettings::Report(Box::new(settings))
+            }
             Command::Forget(args) => CommandSettings::Forget(ForgetSettings {
                 database: global.database(environment)?,
                 scopes: args.sources.iter().map(|it| config::uri_scope(it)).collect(),

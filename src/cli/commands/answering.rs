@@ -1,4 +1,4 @@
-//! What `query` and `search` share: they open the database and the destination, and pass rows on
+//! What `query`, `search` and `report` share: they open the database and the destination, and pass rows on
 //! until the end or a Ctrl-C.
 
 use std::io;
@@ -42,7 +42,10 @@ pub(super) async fn write_answer<T>(
 }
 
 /// Checks that the database has what answers read.
-async fn check(store: &Arc<dyn Store>, database: &DatabaseSettings) -> Result<(), DatabaseError> {
+pub(super) async fn check(
+    store: &Arc<dyn Store>,
+    database: &DatabaseSettings,
+) -> Result<(), DatabaseError> {
     let missing = store.missing_for_answers().await?;
     if missing.is_empty() {
         return Ok(());

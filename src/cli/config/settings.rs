@@ -9,7 +9,7 @@ use super::console::{AnswerForm, Console, Form};
 use super::database::DatabaseSettings;
 use super::defaults;
 use super::source_spec::SourceSpec;
-use crate::answers::Search;
+use crate::answers::{Filters, Search};
 use crate::database::LoadMethod;
 use crate::database::answer::Statement;
 use crate::database::forget::UriScope;
@@ -19,6 +19,7 @@ use crate::import::batcher::BatchLimits;
 use crate::source::s3::S3Options;
 use crate::trail::layout::Selection;
 use crate::trail::object::Shard;
+use crate::trail::time::EventTime;
 
 /// What one run of the program does, and how it prints.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +51,8 @@ pub enum CommandSettings {
     Query(Box<QuerySettings>),
     /// Searches events.
     Search(Box<SearchSettings>),
+    /// Writes a page of answers.
+    Report(Box<ReportSettings>),
     /// Removes what objects brought in.
     Forget(ForgetSettings),
     /// Prints the definition of the tables.
@@ -171,6 +174,19 @@ impl Export {
     pub(crate) fn columns(&self, terminal_columns: Option<usize>) -> Option<usize> {
         terminal_columns.filter(|_| self.file.is_none() && !self.is_gzip)
     }
+}
+
+/// The settings of `report`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportSettings {
+    /// The database.
+    pub database: DatabaseSettings,
+    /// Which events the page is about: a time, an account and a region.
+    pub filters: Filters,
+    /// From when something counts as new; otherwise it is derived from the events.
+    pub new_since: Option<EventTime>,
+    /// The file that the page is written into.
+    pub file: PathBuf,
 }
 
 /// The settings of `forget`.

@@ -30,8 +30,18 @@ const FOREIGN: [&str; 18] = [
     "--wait",
 ];
 
-const COMMANDS: [&str; 9] =
-    ["import", "index", "status", "record", "query", "search", "forget", "schema", "completions"];
+const COMMANDS: [&str; 10] = [
+    "import",
+    "index",
+    "status",
+    "record",
+    "query",
+    "search",
+    "report",
+    "forget",
+    "schema",
+    "completions",
+];
 
 fn help(command: Option<&str>) -> String {
     let args: Vec<&str> = command.into_iter().chain(["--help"]).collect();

@@ -55,7 +55,7 @@ impl Destination {
     }
 
     /// Writes what is buffered, and gives the file its name.
-    pub(super) fn finish(&mut self) -> io::Result<()> {
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
         match self {
             Self::Plain(out) => {
                 out.flush()?;
