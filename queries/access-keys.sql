@@ -2,7 +2,7 @@
 -- family: Access
 -- question: Which long-term access keys are in use, by whom and from where?
 -- parameter: limit 100
--- reason: Keys of users are what leaks.
+-- reason: Long-term keys of users are what leaks most. Keys that are not in use can be deleted.
 -- source: easttimor/aws-incident-response
 SELECT access_key_id, user_name, principal_arn,
     SUM(events) AS n, COUNT(DISTINCT source_ip) AS addresses,

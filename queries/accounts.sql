@@ -2,7 +2,7 @@
 -- family: Overview
 -- question: How many events and errors has each account?
 -- parameter: limit 1000
--- reason: Shows an account whose logs are missing.
+-- reason: An account with few or no events may be one whose logs are missing.
 -- source: Tailpipe; CloudTrail Lake, users by account
 SELECT account_id,
     SUM(events) AS n, COUNT(DISTINCT principal_arn) AS principals, SUM(failed) AS errors,

@@ -2,7 +2,7 @@
 -- family: Identity and permissions
 -- question: Who was granted the rights of an administrator?
 -- parameter: limit 200
--- reason: The shortest way from a small right to all rights.
+-- reason: With the rights of an administrator, an intruder may do everything else.
 -- source: Tailpipe, 4 detections; CloudTrail Lake; Panther
 SELECT event_time, user_name, event_name,
     COALESCE({j:request_parameters:userName}, {j:request_parameters:roleName},

@@ -2,7 +2,7 @@
 -- family: Access
 -- question: Who assumed which role?
 -- parameter: limit 100
--- reason: Shows the steps from one role to the next.
+-- reason: Shows how a caller got from one role to the next.
 -- source: CloudTrail Lake, assumed roles; Tailpipe
 SELECT user_type, who, assumed_role_arn, COUNT(*) AS n, COUNT(error) AS errors, MAX(at_time) AS last_seen
 FROM (

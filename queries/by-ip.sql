@@ -3,7 +3,7 @@
 -- question: What came from one address?
 -- needs: source-ip
 -- parameter: limit 1000
--- reason: Other principals that the same intruder uses.
+-- reason: Finds other principals that the same intruder uses.
 -- source: CloudTrail Lake, activity by address; easttimor/aws-incident-response
 SELECT event_time, event_source, event_name, user_name, principal_arn, region, error_code, event_id
 FROM events

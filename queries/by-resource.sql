@@ -3,7 +3,7 @@
 -- question: Who touched a resource? (its name or ARN in the request, the response or other fields)
 -- needs: resource-name
 -- parameter: limit 1000
--- reason: Who made, changed or deleted this bucket, instance or role.
+-- reason: Finds who made, changed or deleted a bucket, an instance or a role.
 -- source: the tutorial; lookup-events, ResourceName
 SELECT event_time, event_source, event_name, user_name, source_ip, error_code, event_id
 FROM events

@@ -2,7 +2,7 @@
 -- family: Access
 -- question: Who signed in to the console, with what result?
 -- parameter: limit 200
--- reason: Sign-ins at night, from other countries, or without MFA.
+-- reason: Look for sign-ins at night, from other countries, or without MFA.
 -- source: CIS AWS Foundations Benchmark; Sigma; Elastic; Tailpipe
 SELECT event_time, user_type, user_name, source_ip,
     {j:response_elements:ConsoleLogin} AS result,

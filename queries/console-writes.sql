@@ -2,7 +2,7 @@
 -- family: Who did what
 -- question: What was changed by hand in the console?
 -- parameter: limit 500
--- reason: Changes that no code describes.
+-- reason: Such changes are not in the code that describes the account.
 -- source: CloudTrail Lake, write events from the console; Elastic
 SELECT event_time, user_name, event_source, event_name, region, source_ip, error_code
 FROM events

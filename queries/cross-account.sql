@@ -2,7 +2,7 @@
 -- family: Access
 -- question: Which principals of other accounts call, and what?
 -- parameter: limit 100
--- reason: A trust that was forgotten, or that somebody else set up.
+-- reason: Finds trust in other accounts that was forgotten, or that an intruder set up.
 -- source: CloudTrail Lake, cross-account access
 SELECT user_account_id, account_id, principal_arn, event_source, event_name,
     COUNT(*) AS n, MAX(event_time) AS last_seen

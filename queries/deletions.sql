@@ -2,7 +2,7 @@
 -- family: Who did what
 -- question: What was deleted, and by whom? (without AWS services)
 -- parameter: limit 500
--- reason: Damage, or traces that are removed.
+-- reason: Finds damage, and evidence that was removed.
 -- source: Tailpipe, 20 detections; CloudTrail Lake
 SELECT event_time, user_name, event_source, event_name, resource_arn, source_ip, error_code
 FROM events

@@ -2,7 +2,7 @@
 -- family: Errors
 -- question: Who was denied what?
 -- parameter: limit 100
--- reason: An intruder tries what the stolen key may do.
+-- reason: An intruder tries what a stolen key may do, and is often denied.
 -- source: easttimor/aws-incident-response; CloudTrail Lake, denied activity
 SELECT principal_arn, user_name, event_source, event_name,
     COUNT(*) AS n, MAX(event_time) AS last_seen

@@ -2,7 +2,7 @@
 -- family: Errors
 -- question: What was denied at VPC endpoints?
 -- parameter: limit 100
--- reason: The policy of an endpoint is wrong, or somebody takes data out through it.
+-- reason: Either the policy of an endpoint is wrong, or somebody copies data to another account.
 -- source: CloudTrail Lake, network activity events
 SELECT vpc_endpoint_id, vpc_endpoint_account_id, event_source, event_name, user_name,
     COUNT(*) AS n, MAX(event_time) AS last_seen

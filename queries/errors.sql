@@ -2,7 +2,7 @@
 -- family: Errors
 -- question: What fails most?
 -- parameter: limit 50
--- reason: Broken jobs and missing permissions stand at the top.
+-- reason: Broken jobs and missing permissions are at the top.
 -- source: the tutorial; CloudTrail Lake, top errors; Tailpipe
 SELECT error_code, event_source, event_name,
     SUM(events) AS n, COUNT(DISTINCT principal_arn) AS principals, MAX(last_time) AS last_seen

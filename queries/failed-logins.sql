@@ -2,7 +2,7 @@
 -- family: Access
 -- question: Which sign-ins failed, by user and address?
 -- parameter: limit 100
--- reason: Guessed passwords.
+-- reason: Many failures of one user or address are guessed passwords.
 -- source: CIS AWS Foundations Benchmark; Tailpipe; Sigma
 SELECT user_name, source_ip,
     COUNT(*) AS n, MIN(event_time) AS first_seen, MAX(event_time) AS last_seen

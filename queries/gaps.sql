@@ -2,7 +2,7 @@
 -- family: Completeness
 -- question: In which hours has an account and region no events?
 -- parameter: limit 1000
--- reason: A trail that was off, or log files that are missing.
+-- reason: The trail was off, log files are missing, or nothing happened.
 -- source: none of the other tools has it
 SELECT account_id, region, hour_before, hour_after, CAST(next_number - hour_number - 1 AS DECIMAL(18)) AS empty_hours
 FROM (

@@ -2,7 +2,7 @@
 -- family: Instances
 -- question: Which instances did each user work with, one line for each instance?
 -- parameter: limit 100000
--- reason: The flat table that other tools can join.
+-- reason: A flat table that other tools can join.
 -- source: the Java tool of EMR audits
 SELECT user_name, event_time, event_name, event_source, region, source_ip, item AS instance_id
 FROM {each:request_parameters:instancesSet.items:instanceId}

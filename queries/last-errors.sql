@@ -2,7 +2,7 @@
 -- family: Errors
 -- question: What failed last?
 -- parameter: limit 200
--- reason: What happened just before somebody asks.
+-- reason: Shows what happened just before somebody reported a problem.
 -- source: the tutorial, last 200 errors
 SELECT event_time, event_source, event_name, region, error_code, error_message, user_name
 FROM events

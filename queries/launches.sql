@@ -2,7 +2,7 @@
 -- family: Instances
 -- question: Which instances were launched, and by whom?
 -- parameter: limit 500
--- reason: Machines that mine coins are large, and in regions that nobody uses.
+-- reason: Intruders launch large instances to mine coins, often in regions that are not in use.
 -- source: CloudTrail Lake, launched instances
 SELECT event_time, user_name, region, {j:request_parameters:instanceType} AS instance_type, item AS instance_id,
     source_ip

@@ -2,7 +2,7 @@
 -- family: Access
 -- question: Who signed in without MFA?
 -- parameter: limit 200
--- reason: A password alone was enough.
+-- reason: For these sign-ins a password alone was enough.
 -- source: CIS AWS Foundations Benchmark; CloudTrail Lake; Panther
 SELECT event_time, user_type, user_name, account_id, source_ip, user_agent
 FROM events

@@ -2,7 +2,7 @@
 -- family: Identity and permissions
 -- question: Which access keys were created, for whom and by whom?
 -- parameter: limit 200
--- reason: A second key of a user is a common back door.
+-- reason: Intruders create a second key for a user to keep their access.
 -- source: Tailpipe; Sigma, backdoor users keys
 SELECT event_time, user_name, {j:response_elements:accessKey.userName} AS for_user,
     {j:response_elements:accessKey.accessKeyId} AS new_key, source_ip, error_code

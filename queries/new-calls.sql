@@ -3,7 +3,7 @@
 -- question: Which principals changed something in a way they never did before?
 -- needs: since
 -- parameter: limit 200
--- reason: What a principal does rarely changes.
+-- reason: Most principals change the same things again and again. Other changes are worth a look.
 -- source: Elastic, new terms rules
 SELECT principal_arn, event_source, event_name, MIN(event_time) AS first_seen, COUNT(*) AS n
 FROM events

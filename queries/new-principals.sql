@@ -3,7 +3,7 @@
 -- question: Which principals were first seen since a time?
 -- needs: since
 -- parameter: limit 200
--- reason: Roles and users that an intruder made.
+-- reason: Finds roles and users that an intruder created.
 -- source: Elastic, new terms rules; Tailpipe
 SELECT principal_arn AS principal, MIN(first_time) AS first_seen, SUM(events) AS n,
     COUNT(DISTINCT source_ip) AS addresses

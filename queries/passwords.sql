@@ -2,7 +2,7 @@
 -- family: Identity and permissions
 -- question: Which console passwords and MFA devices were set, changed or removed?
 -- parameter: limit 200
--- reason: A password for a user that had none opens the console.
+-- reason: With a password, a user that had none can sign in to the console.
 -- source: Sigma, login profiles; Tailpipe
 SELECT event_time, user_name, event_name, {j:request_parameters:userName} AS for_user, source_ip, error_code
 FROM events

@@ -2,7 +2,7 @@
 -- family: Overview
 -- question: Who acts most? (without AWS services)
 -- parameter: limit 50
--- reason: The usual actors, and those who are not usual.
+-- reason: Shows the usual callers, and unusual ones among them.
 -- source: Tailpipe, top actors
 SELECT user_type, principal_arn,
     SUM(events) AS n, SUM(failed) AS errors, COUNT(DISTINCT source_ip) AS addresses,

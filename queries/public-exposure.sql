@@ -2,7 +2,7 @@
 -- family: Exposure and defence
 -- question: What was opened to the world?
 -- parameter: limit 500
--- reason: Buckets, snapshots, images, security groups, functions, databases.
+-- reason: Covers buckets, snapshots, images, security groups, functions and databases.
 -- source: Tailpipe, 10 detections; CloudTrail Lake; Sigma; Elastic
 SELECT event_time, user_name, event_source, event_name, {j:request_parameters:bucketName} AS bucket, source_ip, error_code
 FROM events

@@ -2,7 +2,7 @@
 -- family: Access
 -- question: What did the root user do?
 -- parameter: limit 200
--- reason: Nobody should use it.
+-- reason: The root user should not be used.
 -- source: CIS AWS Foundations Benchmark; Sigma; Tailpipe
 SELECT event_time, account_id, event_source, event_name, source_ip, user_agent, error_code
 FROM events

@@ -2,7 +2,7 @@
 -- family: Exposure and defence
 -- question: Who read secrets and parameters?
 -- parameter: limit 100
--- reason: Passwords of databases and keys of other services.
+-- reason: Secrets are passwords of databases and keys of other services.
 -- source: Elastic, 5 rules; Stratus Red Team; Panther
 SELECT user_name, principal_arn, event_name, COUNT(*) AS n, COUNT(DISTINCT secret) AS secrets,
     MAX(event_time) AS last_seen

@@ -2,7 +2,7 @@
 -- family: Exposure and defence
 -- question: Which security groups were changed?
 -- parameter: limit 500
--- reason: A port that was opened, for how long, and by whom.
+-- reason: Shows which ports were opened, for how long, and by whom.
 -- source: CloudTrail Lake, security group changes; CIS AWS Foundations Benchmark
 SELECT event_time, user_name, event_name, region,
     COALESCE({j:request_parameters:groupId},

@@ -2,7 +2,7 @@
 -- family: Exposure and defence
 -- question: Which trails, detectors, recorders and alarms were stopped or changed?
 -- parameter: limit 500
--- reason: Who hides switches the light off first.
+-- reason: Intruders stop the logging before they do anything else.
 -- source: easttimor/aws-incident-response; Sigma; Elastic; Tailpipe
 SELECT event_time, user_name, event_source, event_name, source_ip, error_code
 FROM events

@@ -2,7 +2,7 @@
 -- family: Overview
 -- question: Which tools are used?
 -- parameter: limit 50
--- reason: Tools of attackers, and old SDKs, name themselves.
+-- reason: Many tools of attackers, and old SDKs, send their names.
 -- source: easttimor/aws-incident-response; Sigma
 SELECT user_agent,
     SUM(events) AS n, COUNT(DISTINCT principal_arn) AS principals,

@@ -2,7 +2,7 @@
 -- family: Who did what
 -- question: What was changed, and by whom? (without AWS services)
 -- parameter: limit 100
--- reason: Most events only read. This is the rest.
+-- reason: Most events only read. These do not.
 -- source: CloudTrail Lake, mutable actions; the default filter of the Event history
 SELECT principal_arn, event_source, event_name,
     COUNT(*) AS n, COUNT(error_code) AS errors, MAX(event_time) AS last_seen
