@@ -319,9 +319,7 @@ pub enum ErrorClass {
 impl DatabaseError {
     /// Returns the error of a request that may succeed if it is repeated. `doing` is a verb in the
     /// infinitive with its object, such as "write a batch".
-    pub fn transient(doing: &str, source: BoxError) -> Self {
-        let hint = "check that the server is running and that the host and port in the database \
-                    URL are right, then run the same command again";
+    pub fn transient(doing: &str, source: BoxError, hint: &str) -> Self {
         Self {
             class: ErrorClass::Transient,
             message: format!("cannot {doing}"),

@@ -99,7 +99,7 @@ mod tests {
     };
 
     fn error(class: ErrorClass) -> DatabaseError {
-        DatabaseError { class, ..DatabaseError::transient("write a batch", "no answer".into()) }
+        DatabaseError { class, ..DatabaseError::transient("write a batch", "no answer".into(), "") }
     }
 
     #[tokio::test(start_paused = true)]

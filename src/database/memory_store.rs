@@ -289,14 +289,14 @@ fn commit_of(run_id: i64, batch: &Batch) -> Commit {
 }
 
 fn no_answer(doing: &str, call: usize) -> DatabaseError {
-    DatabaseError::transient(doing, format!("no answer to call {call}").into())
+    DatabaseError::transient(doing, format!("no answer to call {call}").into(), "try it again")
 }
 
 async fn time_out(doing: &str) -> DatabaseError {
     let timeout = Timeouts::default().write;
     sleep(timeout).await;
     let cause = format!("no answer within {} s", timeout.as_secs());
-    DatabaseError::transient(doing, cause.into())
+    DatabaseError::transient(doing, cause.into(), "try it again")
 }
 
 fn fatal(doing: &str) -> DatabaseError {

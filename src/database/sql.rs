@@ -9,15 +9,13 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
-
-use tokio::sync::{Semaphore, SemaphorePermit};
+use std::sync::{Arc, Mutex};
 
 use self::connection::{CellType, Cells, Connection, Session, Value};
 use self::driver::Driver;
-use self::error::{SqlErrorClass, cause_of, class_of_driver_error, timed_out};
+use self::error::{SqlErrorClass, cause_of, class_of_driver_error};
 use self::panics::without_panic;
+use self::pool::Pool;
 use self::schema::{ColumnInfo, Schema, limits};
 use super::url::{DatabaseUrl, Engine};
 use super::{DatabaseError, ErrorClass, OpenOptions};
@@ -31,6 +29,8 @@ mod tls;
 
 mod relay;
 
+mod tls_relay;
+
 mod schema;
 
 mod added_columns;
@@ -38,6 +38,10 @@ mod added_columns;
 mod connection;
 
 mod driver;
+
+mod pool;
+
+mod watch;
 
 mod migrate;
 
@@ -65,15 +69,17 @@ mod ddl;
 
 pub(super) use self::ddl::ddl;
 
-/// How long a connection may be idle before it is used again: networks forget idle connections.
-const IDLE_MAX: Duration = Duration::from_mins(5);
-
 /// How many identities are remembered: 4 MiB. With more, the set begins anew, and identities are
 /// written again, which changes nothing.
 const KNOWN_IDENTITIES_MAX: usize = 200_000;
 
-/// How many heartbeats in a row may find a server that does not work on a statement.
-const IDLE_BEATS_MAX: u32 = 2;
+/// What the user can do about a server that does not answer.
+const NO_ANSWER: &str = "check that the server is running and that the host and port in the database \
+     URL are right, then run the same command again";
+
+/// What the user can do about a server that accepts no more connections.
+const NO_CONNECTION: &str = "the server, the database or the account has no connection left: end other \
+     sessions or raise the limit, then run the same command again";
 
 /// Repeats a request to the database while it may succeed later.
 macro_rules! retried {
@@ -93,24 +99,13 @@ macro_rules! retried {
 }
 use retried;
 
-/// A connection in use, with its permit.
-struct PooledConnection<'d> {
-    /// What it is used for, as in "cannot write a batch".
-    doing: &'static str,
-    connection: Box<dyn Connection>,
-    _permit: SemaphorePermit<'d>,
-}
-
 /// A database with our tables.
 pub(super) struct SqlStore {
     driver: Box<dyn Driver>,
     options: OpenOptions,
     schema: Schema,
     rules: CellRules,
-    /// Connections that are open, idle since this moment, and outside any transaction.
-    idle: Mutex<Vec<(Box<dyn Connection>, Instant)>>,
-    /// One permit for each connection that may be open.
-    permits: Semaphore,
+    pool: Pool,
     /// The SQL of multi-row INSERTs, by table and number of rows; a few per table.
     inserts: Mutex<HashMap<(&'static str, usize), Arc<str>>>,
     /// Identities that are known to be committed, at most [`KNOWN_IDENTITIES_MAX`].
@@ -156,8 +151,7 @@ impl SqlStore {
                 limits: limits(engine),
             },
             known_identities: Mutex::new(HashSet::new()),
-            idle: Mutex::new(Vec::new()),
-            permits: Semaphore::new(driver.connections_max()),
+            pool: Pool::new(driver.connections_max()),
             inserts: Mutex::new(HashMap::new()),
             cancellable: Mutex::new(Vec::new()),
             is_cancelling,
@@ -168,7 +162,6 @@ impl SqlStore {
 
     /// Creates the database if it is missing; returns whether it did.
     async fn create_if_missing(&self) -> Result<bool, DatabaseError> {
-        let _permit = self.permit().await;
         if self.exists().await? {
             return Ok(false);
         }
@@ -188,7 +181,11 @@ impl SqlStore {
     /// wrong than the server late.
     async fn exists(&self) -> Result<bool, DatabaseError> {
         let doing = "connect to the database";
-        match self.connect().await {
+        let _permit = self.pool.permit().await;
+        if self.pool.has_idle() {
+            return Ok(true);
+        }
+        match self.open().await {
             Ok(connection) => {
                 self.give_back(connection);
                 Ok(true)
@@ -206,16 +203,14 @@ impl SqlStore {
 
     /// Returns whether the database and its ledger exist. Creates nothing.
     async fn find_ledger(&self) -> Result<bool, DatabaseError> {
-        {
-            let _permit = self.permit().await;
-            if !self.exists().await? {
-                return Ok(false);
-            }
+        if !self.exists().await? {
+            return Ok(false);
         }
-        let mut pooled = self.connection("find the table `import_objects`").await?;
+        let doing = "find the table `import_objects`";
+        let mut pooled = self.connection(doing).await?;
         let session = pooled.connection.session();
         let request = self.has_table(&mut *pooled.connection, "import_objects");
-        let outcome = self.in_time(session, self.statement_limit(), request).await;
+        let outcome = self.in_time(doing, session, self.statement_limit(), request).await;
         self.put_back(pooled, outcome)
     }
 
@@ -251,146 +246,6 @@ impl SqlStore {
         Ok(rows.into_iter().map(read).collect())
     }
 
-    /// Closes the idle connections.
-    async fn close_idle(&self) {
-        let idle = std::mem::take(&mut *self.lock_idle());
-        let closing = async {
-            for (connection, _) in idle {
-                connection.close().await;
-            }
-        };
-        // A dead connection is not waited for: the process ends.
-        let _ = tokio::time::timeout(self.options.timeouts.statement, closing).await;
-    }
-
-    async fn permit(&self) -> SemaphorePermit<'_> {
-        self.permits.acquire().await.expect("the semaphore is never closed")
-    }
-
-    fn lock_idle(&self) -> std::sync::MutexGuard<'_, Vec<(Box<dyn Connection>, Instant)>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn give_back(&self, connection: Box<dyn Connection>) {
-        self.lock_idle().push((connection, Instant::now()));
-    }
-
-    async fn connect(&self) -> Result<Box<dyn Connection>, sqlx::Error> {
-        let limit = self.options.timeouts.connect;
-        tokio::time::timeout(limit, without_panic(self.driver.connect()))
-            .await
-            .unwrap_or_else(|_| Err(timed_out("no connection", limit)))
-    }
-
-    /// Takes an idle connection, or opens one.
-    async fn connection(&self, doing: &'static str) -> Result<PooledConnection<'_>, DatabaseError> {
-        let permit = self.permit().await;
-        let idle = self.lock_idle().pop().filter(|(_, since)| since.elapsed() < IDLE_MAX);
-        let connection = if let Some((connection, _)) = idle {
-            connection
-        } else {
-            let connected = self.connect().await;
-            connected.map_err(|error| without_data(self.error(doing, error), doing))?
-        };
-        Ok(PooledConnection { doing, connection, _permit: permit })
-    }
-
-    /// Ends the use of a connection: keeps it after a success, drops it after an error.
-    fn put_back<T>(
-        &self,
-        pooled: PooledConnection<'_>,
-        outcome: Result<T, sqlx::Error>,
-    ) -> Result<T, DatabaseError> {
-        match outcome {
-            Ok(value) => {
-                self.give_back(pooled.connection);
-                Ok(value)
-            }
-            Err(error) => Err(self.error(pooled.doing, error)),
-        }
-    }
-
-    /// Returns how long a statement may take that reads or writes a few lines.
-    fn statement_limit(&self) -> Duration {
-        // SQLite waits for other processes by itself, and has no network.
-        let is_sqlite = self.driver.engine() == Engine::Sqlite;
-        if is_sqlite { Duration::MAX } else { self.options.timeouts.statement }
-    }
-
-    /// Waits for a request on the connection of `session`. After `limit`, the connection counts as
-    /// dead, and its session is ended, so that it holds no lock any longer.
-    async fn in_time<T>(
-        &self,
-        session: Option<Session>,
-        limit: Duration,
-        request: impl Future<Output = Result<T, sqlx::Error>> + Send,
-    ) -> Result<T, sqlx::Error> {
-        if let Ok(outcome) = tokio::time::timeout(limit, without_panic(request)).await {
-            return outcome;
-        }
-        self.end_session(session).await;
-        Err(timed_out("no answer", limit))
-    }
-
-    /// Waits for a request that may take hours, as long as the server works on it.
-    async fn watched<T>(
-        &self,
-        session: Option<Session>,
-        request: impl Future<Output = Result<T, sqlx::Error>> + Send,
-    ) -> Result<T, sqlx::Error> {
-        let request = without_panic(request);
-        let Some(session) = session else { return request.await };
-        let heartbeat = self.options.timeouts.heartbeat;
-        let mut request = std::pin::pin!(request);
-        let mut idle_beats = 0;
-        while idle_beats < IDLE_BEATS_MAX {
-            tokio::select! {
-                biased;
-                outcome = &mut request => return outcome,
-                is_working = async {
-                    tokio::time::sleep(heartbeat).await;
-                    self.is_working(&session).await
-                } => idle_beats = if is_working { 0 } else { idle_beats + 1 },
-            }
-        }
-        self.end_session(Some(session)).await;
-        Err(timed_out("the server has not worked on the statement", IDLE_BEATS_MAX * heartbeat))
-    }
-
-    /// Returns whether the server works on a statement of this session. A server that answers
-    /// otherwise, because it has too many connections for example, is given the benefit of the
-    /// doubt.
-    async fn is_working(&self, session: &Session) -> bool {
-        let asking = async {
-            let mut connection = self.driver.connect().await?;
-            let rows = connection.query(&session.is_working_sql, &[], &[CellType::Int]).await?;
-            connection.close().await;
-            Ok(rows.into_iter().flatten().any(|cell| cell.into_int() > 0))
-        };
-        match tokio::time::timeout(self.options.timeouts.connect, without_panic(asking)).await {
-            Ok(Ok(is_working)) => is_working,
-            Ok(Err(sqlx::Error::Database(_))) => true,
-            Ok(Err(_)) | Err(_) => false,
-        }
-    }
-
-    /// Ends a session of ours by another connection. A server that cannot be reached ends it by
-    /// itself, by the settings of the connection.
-    async fn end_session(&self, session: Option<Session>) {
-        let Some(session) = session else { return };
-        let ending = async {
-            let mut connection = self.driver.connect().await?;
-            connection.run(&session.end_sql).await?;
-            connection.close().await;
-            Ok::<(), sqlx::Error>(())
-        };
-        let ended =
-            tokio::time::timeout(self.options.timeouts.connect, without_panic(ending)).await;
-        if !matches!(ended, Ok(Ok(()))) {
-            tracing::debug!("the session of a dead connection could not be ended");
-        }
-    }
-
     /// Runs one statement in a transaction of its own.
     async fn execute(
         &self,
@@ -401,7 +256,7 @@ impl SqlStore {
         let mut pooled = self.connection(doing).await?;
         let session = pooled.connection.session();
         let request = pooled.connection.execute(statement, values);
-        let outcome = self.in_time(session, self.statement_limit(), request).await;
+        let outcome = self.in_time(doing, session, self.statement_limit(), request).await;
         self.put_back(pooled, outcome).map(drop)
     }
 
@@ -415,7 +270,7 @@ impl SqlStore {
         let mut pooled = self.connection(doing).await?;
         let session = pooled.connection.session();
         let request = pooled.connection.query(query, values, types);
-        let outcome = self.in_time(session, self.statement_limit(), request).await;
+        let outcome = self.in_time(doing, session, self.statement_limit(), request).await;
         self.put_back(pooled, outcome).map_err(|error| without_data(error, doing))
     }
 
@@ -436,7 +291,9 @@ impl SqlStore {
             _ => cause_of(error),
         };
         match class {
-            SqlErrorClass::Transient => DatabaseError::transient(doing, source),
+            SqlErrorClass::Transient => DatabaseError::transient(doing, source, NO_ANSWER),
+            SqlErrorClass::Busy(hint) => DatabaseError::transient(doing, source, hint),
+            SqlErrorClass::NoConnection => DatabaseError::transient(doing, source, NO_CONNECTION),
             SqlErrorClass::Contention => DatabaseError::contention(doing, source),
             SqlErrorClass::Conflict => DatabaseError::conflict(source),
             SqlErrorClass::DataRefused => DatabaseError::data_refused(source),

@@ -7,6 +7,7 @@
 
 mod faults;
 mod nodes;
+mod poolers;
 mod settings;
 
 use crate::binary::{Place, Run};
@@ -146,6 +147,12 @@ impl Cluster {
 impl Everything {
     fn of(engine: Engine, url: &str) -> Self {
         let query = |sql: &str| {
+            // PostgreSQL's CHAR is one character.
+            let sql = &if engine == Engine::Postgres {
+                sql.replace("AS CHAR)", "AS text)")
+            } else {
+                sql.to_owned()
+            };
             query_now(engine, url, sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
         };
         let sorted = |sql: &str| {

@@ -5,6 +5,7 @@
 //! Each test has its own database on a real server, and inspects it with sqlx, not with the
 //! program. A missing server is a failure.
 
+mod account;
 mod backend;
 mod commits;
 mod deadlocks;
@@ -18,6 +19,7 @@ mod processlist;
 mod refusals;
 mod runs;
 pub mod scratch;
+mod server_limits;
 mod silent;
 mod sizes;
 mod tables;

@@ -34,9 +34,7 @@ serve_mysql() {
 mysql_server() {
   local root
   root=$(tree mysql)
-  # Its own dynamic linker, named by hand: the path inside the binary is the machine's.
-  server=("$(find "$root/lib" "$root/usr/lib" -name 'ld-linux*.so.*' 2>/dev/null | head -n 1)"
-    --library-path "$(library_path "$root")" "$root/usr/sbin/mysqld"
+  server=("$(own_linker "$root")" --library-path "$(library_path "$root")" "$root/usr/sbin/mysqld"
     --no-defaults --basedir="$root/usr" --datadir="$1/data" --plugin-dir="$root/usr/lib/mysql/plugin"
     --lc-messages-dir="$root/usr/share/mysql" --character-sets-dir="$root/usr/share/mysql/charsets"
     --innodb-redo-log-capacity=256M)

@@ -55,10 +55,16 @@ impl SqlStore {
         sink: &mut dyn RowSink,
     ) -> Result<(), DatabaseError> {
         let doing = "answer the question";
-        let mut pooled = self.connection(doing).await?;
+        let (mut pooled, is_begun) = self.unlimited_connection(doing).await?;
         let session = pooled.connection.session();
-        let request = pooled.connection.stream(sql, values, sink);
-        match self.unless_cancelled(session, request).await {
+        let request = async {
+            let flow = pooled.connection.stream(sql, values, sink).await?;
+            if is_begun && flow.is_continue() {
+                pooled.connection.run("COMMIT").await?;
+            }
+            Ok(flow)
+        };
+        match self.unless_cancelled(doing, session, request).await {
             Ok(ControlFlow::Continue(())) => {
                 self.give_back(pooled.connection);
                 Ok(())
@@ -73,7 +79,8 @@ impl SqlStore {
     pub(super) async fn find_missing_for_answers(
         &self,
     ) -> Result<Vec<&'static str>, DatabaseError> {
-        let mut pooled = self.connection("look for the view `events`").await?;
+        let doing = "look for the view `events`";
+        let mut pooled = self.connection(doing).await?;
         let session = pooled.connection.session();
         let request = async {
             let mut missing = Vec::new();
@@ -87,7 +94,7 @@ impl SqlStore {
             }
             Ok(missing)
         };
-        let outcome = self.in_time(session, self.statement_limit(), request).await;
+        let outcome = self.in_time(doing, session, self.statement_limit(), request).await;
         self.put_back(pooled, outcome)
     }
 }

@@ -98,8 +98,9 @@ pub(super) type Cells = Vec<Cell>;
 pub(super) struct Session {
     /// Ends the session, and with it its statement and its transaction.
     pub(super) end_sql: String,
-    /// Returns one integer: 1 if the session works on a statement, otherwise 0.
-    pub(super) is_working_sql: String,
+    /// Returns an integer, 1 if the session works on a statement and otherwise 0, and a text, what it
+    /// waits for, or NULL.
+    pub(super) state_sql: String,
 }
 
 /// A connection, whatever the driver.
@@ -111,6 +112,15 @@ pub(super) trait Connection: Send {
 
     /// Runs SQL that binds no values: transaction control, settings, DDL, whole migrations.
     async fn run(&mut self, sql: &str) -> Result<(), sqlx::Error>;
+
+    /// Begins a transaction that writes. The server's own time limits do not apply in it.
+    async fn begin(&mut self) -> Result<(), sqlx::Error>;
+
+    /// Lifts the server's own time limits for the next statement. Returns whether it began a transaction
+    /// for that, which the caller commits.
+    async fn lift_limits(&mut self) -> Result<bool, sqlx::Error> {
+        Ok(false)
+    }
 
     /// Runs a query and returns all its rows.
     async fn query(

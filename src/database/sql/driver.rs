@@ -85,6 +85,12 @@ pub(super) trait Driver: Send + Sync + fmt::Debug {
     /// Returns the statements that bring the statistics of the tables up to date.
     fn statistics_statements(&self) -> &'static [&'static str];
 
+    /// Returns a statement after them, if the database has one that makes answers faster and cannot run
+    /// in a transaction.
+    fn vacuum_sql(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Returns a query that binds the name of a table or view and returns one integer: 1 if it
     /// exists, otherwise 0.
     fn has_table_sql(&self) -> &'static str;

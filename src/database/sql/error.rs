@@ -14,8 +14,13 @@ use crate::database::BoxError;
 /// What the program can do about an error of a driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SqlErrorClass {
-    /// The request may succeed later, on a new connection.
+    /// The server did not answer. The request may succeed later, on a new connection.
     Transient,
+    /// The server answered that it cannot do the request now, and what the user can do if it lasts.
+    Busy(&'static str),
+    /// The server, or what is in front of it, has no connection to give. The request may succeed
+    /// later, or on a connection that is open.
+    NoConnection,
     /// The request lost against another transaction.
     Contention,
     /// A row with this key exists.
@@ -31,6 +36,10 @@ pub(super) enum SqlErrorClass {
     /// A code that the driver's table does not list. Fatal, and shown with its code.
     Unknown,
 }
+
+/// What the user can do about a server that has answered, but cannot do a request now.
+pub(super) const TRY_LATER: &str =
+    "the server reports this itself: see its log and its limits, then run the same command again";
 
 /// Returns the class of an error that a driver of sqlx made, not the database.
 pub(super) fn class_of_driver_error(error: &sqlx::Error) -> SqlErrorClass {

@@ -65,7 +65,7 @@ impl SqlStore {
         let mut pooled = self.connection(doing).await?;
         let session = pooled.connection.session();
         let deleting = self.delete_on(&mut *pooled.connection, objects);
-        let outcome = self.watched(session, deleting).await;
+        let outcome = self.watched(doing, session, deleting).await;
         self.put_back(pooled, outcome).map_err(|error| without_data(error, doing))
     }
 
@@ -75,8 +75,7 @@ impl SqlStore {
         objects: &[KnownObject],
     ) -> Result<(), sqlx::Error> {
         let engine = self.driver.engine();
-        let begin = if engine == Engine::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
-        connection.run(begin).await?;
+        connection.begin().await?;
         let numbers: Vec<Value<'_>> =
             objects.iter().filter_map(|object| object.number).map(Value::Int).collect();
         if !numbers.is_empty() {

@@ -22,6 +22,7 @@ use sqlx::migrate::Migration;
 use super::added_columns::statements_of_added_columns;
 use super::connection::{Cell, CellType, Connection, Value};
 use super::error::{SqlErrorClass, cause_of};
+use super::pool::PooledConnection;
 use super::schema::{
     IDENTITIES, LOGS, OBJECTS, SchemaMismatch, VIEW, VIEW_COLUMNS, has_columns, other_columns,
     placeholders,
@@ -65,12 +66,12 @@ impl SqlStore {
         let mut pooled = self.connection(READ).await?;
         let session = pooled.connection.session();
         let reading = self.needs_no_change(&mut *pooled.connection);
-        let outcome = self.in_time(session, self.statement_limit(), reading).await;
+        let outcome = self.in_time(READ, session, self.statement_limit(), reading).await;
         if self.put_back(pooled, outcome).map_err(|error| without_data(error, READ))? {
             return Ok(());
         }
-        let _permit = self.permit().await;
-        let StepError { doing, error } = match self.migrate_under_lock(policy).await {
+        let pooled = self.connection(CREATE).await?;
+        let StepError { doing, error } = match self.migrate_under_lock(pooled, policy).await {
             Ok(refused) => return refused.map_or(Ok(()), Err),
             Err(error) => error,
         };
@@ -157,23 +158,29 @@ impl SqlStore {
     /// It then runs again, so all statements in `migrations/mysql` must be repeatable.
     async fn migrate_under_lock(
         &self,
+        mut pooled: PooledConnection<'_>,
         policy: UpgradePolicy,
     ) -> Result<Option<DatabaseError>, StepError> {
-        let mut connection = self.connect().await.map_err(while_doing(CREATE))?;
-        let session = connection.session();
+        let wait = self.options.timeouts.statement;
+        let session = pooled.connection.session();
+        let beginning = self.driver.begin_migrations(&mut *pooled.connection, wait);
+        // The server ends its wait for the lock first.
+        let begun = self.in_time(CREATE, session, 2 * wait, beginning).await;
+        begun.map_err(while_doing(CREATE))?;
+        let session = pooled.connection.session();
         let mut failed_at = CREATE;
         let migrating = async {
-            let migrated = self.migrate_on(&mut *connection, policy).await;
+            let migrated = self.migrate_on(&mut *pooled.connection, policy).await;
             migrated.map_err(|StepError { doing, error }| {
                 failed_at = doing;
                 error
             })
         };
         // A migration of a large table may take long.
-        let migrated = self.watched(session, migrating).await;
+        let migrated = self.watched(CREATE, session, migrating).await;
         let refused = migrated.map_err(|error| StepError { doing: failed_at, error })?;
-        // If `logs` is refused, nothing was committed, and this rolls back.
-        connection.close().await;
+        // If `logs` is refused, nothing was committed, and this rolls back. It also releases MySQL's lock.
+        pooled.connection.close().await;
         Ok(refused)
     }
 
@@ -182,8 +189,6 @@ impl SqlStore {
         connection: &mut dyn Connection,
         policy: UpgradePolicy,
     ) -> Result<Option<DatabaseError>, StepError> {
-        let wait = self.options.timeouts.statement;
-        self.driver.begin_migrations(connection, wait).await.map_err(while_doing(CREATE))?;
         let applied = self.applied_migrations(connection).await.map_err(while_doing(READ))?;
         if applied.as_ref().is_some_and(|applied| self.schema.is_older_than(applied)) {
             return Ok(Some(later_version()));
@@ -253,7 +258,7 @@ impl SqlStore {
         let mut pooled = self.connection(doing).await?;
         let (session, wait) = (pooled.connection.session(), self.options.timeouts.statement);
         let creating = self.create_view(&mut *pooled.connection);
-        let error = match self.in_time(session, wait, creating).await {
+        let error = match self.in_time(doing, session, wait, creating).await {
             Ok(is_clean) => {
                 // Otherwise the connection is dropped, which ends its transaction and its lock.
                 if is_clean {
@@ -264,7 +269,7 @@ impl SqlStore {
             Err(error) => error,
         };
         match self.classify(&error) {
-            SqlErrorClass::Forbidden | SqlErrorClass::Fatal(_) | SqlErrorClass::Unknown => {
+            SqlErrorClass::Forbidden | SqlErrorClass::Fatal(None) | SqlErrorClass::Unknown => {
                 tracing::warn!(
                     "cannot {doing}: {} (`cloudtrail2sql schema` prints it for an administrator)",
                     cause_of(error)

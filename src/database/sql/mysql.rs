@@ -16,7 +16,7 @@ use super::connection::{
     Cell, CellType, Connection, IdFormat, Session, Value, connection_over_sqlx, quoted,
 };
 use super::driver::Driver;
-use super::error::{SqlErrorClass, timed_out};
+use super::error::{SqlErrorClass, TRY_LATER, timed_out};
 use super::relay::{Protocol, Relay};
 use super::schema::{ColumnInfo, SchemaMismatch, alter_table_statements, needs_prefix_index};
 use super::tls::{self, TlsMode, TlsSettings, is_local};
@@ -81,6 +81,9 @@ impl MysqlDriver {
             TlsMode::VerifyCa => MySqlSslMode::VerifyCa,
             TlsMode::VerifyFull => MySqlSslMode::VerifyIdentity,
         });
+        // Only a server that has proved its name gets a password in clear text, such as a token of AWS IAM.
+        let is_verified = matches!(mode, TlsMode::VerifyCa | TlsMode::VerifyFull);
+        let options = options.enable_cleartext_plugin(is_verified);
         Ok(Self { options, tls_warning, may_expose })
     }
 
@@ -280,12 +283,21 @@ impl Driver for MysqlDriver {
 /// What sqlx calls a way to log in that it does not know, followed by its name and a place in its source.
 const UNKNOWN_PLUGIN: &str = "unknown authentication plugin: ";
 
+/// What sqlx says to a server that asks for a password in clear text.
+const CLEARTEXT_REFUSED: &str = "mysql_cleartext_plugin disabled";
+
 /// Turns a login that sqlx does not support into an error that no retry can help, with the remedy.
 ///
 /// sqlx has no type for it, only the text of a violated protocol. Should the text change, the error is
 /// what it was.
 fn name_plugin(error: sqlx::Error) -> sqlx::Error {
     let sqlx::Error::Protocol(text) = &error else { return error };
+    if text.contains(CLEARTEXT_REFUSED) {
+        let text = "the server asks for the password in clear text (as Amazon RDS does for IAM tokens, and \
+             PAM and LDAP do), which is sent only to a server whose certificate is verified: set \
+             `ssl-mode=VERIFY_IDENTITY`, and `ssl-ca` for a private CA";
+        return sqlx::Error::Configuration(text.into());
+    }
     let Some((_, rest)) = text.split_once(UNKNOWN_PLUGIN) else { return error };
     let plugin = rest.split_whitespace().next().unwrap_or_default();
     let text = format!(
@@ -320,21 +332,28 @@ fn class_of(number: u16) -> SqlErrorClass {
         | 1153 => SqlErrorClass::DataRefused,
         // Lock wait, deadlock, a row that changed under snapshot isolation (MariaDB).
         1205 | 1213 | 1020 => SqlErrorClass::Contention,
-        // Too many connections to the server or of the account, shutdown, killed, aborted, idle too
-        // long, a time limit, and a statement to be prepared again because another import built an
-        // index.
-        1040 | 1053 | 1152 | 1158..=1161 | 1180 | 1203 | 1226 | 1317 | 1615 | 1927 | 1969 | 2006 | 2013
-        | 4031
+        // Too many connections to the server, or of the account.
+        1040 | 1203 | 1226 => SqlErrorClass::NoConnection,
+        // Shutdown, killed, aborted, idle too long, a time limit, and a statement to be prepared again
+        // because another import built an index.
+        1053 | 1152 | 1158..=1161 | 1180 | 1317 | 1615 | 1927 | 1969 | 2006 | 2013 | 3024 | 4031
         // A node of Galera that is not part of the cluster at the moment; a transaction that Group
         // Replication rolled back, or could not send to the others.
-        | 1047 | 3100 | 3101 => SqlErrorClass::Transient,
+        | 1047 | 3100 | 3101 => SqlErrorClass::Busy(TRY_LATER),
         // A table without a primary key, refused by MariaDB's `innodb_force_primary_key`, Group
         // Replication, `sql_require_primary_key` and Galera's `wsrep_mode`.
         1173 | 3098 | 3750 | 4165 => SqlErrorClass::Fatal(Some(PRIMARY_KEY_HINT)),
         // The binary log has the format STATEMENT, which READ COMMITTED cannot use.
         1665 => SqlErrorClass::Fatal(Some("set `binlog_format` to ROW or MIXED on the server")),
         // Access denied, account locked.
-        1045 | 1698 | 3118 => SqlErrorClass::Fatal(Some("check the user name and the password")),
+        1045 | 1698 | 3118 => SqlErrorClass::Fatal(Some(
+            "check the user name and the password, and whether the account may log in from this host, and \
+             only with TLS or a client certificate",
+        )),
+        // require_secure_transport.
+        3159 => SqlErrorClass::Fatal(Some(
+            "the server requires TLS: set `ssl-mode=REQUIRED` or stronger in the URL, or `tls` in db.toml",
+        )),
         // Access denied to a database, a table, a column, or for want of a global privilege.
         1044 | 1142 | 1143 | 1227 => SqlErrorClass::Forbidden,
         // Disk full, table full.
@@ -436,6 +455,10 @@ fn datetime_text(bytes: &[u8]) -> String {
 }
 
 connection_over_sqlx! { MysqlLink, MySqlArguments, IdFormat::Hex, answer_cell,
+    async fn begin(&mut self) -> Result<(), sqlx::Error> {
+        self.run("BEGIN").await
+    }
+
     fn statement_bytes_max(&self) -> usize {
         STATEMENT_BYTES_MAX.min(self.row_bytes_max())
     }
@@ -444,9 +467,12 @@ connection_over_sqlx! { MysqlLink, MySqlArguments, IdFormat::Hex, answer_cell,
         let id = self.id;
         Some(Session {
             end_sql: format!("KILL {id}"),
-            is_working_sql: format!(
-                "SELECT CAST(COUNT(*) AS SIGNED) FROM information_schema.processlist \
-                 WHERE id = {id} AND command <> 'Sleep'"
+            // In these states, another session or a replica is waited for (MySQL manual, "General Thread
+            // States"; MariaDB documentation, "General Thread States").
+            state_sql: format!(
+                "SELECT CAST(command <> 'Sleep' AS SIGNED), CAST(CASE WHEN state LIKE 'Waiting for%lock%' \
+                 OR state LIKE '%semi-sync%' THEN state END AS CHAR) \
+                 FROM information_schema.processlist WHERE id = {id}"
             ),
         })
     }
@@ -491,7 +517,7 @@ mod tests {
     #[test]
     fn only_the_listed_numbers_are_blamed_on_the_data() {
         use SqlErrorClass::{
-            Conflict, Contention, DataRefused, Fatal, Forbidden, NoDatabase, Transient, Unknown,
+            Busy, Conflict, Contention, DataRefused, Fatal, Forbidden, NoConnection, NoDatabase, Unknown,
         };
         let data = [1048, 1153, 1264, 1265, 1292, 1300, 1366, 1406, 1644, 1690, 3819, 4025];
         for number in data.into_iter().chain([1452, 1526, 3140, 3141, 3157, 3903]) {
@@ -500,34 +526,34 @@ mod tests {
         for (number, expected) in [
             (1049, NoDatabase),
             (1062, Conflict),
-            (1040, Transient),
+            (1040, NoConnection),
             (1205, Contention),
             (1213, Contention),
-            (1317, Transient),
-            (1927, Transient),
-            (4031, Transient),
+            (1317, Busy(TRY_LATER)),
+            (1927, Busy(TRY_LATER)),
+            (4031, Busy(TRY_LATER)),
             (1044, Forbidden),
             (1142, Forbidden),
             (1054, Fatal(None)),
             (1064, Fatal(None)),
             (1146, Fatal(None)),
             (1020, Contention),
-            (1203, Transient),
-            (1226, Transient),
-            (1615, Transient),
-            (1047, Transient),
-            (1180, Transient),
-            (1969, Transient),
-            (3100, Transient),
-            (3101, Transient),
-            // A full disk, a time limit: neither is the fault of a row.
+            (1203, NoConnection),
+            (1226, NoConnection),
+            (1615, Busy(TRY_LATER)),
+            (1047, Busy(TRY_LATER)),
+            (1180, Busy(TRY_LATER)),
+            (1969, Busy(TRY_LATER)),
+            (3100, Busy(TRY_LATER)),
+            (3101, Busy(TRY_LATER)),
+            (3024, Busy(TRY_LATER)),
+            // A full disk is not the fault of a row.
             (1030, Unknown),
-            (3024, Unknown),
             (9999, Unknown),
         ] {
             assert_eq!(class_of(number), expected, "{number}");
         }
-        for number in [1021, 1045, 1114, 1290, 1665, 1698, 1792, 1836, 3118] {
+        for number in [1021, 1045, 1114, 1290, 1665, 1698, 1792, 1836, 3118, 3159] {
             assert!(matches!(class_of(number), Fatal(Some(_))), "{number}");
         }
         for number in [1173, 3098, 3750, 4165] {

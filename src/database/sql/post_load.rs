@@ -8,9 +8,10 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::connection::{CellType, Session, Value};
+use super::pool::PooledConnection;
 use super::{SqlStore, retried, without_data};
 use crate::database::attempts::Attempts;
 use crate::database::indexes::{INDEXES, Index, IndexedTable, missing_indexes};
@@ -38,6 +39,11 @@ pub(super) async fn update_statistics(store: Arc<SqlStore>) -> Result<Duration, 
         if outcome.is_err() {
             break;
         }
+    }
+    if let Some(statement) = store.driver.vacuum_sql()
+        && outcome.is_ok()
+    {
+        store.try_unless_cancelled("vacuum the table `logs`", statement).await;
     }
     store.no_longer_cancelling();
     outcome.map(|()| started.elapsed())
@@ -142,15 +148,48 @@ impl SqlStore {
         doing: &'static str,
         statement: &str,
     ) -> Result<(), DatabaseError> {
+        let (mut pooled, is_begun) = self.unlimited_connection(doing).await?;
+        let session = pooled.connection.session();
+        let request = async {
+            pooled.connection.run(statement).await?;
+            if is_begun { pooled.connection.run("COMMIT").await } else { Ok(()) }
+        };
+        let outcome = self.unless_cancelled(doing, session, request).await;
+        self.put_back(pooled, outcome).map_err(|error| without_data(error, doing))
+    }
+
+    /// Runs a statement outside any transaction, until [`SqlStore::cancel_cancellable`]. Its failure is
+    /// only logged.
+    async fn try_unless_cancelled(&self, doing: &'static str, statement: &str) {
+        let Ok(mut pooled) = self.connection(doing).await else { return };
+        let session = pooled.connection.session();
+        let request = pooled.connection.run(statement);
+        let outcome = self.unless_cancelled(doing, session, request).await;
+        if let Err(error) = self.put_back(pooled, outcome) {
+            let cause = error.into_source().to_string();
+            warn!(cause, "cannot {doing}; answers take longer until the server does it by itself");
+        }
+    }
+
+    /// Takes a connection for one statement without the server's own time limits. Returns whether it is
+    /// in a transaction.
+    pub(super) async fn unlimited_connection(
+        &self,
+        doing: &'static str,
+    ) -> Result<(PooledConnection<'_>, bool), DatabaseError> {
         let mut pooled = self.connection(doing).await?;
         let session = pooled.connection.session();
-        let outcome = self.unless_cancelled(session, pooled.connection.run(statement)).await;
-        self.put_back(pooled, outcome).map_err(|error| without_data(error, doing))
+        let lifting = pooled.connection.lift_limits();
+        match self.in_time(doing, session, self.statement_limit(), lifting).await {
+            Ok(is_begun) => Ok((pooled, is_begun)),
+            Err(error) => Err(without_data(self.error(doing, error), doing)),
+        }
     }
 
     /// Waits for a request of a session, which [`SqlStore::cancel_cancellable`] ends.
     pub(super) async fn unless_cancelled<T>(
         &self,
+        doing: &'static str,
         session: Option<Session>,
         request: impl Future<Output = Result<T, sqlx::Error>> + Send,
     ) -> Result<T, sqlx::Error> {
@@ -159,7 +198,7 @@ impl SqlStore {
             let error = std::io::Error::from(std::io::ErrorKind::Interrupted);
             Err(sqlx::Error::Io(error))
         } else {
-            self.watched(session.clone(), request).await
+            self.watched(doing, session.clone(), request).await
         };
         self.lock_cancellable().retain(|running| Some(running) != session.as_ref());
         outcome

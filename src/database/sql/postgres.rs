@@ -2,6 +2,7 @@
 //! COPY.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,10 +15,11 @@ use super::connection::{
     Cell, CellType, Connection, IdFormat, Session, connection_over_sqlx, quoted,
 };
 use super::driver::Driver;
-use super::error::{SqlErrorClass, timed_out};
+use super::error::{SqlErrorClass, TRY_LATER, timed_out};
 use super::relay::{Protocol, Relay};
 use super::schema::{ColumnInfo, LOGS_COLUMNS, SchemaMismatch, create_index_statements};
 use super::tls::{self, TlsMode, TlsSettings, is_local};
+use super::tls_relay::{is_certificate_refused, relay_with_tls};
 use crate::database::LoadMethod;
 use crate::database::answer::AnswerCell;
 use crate::database::batch::{Batch, ParsedObject};
@@ -41,14 +43,33 @@ const CONNECTIONS_MAX: usize = 72;
 /// The advisory lock of the migrations: any number that no other program uses.
 const MIGRATE_LOCK: i64 = 0x636c_6f75_6474_7261;
 
-/// Makes the server notice within a minute that this program's machine is gone, and end the
-/// transaction of a program that hangs. Servers that lack a setting keep theirs.
-const SETTINGS: &str = "SELECT set_config(name, CASE name \
-     WHEN 'tcp_keepalives_idle' THEN '30' WHEN 'tcp_keepalives_interval' THEN '10' \
-     WHEN 'tcp_keepalives_count' THEN '3' WHEN 'tcp_user_timeout' THEN '60000' \
-     ELSE '900000' END, false) FROM pg_settings WHERE name IN ('tcp_keepalives_idle', \
-     'tcp_keepalives_interval', 'tcp_keepalives_count', 'tcp_user_timeout', \
-     'idle_in_transaction_session_timeout')";
+/// Begins a transaction with settings that end with it, as the next one may have another session: a pooler
+/// may share sessions with other programs.
+///
+/// The server then notices within a minute that this program's machine is gone, and ends the transaction
+/// of a program that hangs. Its other time limits do not apply.
+const BEGIN: &str = "BEGIN; SELECT set_config('tcp_keepalives_idle', '30', true), \
+     set_config('tcp_keepalives_interval', '10', true), set_config('tcp_keepalives_count', '3', true), \
+     set_config('tcp_user_timeout', '60000', true), \
+     set_config('idle_in_transaction_session_timeout', '900000', true), \
+     set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true)";
+
+/// Returns the number and the start of the session, after `SELECT`.
+const SESSION: &str = "pid::bigint, backend_start::text FROM pg_stat_get_activity(pg_backend_pid())";
+
+/// The name of our sessions. No other session is ever ended.
+const APPLICATION: &str = "cloudtrail2sql";
+
+/// PostgreSQL 17, which brought `transaction_timeout`.
+const VERSION_17: u32 = 170_000;
+
+/// Continues [`BEGIN`] for servers that have this limit.
+const TRANSACTION_TIMEOUT: &str = ", set_config('transaction_timeout', '0', true)";
+
+/// What the user can do behind a pooler that mixes up the prepared statements of its clients.
+const POOLER: &str = "a connection pooler shares the sessions of the server: connect to the server itself, \
+     to the pooler's session mode (Supabase: port 5432), or let it keep prepared statements (PgBouncer 1.21 \
+     and later: `max_prepared_statements = 200`)";
 
 /// libpq also has `allow`, which sqlx takes for `disable`; it is refused.
 pub(super) const TLS: tls::Names = tls::Names {
@@ -62,6 +83,8 @@ pub(super) struct PostgresDriver {
     options: PgConnectOptions,
     tls_warning: Option<String>,
     may_expose: bool,
+    /// Whether the server's certificate can only be left unread.
+    needs_tls_relay: AtomicBool,
     load_method: LoadMethod,
 }
 
@@ -75,7 +98,9 @@ impl fmt::Debug for PostgresDriver {
 impl PostgresDriver {
     pub(super) fn new(url: &str, load_method: LoadMethod) -> Result<Self, sqlx::Error> {
         let connect: PgConnectOptions = url.parse()?;
-        let connect = connect.application_name("cloudtrail2sql").disable_statement_logging();
+        let connect = connect.application_name(APPLICATION).disable_statement_logging();
+        // Poolers refuse this parameter, and no answer here has a floating point number.
+        let connect = connect.extra_float_digits(None);
         let host =
             connect.get_socket().map_or(connect.get_host().into(), |it| it.to_string_lossy());
         let is_local = is_local(&host);
@@ -90,17 +115,18 @@ impl PostgresDriver {
             TlsMode::VerifyCa => PgSslMode::VerifyCa,
             TlsMode::VerifyFull => PgSslMode::VerifyFull,
         });
-        Ok(Self { options, tls_warning, may_expose, load_method })
+        let needs_tls_relay = AtomicBool::new(false);
+        Ok(Self { options, tls_warning, may_expose, needs_tls_relay, load_method })
     }
 
     /// Opens a connection. No password is sent in clear text to another machine.
     async fn open(&self, options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
         if !self.may_expose {
-            return PgConnection::connect_with(options).await;
+            return self.open_safely(options).await;
         }
         if matches!(options.get_ssl_mode(), PgSslMode::Prefer) {
             let with_tls = options.clone().ssl_mode(PgSslMode::Require);
-            match PgConnection::connect_with(&with_tls).await {
+            match self.open_safely(&with_tls).await {
                 Err(sqlx::Error::Tls(_)) => {}
                 connected => return connected,
             }
@@ -110,6 +136,25 @@ impl PostgresDriver {
         let options = options.clone().ssl_mode(PgSslMode::Disable);
         let options = options.host(&relay.address.ip().to_string()).port(relay.address.port());
         relay.explain(PgConnection::connect_with(&options).await)
+    }
+
+    /// Opens a connection that need not be protected further. If its mode verifies no certificate, the
+    /// server's may be one that sqlx cannot read.
+    async fn open_safely(&self, options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+        let verifies =
+            matches!(options.get_ssl_mode(), PgSslMode::VerifyCa | PgSslMode::VerifyFull);
+        if !self.needs_tls_relay.load(Ordering::Relaxed) {
+            match PgConnection::connect_with(options).await {
+                Err(error) if !verifies && is_certificate_refused(&error) => {
+                    self.needs_tls_relay.store(true, Ordering::Relaxed);
+                }
+                connected => return connected,
+            }
+        }
+        let relay = relay_with_tls(options.get_host(), options.get_port()).await?;
+        let options = options.clone().ssl_mode(PgSslMode::Disable);
+        let options = options.host(&relay.ip().to_string()).port(relay.port());
+        PgConnection::connect_with(&options).await
     }
 
     fn database_name(&self) -> &str {
@@ -142,16 +187,13 @@ impl Driver for PostgresDriver {
 
     async fn connect(&self) -> Result<Box<dyn Connection>, sqlx::Error> {
         let inner = self.open(&self.options).await?;
-        let (load_method, pid, started) = (self.load_method, 0, String::new());
-        let mut connection = PostgresLink { inner, load_method, pid, started };
-        connection.run(SETTINGS).await?;
-        let query = "SELECT pid::bigint, backend_start::text FROM pg_stat_activity \
-             WHERE pid = pg_backend_pid()";
-        let rows = connection.query(query, &[], &[CellType::Int, CellType::Text]).await?;
-        for row in rows {
-            let [pid, started] = <[_; 2]>::try_from(row).expect("two columns");
-            (connection.pid, connection.started) = (pid.into_int(), started.into_text());
-        }
+        let has_transaction_timeout =
+            inner.server_version_num().is_some_and(|version| version >= VERSION_17);
+        let limit = if has_transaction_timeout { TRANSACTION_TIMEOUT } else { "" };
+        let begin = format!("{BEGIN}{limit}, {SESSION}");
+        let load_method = self.load_method;
+        let mut connection = PostgresLink { inner, load_method, begin, session: None };
+        connection.read_session(&format!("SELECT {SESSION}")).await?;
         Ok(Box::new(connection))
     }
 
@@ -202,7 +244,7 @@ impl Driver for PostgresDriver {
         connection: &mut dyn Connection,
         wait: Duration,
     ) -> Result<(), sqlx::Error> {
-        connection.run("BEGIN").await?;
+        connection.begin().await?;
         // 0 would be no limit.
         let wait_s = wait.as_secs().max(1);
         connection.run(&format!("SET LOCAL lock_timeout = '{wait_s}s'")).await?;
@@ -214,7 +256,7 @@ impl Driver for PostgresDriver {
             }
             _ => error,
         })?;
-        connection.run("RESET lock_timeout").await
+        connection.run("SET LOCAL lock_timeout = 0").await
     }
 
     fn columns_sql(&self) -> &'static str {
@@ -286,9 +328,13 @@ impl Driver for PostgresDriver {
     }
 
     fn statistics_statements(&self) -> &'static [&'static str] {
-        // VACUUM reads only the pages that were written since the last one. It marks them as visible
-        // to all, so that an index alone can answer for them.
-        &["VACUUM (ANALYZE) logs", "ANALYZE identities", "ANALYZE import_objects"]
+        &["ANALYZE logs, identities, import_objects"]
+    }
+
+    fn vacuum_sql(&self) -> Option<&'static str> {
+        // It reads only the pages that were written since the last one, and marks them as visible to
+        // all, so that an index alone can answer for them.
+        Some("VACUUM logs")
     }
 
     fn has_table_sql(&self) -> &'static str {
@@ -312,10 +358,26 @@ fn class_of(sqlstate: &str) -> SqlErrorClass {
         }
         // serialization_failure, deadlock_detected, lock_not_available.
         (_, "40001" | "40P01" | "55P03") => SqlErrorClass::Contention,
+        // too_many_connections: of the server, the database or the role.
+        (_, "53300") => SqlErrorClass::NoConnection,
+        // query_canceled, which has several causes.
+        (_, "57014") => SqlErrorClass::Busy(
+            "the server canceled the statement: see `statement_timeout` of the server, the database and \
+             the account",
+        ),
         // Connections, rolled back transactions, resources, locks, an operator's intervention, errors
-        // of the operating system, and idle_in_transaction_session_timeout: the connection was cut
-        // off for too long.
-        ("08" | "40" | "53" | "55" | "57" | "58", _) | (_, "25P03") => SqlErrorClass::Transient,
+        // of the operating system, and idle_in_transaction_session_timeout or transaction_timeout: the
+        // connection was cut off for too long.
+        ("08" | "40" | "53" | "55" | "57" | "58", _) | (_, "25P03" | "25P04") => {
+            SqlErrorClass::Busy(TRY_LATER)
+        }
+        // invalid_sql_statement_name, duplicate_prepared_statement.
+        (_, "26000" | "42P05") => SqlErrorClass::Fatal(Some(POOLER)),
+        // undefined_table.
+        (_, "42P01") => SqlErrorClass::Fatal(Some(
+            "a table was dropped meanwhile, or a proxy sends some statements to a replica that is behind: \
+             name the primary server in the database URL",
+        )),
         // Authorization.
         ("28", _) => SqlErrorClass::Fatal(Some("check the user name and the password")),
         // insufficient_privilege.
@@ -334,9 +396,33 @@ fn class_of(sqlstate: &str) -> SqlErrorClass {
 struct PostgresLink {
     inner: PgConnection,
     load_method: LoadMethod,
-    /// The number of the server's process, and when it began: numbers are used again.
-    pid: i64,
-    started: String,
+    /// The SQL that begins a transaction.
+    begin: String,
+    session: Option<Session>,
+}
+
+impl PostgresLink {
+    /// Runs SQL whose last two columns are those of [`SESSION`].
+    async fn read_session(&mut self, sql: &str) -> Result<(), sqlx::Error> {
+        let rows = sqlx::Executor::fetch_all(&mut self.inner, sql).await?;
+        let Some(row) = rows.first() else { return Ok(()) };
+        let (pid, started): (i64, String) =
+            (row.try_get(row.len() - 2)?, row.try_get(row.len() - 1)?);
+        // Process numbers are used again.
+        let own = format!(
+            "FROM pg_stat_activity WHERE pid = {pid} AND backend_start = '{started}' \
+             AND application_name LIKE '{APPLICATION}%'"
+        );
+        self.session = Some(Session {
+            end_sql: format!("SELECT pg_terminate_backend(pid) {own}"),
+            state_sql: format!(
+                "SELECT CASE WHEN state = 'active' THEN 1 ELSE 0 END::bigint, \
+                 CASE WHEN wait_event = 'SyncRep' THEN 'the server waits for its synchronous standby' \
+                 WHEN wait_event_type = 'Lock' THEN 'another session holds a lock' END {own}"
+            ),
+        });
+        Ok(())
+    }
 }
 
 /// Returns a cell of an answer. sqlx asks for the binary format (PostgreSQL documentation,
@@ -398,15 +484,17 @@ connection_over_sqlx! { PostgresLink, PgArguments, IdFormat::Bytes, answer_cell,
         16 << 20
     }
 
+    async fn begin(&mut self) -> Result<(), sqlx::Error> {
+        let begin = self.begin.clone();
+        self.read_session(&begin).await
+    }
+
+    async fn lift_limits(&mut self) -> Result<bool, sqlx::Error> {
+        self.begin().await.map(|()| true)
+    }
+
     fn session(&self) -> Option<Session> {
-        let own = format!(
-            "FROM pg_stat_activity WHERE pid = {} AND backend_start = '{}'",
-            self.pid, self.started
-        );
-        (self.pid > 0).then(|| Session {
-            end_sql: format!("SELECT pg_terminate_backend(pid) {own}"),
-            is_working_sql: format!("SELECT COUNT(*) {own} AND state = 'active'"),
-        })
+        self.session.clone()
     }
 
     async fn copy_rows(&mut self, batch: &Batch) -> Result<bool, sqlx::Error> {
@@ -466,7 +554,7 @@ mod tests {
     #[test]
     fn only_the_listed_classes_are_blamed_on_the_data() {
         use SqlErrorClass::{
-            Conflict, Contention, DataRefused, Fatal, Forbidden, NoDatabase, Transient, Unknown,
+            Busy, Conflict, Contention, DataRefused, Fatal, Forbidden, NoConnection, NoDatabase, Unknown,
         };
         for (sqlstate, expected) in [
             ("23505", Conflict),
@@ -481,29 +569,29 @@ mod tests {
             ("P0001", DataRefused),
             ("3D000", NoDatabase),
             ("42501", Forbidden),
-            ("08006", Transient),
+            ("08006", Busy(TRY_LATER)),
             ("40001", Contention),
             ("40P01", Contention),
-            ("53200", Transient),
-            ("53300", Transient),
+            ("53200", Busy(TRY_LATER)),
+            ("53300", NoConnection),
             ("55P03", Contention),
-            ("57014", Transient),
-            ("57P01", Transient),
-            ("57P03", Transient),
-            ("58030", Transient),
+            ("57P01", Busy(TRY_LATER)),
+            ("57P03", Busy(TRY_LATER)),
+            ("58030", Busy(TRY_LATER)),
             ("0A000", Fatal(None)),
             ("42703", Fatal(None)),
-            ("42P01", Fatal(None)),
             ("XX000", Fatal(None)),
-            ("25P03", Transient),
+            ("25P03", Busy(TRY_LATER)),
+            ("25P04", Busy(TRY_LATER)),
             // A pooler that lost the prepared statement: not the fault of a row.
-            ("26000", Unknown),
+            ("26000", Fatal(Some(POOLER))),
             ("99999", Unknown),
             ("", Unknown),
         ] {
             assert_eq!(class_of(sqlstate), expected, "{sqlstate}");
         }
-        for sqlstate in ["53100", "28000", "28P01", "25006"] {
+        assert!(matches!(class_of("57014"), Busy(hint) if hint.contains("`statement_timeout`")));
+        for sqlstate in ["53100", "28000", "28P01", "25006", "42P01"] {
             assert!(matches!(class_of(sqlstate), Fatal(Some(_))), "{sqlstate}");
         }
     }

@@ -133,7 +133,7 @@ impl Driver for SqliteDriver {
         connection: &mut dyn Connection,
         _wait: Duration,
     ) -> Result<(), sqlx::Error> {
-        connection.run("BEGIN IMMEDIATE").await
+        connection.begin().await
     }
 
     fn columns_sql(&self) -> &'static str {
@@ -177,6 +177,9 @@ impl Driver for SqliteDriver {
     }
 }
 
+/// What the user can do about a file that another process does not let go.
+const LOCKED: &str = "another process writes to the file: run the same command again when it has ended";
+
 const WRITABLE: &str = "the file and its folder must be writable";
 
 /// Returns the class of an extended result code; its low byte is the primary result code
@@ -184,7 +187,7 @@ const WRITABLE: &str = "the file and its folder must be writable";
 fn class_of(code: u32) -> SqlErrorClass {
     match (code & 0xff, code) {
         // BUSY, LOCKED.
-        (5 | 6, _) => SqlErrorClass::Transient,
+        (5 | 6, _) => SqlErrorClass::Busy(LOCKED),
         // CONSTRAINT_PRIMARYKEY, CONSTRAINT_UNIQUE.
         (19, 1555 | 2067) => SqlErrorClass::Conflict,
         // TOOBIG, CONSTRAINT, MISMATCH, RANGE.
@@ -220,6 +223,11 @@ struct SqliteLink {
 }
 
 connection_over_sqlx! { SqliteLink, SqliteArguments<'_>, IdFormat::Bytes, answer_cell,
+    async fn begin(&mut self) -> Result<(), sqlx::Error> {
+        // The lock is taken at once: a transaction that read first could not wait for it.
+        self.run("BEGIN IMMEDIATE").await
+    }
+
     fn statement_bytes_max(&self) -> usize {
         // Far below SQLITE_MAX_LENGTH. It bounds how much is copied at a time.
         8 << 20
@@ -250,11 +258,11 @@ mod tests {
 
     #[test]
     fn only_the_listed_codes_are_blamed_on_the_data() {
-        use SqlErrorClass::{Conflict, DataRefused, Fatal, NoDatabase, Transient, Unknown};
+        use SqlErrorClass::{Busy, Conflict, DataRefused, Fatal, NoDatabase, Unknown};
         for (code, expected) in [
-            (5, Transient),
-            (6, Transient),
-            (517, Transient),
+            (5, Busy(LOCKED)),
+            (6, Busy(LOCKED)),
+            (517, Busy(LOCKED)),
             (1555, Conflict),
             (2067, Conflict),
             (18, DataRefused),

@@ -92,10 +92,11 @@ impl Sink for SqlStore {
     }
 
     async fn write(&self, run_id: i64, batch: &Batch) -> Result<(), DatabaseError> {
-        let mut pooled = self.connection("write a batch").await?;
+        let doing = "write a batch";
+        let mut pooled = self.connection(doing).await?;
         let (session, limit) = (pooled.connection.session(), self.options.timeouts.write_of(batch));
         let writing = self.write_batch(&mut *pooled.connection, run_id, batch);
-        let outcome = self.in_time(session, limit, writing).await;
+        let outcome = self.in_time(doing, session, limit, writing).await;
         // Two imports of the same folder conflict in every batch. Rolling back keeps the connection,
         // so that they need not log in again each time.
         if let Err(error) = &outcome
@@ -103,7 +104,7 @@ impl Sink for SqlStore {
             && pooled.connection.run("ROLLBACK").await.is_ok()
         {
             self.give_back(pooled.connection);
-            return outcome.map(drop).map_err(|error| self.error("write a batch", error));
+            return outcome.map(drop).map_err(|error| self.error(doing, error));
         }
         let written = self.put_back(pooled, outcome)?;
         self.remember(written);
@@ -121,11 +122,11 @@ impl SqlStore {
     ) -> Result<Vec<i64>, sqlx::Error> {
         let new = self.new_identities(batch);
         if self.driver.engine() == Engine::Sqlite {
-            connection.run("BEGIN IMMEDIATE").await?;
+            connection.begin().await?;
             self.insert_identities(connection, &new).await?;
         } else {
             self.insert_identities(connection, &new).await?;
-            connection.run("BEGIN").await?;
+            connection.begin().await?;
         }
         self.write_objects(connection, run_id, batch).await?;
         connection.run("COMMIT").await?;
@@ -325,7 +326,8 @@ impl SqlStore {
             let row_bytes: usize = row.iter().map(Value::wire_bytes).sum();
             if row_bytes > connection.row_bytes_max() {
                 return Err(sqlx::Error::InvalidArgument(format!(
-                    "a row of {row_bytes} bytes exceeds the server's limit of {} bytes",
+                    "a row of {row_bytes} bytes exceeds the {} bytes that the server's \
+                     `max_allowed_packet` leaves for one",
                     connection.row_bytes_max()
                 )));
             }
