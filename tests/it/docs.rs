@@ -14,7 +14,7 @@ mod answers;
 mod examples;
 mod links;
 mod options;
-mod pages;
+pub mod pages;
 mod picture;
 mod structure;
 mod tables;

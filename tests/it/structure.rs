@@ -7,11 +7,12 @@ use std::path::Path;
 use regex_lite::Regex;
 
 /// Where else than in `import` something may run by itself, what, and why.
-const EXCEPTIONS: [(&str, &str, &str); 6] = [
+const EXCEPTIONS: [(&str, &str, &str); 7] = [
     ("cli/commands/signals.rs", "tokio::spawn", "waits for signals beside the run"),
     ("cli/commands/signals.rs", "watch::channel", "passes a signal on to the run"),
     ("database/sql/post_load.rs", "JoinSet", "builds several indexes at once"),
     ("database/sql/relay.rs", "tokio::spawn", "passes on what a connection sends"),
+    ("database/sql/tls_relay.rs", "tokio::spawn", "passes on what a connection sends"),
     ("cli/output/progress_display.rs", "tokio::spawn", "draws beside the run"),
     ("source/folder.rs", "spawn_blocking", "reads files, which only blocks"),
 ];

@@ -4,12 +4,12 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::error::DatabaseError;
 use sqlx::migrate::Migrator;
 
 use super::connection::Connection;
 use super::error::SqlErrorClass;
 use super::schema::{ColumnInfo, SchemaMismatch};
+use crate::database::DatabaseError;
 use crate::database::indexes::Index;
 use crate::database::url::Engine;
 
@@ -32,10 +32,10 @@ pub(super) trait Driver: Send + Sync + fmt::Debug {
     async fn connect(&self) -> Result<Box<dyn Connection>, sqlx::Error>;
 
     /// Returns the class of an error that the database reported, by its code.
-    fn classify(&self, error: &dyn DatabaseError) -> SqlErrorClass;
+    fn classify(&self, error: &dyn sqlx::error::DatabaseError) -> SqlErrorClass;
 
     /// Returns the code of an error as the database's documentation names it: "error 1615".
-    fn code_text(&self, error: &dyn DatabaseError) -> String;
+    fn code_text(&self, error: &dyn sqlx::error::DatabaseError) -> String;
 
     /// Returns which privileges the account lacks after [`SqlErrorClass::Forbidden`].
     fn privileges_hint(&self) -> String;
@@ -69,6 +69,20 @@ pub(super) trait Driver: Send + Sync + fmt::Debug {
         connection: &mut dyn Connection,
         columns: &[ColumnInfo],
     ) -> Result<Option<SchemaMismatch>, sqlx::Error>;
+
+    /// Returns what helps against a `logs` table that cannot be used.
+    fn other_table_hint(&self) -> &'static str {
+        "import into another database, or rename that table"
+    }
+
+    /// Returns why tables and indexes must not be created or changed through this connection; `None` if
+    /// they may.
+    async fn find_ddl_refusal(
+        &self,
+        _connection: &mut dyn Connection,
+    ) -> Result<Option<DatabaseError>, sqlx::Error> {
+        Ok(None)
+    }
 
     /// Returns a query of the indexes of a table, whose name it binds: name and column, in the order of
     /// the key.

@@ -24,8 +24,8 @@ use super::connection::{Cell, CellType, Connection, Value};
 use super::error::{SqlErrorClass, cause_of};
 use super::pool::PooledConnection;
 use super::schema::{
-    IDENTITIES, LOGS, OBJECTS, SchemaMismatch, VIEW, VIEW_COLUMNS, has_columns, other_columns,
-    placeholders,
+    IDENTITIES, LOGS, OBJECTS, Remedy, SchemaMismatch, VIEW, VIEW_COLUMNS, has_columns,
+    other_columns, placeholders,
 };
 use super::{SqlStore, without_data};
 use crate::database::{DatabaseError, UpgradePolicy};
@@ -42,7 +42,7 @@ const INSERT: &str = "INSERT INTO import_migrations (version, name, finished_at)
 
 /// What the steps do, as errors name it.
 const READ: &str = "read the schema of the tables";
-const WIDEN: &str = "widen the `logs` table";
+const ALTER: &str = "change the `logs` table";
 const CREATE: &str = "create the tables";
 const MIGRATE: &str = "migrate the tables";
 
@@ -194,14 +194,18 @@ impl SqlStore {
             return Ok(Some(later_version()));
         }
         let doing = if applied.is_some() { MIGRATE } else { CREATE };
+        let refused = self.driver.find_ddl_refusal(connection).await.map_err(while_doing(READ))?;
+        if let Some(refused) = refused {
+            return Ok(Some(refused));
+        }
         if applied.is_none() {
             if let Err(mismatch) =
                 self.added_columns(connection).await.map_err(while_doing(READ))?
             {
-                return Ok(Some(refusal(&mismatch)));
+                return Ok(Some(self.refusal(&mismatch)));
             }
             if let Some(mismatch) = self.fit_tables(connection, policy).await? {
-                return Ok(Some(refusal(&mismatch)));
+                return Ok(Some(self.refusal(&mismatch)));
             }
             connection.run(CREATE_TABLE).await.map_err(while_doing(doing))?;
         }
@@ -219,10 +223,10 @@ impl SqlStore {
                     connection.run(statement).await.map_err(while_doing(MIGRATE))?;
                 }
             }
-            Err(mismatch) => return Ok(Some(refusal(&mismatch))),
+            Err(mismatch) => return Ok(Some(self.refusal(&mismatch))),
         }
         if let Some(mismatch) = self.fit_tables(connection, policy).await? {
-            return Ok(Some(refusal(&mismatch)));
+            return Ok(Some(self.refusal(&mismatch)));
         }
         connection.run("COMMIT").await.map_err(while_doing(doing))?;
         Ok(None)
@@ -311,7 +315,21 @@ impl SqlStore {
         Ok(false)
     }
 
-    /// Compares existing tables with ours and widens `logs` if `policy` allows. Returns the difference
+    fn refusal(&self, mismatch: &SchemaMismatch) -> DatabaseError {
+        let hint = match &mismatch.remedy {
+            Remedy::OtherTable => self.driver.other_table_hint().to_owned(),
+            Remedy::Advice(advice) => advice.clone(),
+            Remedy::Statements(statements) => {
+                let statements = statements.join(";\n      ");
+                format!(
+                    "run the command again with `--upgrade-table`, or run:\n      {statements};"
+                )
+            }
+        };
+        DatabaseError::unusable(mismatch.difference.clone(), hint)
+    }
+
+    /// Compares existing tables with ours and changes `logs` if `policy` allows. Returns the difference
     /// that remains.
     async fn fit_tables(
         &self,
@@ -320,12 +338,13 @@ impl SqlStore {
     ) -> Result<Option<SchemaMismatch>, StepError> {
         let mismatch = self.find_mismatch(connection).await;
         let Some(mismatch) = mismatch.map_err(while_doing(READ))? else { return Ok(None) };
-        if policy == UpgradePolicy::Refuse || mismatch.statements.is_empty() {
+        let Remedy::Statements(statements) = &mismatch.remedy else { return Ok(Some(mismatch)) };
+        if policy == UpgradePolicy::Refuse {
             return Ok(Some(mismatch));
         }
-        for statement in &mismatch.statements {
-            tracing::info!(statement, "widening the `logs` table");
-            connection.run(statement).await.map_err(while_doing(WIDEN))?;
+        for statement in statements {
+            tracing::info!(statement, "changing the `logs` table");
+            connection.run(statement).await.map_err(while_doing(ALTER))?;
         }
         Ok(None)
     }
@@ -335,14 +354,4 @@ fn later_version() -> DatabaseError {
     let hint = "use that version";
     let message = "a later version of cloudtrail2sql has migrated this database";
     DatabaseError::unusable(message.to_owned(), hint.to_owned())
-}
-
-fn refusal(mismatch: &SchemaMismatch) -> DatabaseError {
-    let hint = if mismatch.statements.is_empty() {
-        "import into another database, or rename that table".to_owned()
-    } else {
-        let statements = mismatch.statements.join(";\n      ");
-        format!("run the command again with `--upgrade-table`, or run:\n      {statements};")
-    };
-    DatabaseError::unusable(mismatch.difference.clone(), hint)
 }

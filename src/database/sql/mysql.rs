@@ -1,29 +1,30 @@
 //! The driver for MySQL and MariaDB.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::error::DatabaseError;
 use sqlx::migrate::Migrator;
-use sqlx::mysql::{
-    MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow,
-    MySqlSslMode,
-};
+use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlRow, MySqlSslMode};
 use sqlx::{Column, ConnectOptions, Connection as _, Row, TypeInfo};
 
+use self::errors::{class_of, name_plugin, number_of};
 use super::connection::{
     Cell, CellType, Connection, IdFormat, Session, Value, connection_over_sqlx, quoted,
 };
 use super::driver::Driver;
-use super::error::{SqlErrorClass, TRY_LATER, timed_out};
+use super::error::{SqlErrorClass, timed_out};
 use super::relay::{Protocol, Relay};
-use super::schema::{ColumnInfo, SchemaMismatch, alter_table_statements, needs_prefix_index};
+use super::schema::{ColumnInfo, SchemaMismatch, alter_table_statements};
 use super::tls::{self, TlsMode, TlsSettings, is_local};
+use crate::database::DatabaseError;
 use crate::database::answer::AnswerCell;
 use crate::database::indexes::Index;
 use crate::database::url::Engine;
-use crate::trail::fields::{FIELDS, MysqlType};
+
+mod errors;
+
+mod tables;
 
 /// How many bytes a statement may have. Larger ones are not faster, and need twice their size in
 /// memory.
@@ -34,12 +35,6 @@ const PACKET_OVERHEAD_BYTES: usize = 64 << 10;
 
 /// How many connections may be open at once: 64 writers, triage.
 const CONNECTIONS_MAX: usize = 72;
-
-/// What the user can do where each table must have a primary key. Our own tables have one, but for a
-/// `logs` table of version 0.1.0 or of the user's.
-const PRIMARY_KEY_HINT: &str = "the server requires a primary key of every table: run `ALTER TABLE logs \
-     ADD COLUMN id bigint unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY INVISIBLE`, which rebuilds the \
-     table, or import into a new database";
 
 /// The character set and collation of all text columns.
 const TEXT: &str = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
@@ -163,11 +158,11 @@ impl Driver for MysqlDriver {
         Ok(Box::new(connection))
     }
 
-    fn classify(&self, error: &dyn DatabaseError) -> SqlErrorClass {
+    fn classify(&self, error: &dyn sqlx::error::DatabaseError) -> SqlErrorClass {
         number_of(error).map_or(SqlErrorClass::Unknown, class_of)
     }
 
-    fn code_text(&self, error: &dyn DatabaseError) -> String {
+    fn code_text(&self, error: &dyn sqlx::error::DatabaseError) -> String {
         format!("error {}", number_of(error).unwrap_or_default())
     }
 
@@ -231,30 +226,14 @@ impl Driver for MysqlDriver {
         connection: &mut dyn Connection,
         columns: &[ColumnInfo],
     ) -> Result<Option<SchemaMismatch>, sqlx::Error> {
-        let is_narrow = |column: &&ColumnInfo| {
-            our_type(&column.name).is_some_and(|ours| {
-                column.charset != "utf8mb4" || !holds(&column.column_type, ours)
-            })
-        };
-        let narrow: Vec<&ColumnInfo> = columns.iter().filter(is_narrow).collect();
-        let query = "SELECT CAST(engine AS CHAR) FROM information_schema.tables \
-             WHERE table_schema = DATABASE() AND table_name = 'logs'";
-        let rows = connection.query(query, &[], &[CellType::Text]).await?;
-        let engine = rows.into_iter().flatten().next().map(Cell::into_text);
-        let difference = match (narrow.first(), engine) {
-            // Rows would remain after a batch is rolled back.
-            (_, Some(engine)) if engine != "InnoDB" => {
-                format!("the `logs` table has the engine {engine}, which has no transactions")
-            }
-            (Some(ColumnInfo { name, column_type, charset, .. }), _) => format!(
-                "{} columns of the `logs` table cannot hold every value; for example, `{name}` is \
-                 {column_type} with the character set {charset}",
-                narrow.len()
-            ),
-            (None, _) => return Ok(None),
-        };
-        let statements = vec![upgrade_sql(connection).await?];
-        Ok(Some(SchemaMismatch { difference, statements }))
+        tables::find_mismatch(connection, columns).await
+    }
+
+    async fn find_ddl_refusal(
+        &self,
+        connection: &mut dyn Connection,
+    ) -> Result<Option<DatabaseError>, sqlx::Error> {
+        tables::find_ddl_refusal(connection).await
     }
 
     fn indexes_sql(&self) -> &'static str {
@@ -278,146 +257,6 @@ impl Driver for MysqlDriver {
         "SELECT COUNT(*) FROM information_schema.tables \
          WHERE table_schema = DATABASE() AND table_name = ?"
     }
-}
-
-/// What sqlx calls a way to log in that it does not know, followed by its name and a place in its source.
-const UNKNOWN_PLUGIN: &str = "unknown authentication plugin: ";
-
-/// What sqlx says to a server that asks for a password in clear text.
-const CLEARTEXT_REFUSED: &str = "mysql_cleartext_plugin disabled";
-
-/// Turns a login that sqlx does not support into an error that no retry can help, with the remedy.
-///
-/// sqlx has no type for it, only the text of a violated protocol. Should the text change, the error is
-/// what it was.
-fn name_plugin(error: sqlx::Error) -> sqlx::Error {
-    let sqlx::Error::Protocol(text) = &error else { return error };
-    if text.contains(CLEARTEXT_REFUSED) {
-        let text = "the server asks for the password in clear text (as Amazon RDS does for IAM tokens, and \
-             PAM and LDAP do), which is sent only to a server whose certificate is verified: set \
-             `ssl-mode=VERIFY_IDENTITY`, and `ssl-ca` for a private CA";
-        return sqlx::Error::Configuration(text.into());
-    }
-    let Some((_, rest)) = text.split_once(UNKNOWN_PLUGIN) else { return error };
-    let plugin = rest.split_whitespace().next().unwrap_or_default();
-    let text = format!(
-        "the account logs in with `{plugin}`, which this program does not support; let an \
-         administrator give it `caching_sha2_password` (MySQL) or `mysql_native_password` (MariaDB)"
-    );
-    sqlx::Error::Configuration(text.into())
-}
-
-fn number_of(error: &dyn DatabaseError) -> Option<u16> {
-    error.try_downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number)
-}
-
-/// Returns the class of an error number (MySQL manual, "Server Error Message Reference"; MariaDB
-/// documentation, "MariaDB Error Code Reference").
-fn class_of(number: u16) -> SqlErrorClass {
-    match number {
-        // Unknown database.
-        1049 => SqlErrorClass::NoDatabase,
-        // Duplicate entry.
-        1062 => SqlErrorClass::Conflict,
-        // NULL or a value that the column cannot hold: out of range, truncated, not valid, too
-        // long.
-        1048 | 1264 | 1265 | 1292 | 1300 | 1366 | 1406 | 1690
-        // A CHECK constraint (MySQL, MariaDB), SIGNAL in a trigger, a foreign key, no partition
-        // for the value.
-        | 3819 | 4025 | 1644 | 1452 | 1526
-        // JSON that a functional index or a generated column cannot read: not valid, nested too
-        // deep, not of the type.
-        | 3140 | 3141 | 3156 | 3157 | 3903
-        // A packet above max_allowed_packet.
-        | 1153 => SqlErrorClass::DataRefused,
-        // Lock wait, deadlock, a row that changed under snapshot isolation (MariaDB).
-        1205 | 1213 | 1020 => SqlErrorClass::Contention,
-        // Too many connections to the server, or of the account.
-        1040 | 1203 | 1226 => SqlErrorClass::NoConnection,
-        // Shutdown, killed, aborted, idle too long, a time limit, and a statement to be prepared again
-        // because another import built an index.
-        1053 | 1152 | 1158..=1161 | 1180 | 1317 | 1615 | 1927 | 1969 | 2006 | 2013 | 3024 | 4031
-        // A node of Galera that is not part of the cluster at the moment; a transaction that Group
-        // Replication rolled back, or could not send to the others.
-        | 1047 | 3100 | 3101 => SqlErrorClass::Busy(TRY_LATER),
-        // A table without a primary key, refused by MariaDB's `innodb_force_primary_key`, Group
-        // Replication, `sql_require_primary_key` and Galera's `wsrep_mode`.
-        1173 | 3098 | 3750 | 4165 => SqlErrorClass::Fatal(Some(PRIMARY_KEY_HINT)),
-        // The binary log has the format STATEMENT, which READ COMMITTED cannot use.
-        1665 => SqlErrorClass::Fatal(Some("set `binlog_format` to ROW or MIXED on the server")),
-        // Access denied, account locked.
-        1045 | 1698 | 3118 => SqlErrorClass::Fatal(Some(
-            "check the user name and the password, and whether the account may log in from this host, and \
-             only with TLS or a client certificate",
-        )),
-        // require_secure_transport.
-        3159 => SqlErrorClass::Fatal(Some(
-            "the server requires TLS: set `ssl-mode=REQUIRED` or stronger in the URL, or `tls` in db.toml",
-        )),
-        // Access denied to a database, a table, a column, or for want of a global privilege.
-        1044 | 1142 | 1143 | 1227 => SqlErrorClass::Forbidden,
-        // Disk full, table full.
-        1021 | 1114 => {
-            SqlErrorClass::Fatal(Some("free space on the server's disk, then run it again"))
-        }
-        // The option --read-only or --super-read-only, a read-only transaction, read-only mode.
-        1290 | 1792 | 1836 => SqlErrorClass::Fatal(Some(
-            "the server is read-only: name the primary server in the database URL",
-        )),
-        // Unknown column, syntax, key too long, unknown key column, row too large, unknown table,
-        // not supported.
-        1054 | 1064 | 1071 | 1072 | 1118 | 1146 | 1235 => SqlErrorClass::Fatal(None),
-        _ => SqlErrorClass::Unknown,
-    }
-}
-
-/// Returns the type of a field's column in our tables; `None` for columns without a field.
-fn our_type(column: &str) -> Option<MysqlType> {
-    let field = FIELDS.iter().find(|field| field.name.eq_ignore_ascii_case(column))?;
-    Some(field.types.mysql)
-}
-
-/// Returns whether a column type holds every value that ours holds.
-fn holds(found: &str, ours: MysqlType) -> bool {
-    // In bytes (MySQL manual, "String Type Storage Requirements"); a character of a varchar takes
-    // up to four.
-    let bytes = |column_type: &str| -> u64 {
-        match column_type {
-            "longtext" => u32::MAX.into(),
-            "mediumtext" => (1 << 24) - 1,
-            "text" => (1 << 16) - 1,
-            "tinytext" => 255,
-            other => {
-                let chars = other.strip_prefix("varchar(").and_then(|rest| rest.strip_suffix(')'));
-                4 * chars.and_then(|chars| chars.parse::<u64>().ok()).unwrap_or(0)
-            }
-        }
-    };
-    bytes(&found.to_ascii_lowercase()) >= bytes(&ours.to_string())
-}
-
-/// Returns the statement that turns a narrow `logs` table into ours. It drops the full indexes on
-/// the two widest columns, which would exceed InnoDB's key limit; the post-load step then builds
-/// prefix indexes.
-async fn upgrade_sql(connection: &mut dyn Connection) -> Result<String, sqlx::Error> {
-    let mut upgrade =
-        format!("ALTER TABLE logs ENGINE = InnoDB, ROW_FORMAT = DYNAMIC, DEFAULT {TEXT}");
-    for field in FIELDS.iter().filter(|field| needs_prefix_index(field.name)) {
-        let query = "SELECT DISTINCT CAST(index_name AS CHAR) \
-             FROM information_schema.statistics WHERE table_schema = DATABASE() \
-             AND table_name = 'logs' AND column_name = ? AND sub_part IS NULL";
-        let column = [Value::Text(Some(field.name))];
-        let rows = connection.query(query, &column, &[CellType::Text]).await?;
-        for name in rows.into_iter().flatten().map(Cell::into_text) {
-            write!(upgrade, ", DROP INDEX {}", quoted(&name, '`'))
-                .expect("writing to a String cannot fail");
-        }
-    }
-    for field in FIELDS {
-        write!(upgrade, ", MODIFY {} {} {TEXT}", field.name, field.types.mysql)
-            .expect("writing to a String cannot fail");
-    }
-    Ok(upgrade)
 }
 
 struct MysqlLink {
@@ -480,84 +319,5 @@ connection_over_sqlx! { MysqlLink, MySqlArguments, IdFormat::Hex, answer_cell,
     /// The server refuses a larger packet and closes the connection.
     fn row_bytes_max(&self) -> usize {
         self.packet_bytes_max.saturating_sub(PACKET_OVERHEAD_BYTES)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_type_holds_ours_only_if_it_truncates_nothing() {
-        let (narrow, wide) = (MysqlType::Varchar(768), MysqlType::Varchar(1024));
-        for (found, ours, expected) in [
-            ("varchar(80)", narrow, false),
-            ("varchar(768)", narrow, true),
-            ("text", wide, true),
-            ("text", MysqlType::LongText, false),
-            ("LONGTEXT", MysqlType::LongText, true),
-            ("varchar(16000)", MysqlType::MediumText, false),
-            ("int", narrow, false),
-        ] {
-            assert_eq!(holds(found, ours), expected, "{found} for {ours}");
-        }
-    }
-
-    #[test]
-    fn a_login_that_is_not_supported_is_named_and_not_retried() {
-        let protocol = |text: &str| name_plugin(sqlx::Error::Protocol(text.to_owned()));
-        let unknown =
-            "unknown authentication plugin: client_ed25519 (sqlx_mysql::protocol::auth:36)";
-        let error = protocol(unknown);
-        assert!(error.to_string().contains("with `client_ed25519`, which"), "{error}");
-        assert!(matches!(error, sqlx::Error::Configuration(_)), "{error:?}");
-        assert!(matches!(protocol("unexpected packet"), sqlx::Error::Protocol(_)));
-    }
-
-    #[test]
-    fn only_the_listed_numbers_are_blamed_on_the_data() {
-        use SqlErrorClass::{
-            Busy, Conflict, Contention, DataRefused, Fatal, Forbidden, NoConnection, NoDatabase, Unknown,
-        };
-        let data = [1048, 1153, 1264, 1265, 1292, 1300, 1366, 1406, 1644, 1690, 3819, 4025];
-        for number in data.into_iter().chain([1452, 1526, 3140, 3141, 3157, 3903]) {
-            assert_eq!(class_of(number), DataRefused, "{number}");
-        }
-        for (number, expected) in [
-            (1049, NoDatabase),
-            (1062, Conflict),
-            (1040, NoConnection),
-            (1205, Contention),
-            (1213, Contention),
-            (1317, Busy(TRY_LATER)),
-            (1927, Busy(TRY_LATER)),
-            (4031, Busy(TRY_LATER)),
-            (1044, Forbidden),
-            (1142, Forbidden),
-            (1054, Fatal(None)),
-            (1064, Fatal(None)),
-            (1146, Fatal(None)),
-            (1020, Contention),
-            (1203, NoConnection),
-            (1226, NoConnection),
-            (1615, Busy(TRY_LATER)),
-            (1047, Busy(TRY_LATER)),
-            (1180, Busy(TRY_LATER)),
-            (1969, Busy(TRY_LATER)),
-            (3100, Busy(TRY_LATER)),
-            (3101, Busy(TRY_LATER)),
-            (3024, Busy(TRY_LATER)),
-            // A full disk is not the fault of a row.
-            (1030, Unknown),
-            (9999, Unknown),
-        ] {
-            assert_eq!(class_of(number), expected, "{number}");
-        }
-        for number in [1021, 1045, 1114, 1290, 1665, 1698, 1792, 1836, 3118, 3159] {
-            assert!(matches!(class_of(number), Fatal(Some(_))), "{number}");
-        }
-        for number in [1173, 3098, 3750, 4165] {
-            assert_eq!(class_of(number), Fatal(Some(PRIMARY_KEY_HINT)), "{number}");
-        }
     }
 }

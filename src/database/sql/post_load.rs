@@ -60,6 +60,7 @@ async fn build_until_complete(
         if missing.is_empty() {
             return Ok(());
         }
+        store.check_ddl().await?;
         info!("building {} indexes", missing.len());
         let built_before = built.len();
         let Err(error) = build(store, &missing, built).await else { return Ok(()) };
@@ -135,6 +136,16 @@ impl SqlStore {
             }
         }
         Ok(missing_indexes(&existing))
+    }
+
+    /// Fails if indexes must not be built through this server.
+    async fn check_ddl(&self) -> Result<(), DatabaseError> {
+        let doing = "build an index";
+        let mut pooled = self.connection(doing).await?;
+        let session = pooled.connection.session();
+        let finding = self.driver.find_ddl_refusal(&mut *pooled.connection);
+        let found = self.in_time(doing, session, self.statement_limit(), finding).await;
+        self.put_back(pooled, found)?.map_or(Ok(()), Err)
     }
 
     /// Returns the statements that build the missing indexes, each with the indexes it builds.

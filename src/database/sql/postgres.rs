@@ -11,11 +11,10 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow, PgSslMode};
 use sqlx::{Column, ConnectOptions, Connection as _, Row, TypeInfo};
 
-use super::connection::{
-    Cell, CellType, Connection, IdFormat, Session, connection_over_sqlx, quoted,
-};
+use self::errors::class_of;
+use super::connection::{Connection, IdFormat, Session, connection_over_sqlx, quoted};
 use super::driver::Driver;
-use super::error::{SqlErrorClass, TRY_LATER, timed_out};
+use super::error::{SqlErrorClass, timed_out};
 use super::relay::{Protocol, Relay};
 use super::schema::{ColumnInfo, LOGS_COLUMNS, SchemaMismatch, create_index_statements};
 use super::tls::{self, TlsMode, TlsSettings, is_local};
@@ -25,8 +24,11 @@ use crate::database::answer::AnswerCell;
 use crate::database::batch::{Batch, ParsedObject};
 use crate::database::indexes::Index;
 use crate::database::url::Engine;
-use crate::trail::fields::FIELDS;
 use crate::trail::time::EventTime;
+
+mod errors;
+
+mod tables;
 
 /// Documentation, COPY, "Binary Format": signature, flags, length of the header extension.
 const COPY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -55,7 +57,8 @@ const BEGIN: &str = "BEGIN; SELECT set_config('tcp_keepalives_idle', '30', true)
      set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true)";
 
 /// Returns the number and the start of the session, after `SELECT`.
-const SESSION: &str = "pid::bigint, backend_start::text FROM pg_stat_get_activity(pg_backend_pid())";
+const SESSION: &str =
+    "pid::bigint, backend_start::text FROM pg_stat_get_activity(pg_backend_pid())";
 
 /// The name of our sessions. No other session is ever ended.
 const APPLICATION: &str = "cloudtrail2sql";
@@ -65,11 +68,6 @@ const VERSION_17: u32 = 170_000;
 
 /// Continues [`BEGIN`] for servers that have this limit.
 const TRANSACTION_TIMEOUT: &str = ", set_config('transaction_timeout', '0', true)";
-
-/// What the user can do behind a pooler that mixes up the prepared statements of its clients.
-const POOLER: &str = "a connection pooler shares the sessions of the server: connect to the server itself, \
-     to the pooler's session mode (Supabase: port 5432), or let it keep prepared statements (PgBouncer 1.21 \
-     and later: `max_prepared_statements = 200`)";
 
 /// libpq also has `allow`, which sqlx takes for `disable`; it is refused.
 pub(super) const TLS: tls::Names = tls::Names {
@@ -208,7 +206,8 @@ impl Driver for PostgresDriver {
     fn privileges_hint(&self) -> String {
         "grant the account `CREATE` on the schema, or let another account create the tables and \
          grant `SELECT`, `INSERT`, `UPDATE`, `DELETE` on them; only the owner of `logs` can build \
-         indexes, other accounts use `--no-index`"
+         indexes, other accounts use `--no-index`; the schema is the first one of the search path, which \
+         `?options=-c%20search_path%3DSCHEMA` in the URL sets"
             .into()
     }
 
@@ -271,37 +270,12 @@ impl Driver for PostgresDriver {
         connection: &mut dyn Connection,
         columns: &[ColumnInfo],
     ) -> Result<Option<SchemaMismatch>, sqlx::Error> {
-        let query = "SELECT current_setting('server_encoding')";
-        let rows = connection.query(query, &[], &[CellType::Text]).await?;
-        let encoding = rows.into_iter().flatten().next().map(Cell::into_text);
-        if let Some(encoding) = encoding.filter(|encoding| encoding != "UTF8") {
-            return Ok(Some(SchemaMismatch::beyond_repair(format!(
-                "the database `{}` has the encoding {encoding}, which cannot store every character",
-                self.database_name()
-            ))));
-        }
-        let is_field = |name: &str| FIELDS.iter().any(|it| it.name.eq_ignore_ascii_case(name));
-        let is_text = |it: &ColumnInfo| matches!(&*it.column_type, "text" | "character varying");
-        let narrow: Vec<(&str, &str)> = columns
-            .iter()
-            .filter(|column| is_field(&column.name) && !is_text(column))
-            .map(|column| (&*column.name, &*column.column_type))
-            .collect();
-        let Some((first, first_type)) = narrow.first() else { return Ok(None) };
-        let difference = format!(
-            "{} columns of the `logs` table cannot hold every value; for example, `{first}` is \
-             {first_type}",
-            narrow.len()
-        );
-        let changes: Vec<String> = narrow
-            .iter()
-            .map(|(name, _)| {
-                let name = quoted(name, '"');
-                format!("ALTER COLUMN {name} TYPE text USING {name}::text")
-            })
-            .collect();
-        let statements = vec![format!("ALTER TABLE logs {}", changes.join(", "))];
-        Ok(Some(SchemaMismatch { difference, statements }))
+        tables::find_mismatch(connection, self.database_name(), columns).await
+    }
+
+    fn other_table_hint(&self) -> &'static str {
+        "import into another database or another schema (`?options=-c%20search_path%3DSCHEMA` in the URL), \
+         or rename that table"
     }
 
     fn indexes_sql(&self) -> &'static str {
@@ -339,57 +313,6 @@ impl Driver for PostgresDriver {
 
     fn has_table_sql(&self) -> &'static str {
         "SELECT COUNT(to_regclass($1))"
-    }
-}
-
-/// Returns the class of a SQLSTATE (documentation, Appendix A, "PostgreSQL Error Codes").
-fn class_of(sqlstate: &str) -> SqlErrorClass {
-    match (sqlstate.get(..2).unwrap_or_default(), sqlstate) {
-        // unique_violation.
-        (_, "23505") => SqlErrorClass::Conflict,
-        // Data exceptions, violated constraints and limits, an exception that a trigger raised, and
-        // a row that the condition of a view excludes.
-        ("22" | "23" | "44" | "54" | "P0", _) => SqlErrorClass::DataRefused,
-        // invalid_catalog_name.
-        (_, "3D000") => SqlErrorClass::NoDatabase,
-        // disk_full.
-        (_, "53100") => {
-            SqlErrorClass::Fatal(Some("free space on the server's disk, then run it again"))
-        }
-        // serialization_failure, deadlock_detected, lock_not_available.
-        (_, "40001" | "40P01" | "55P03") => SqlErrorClass::Contention,
-        // too_many_connections: of the server, the database or the role.
-        (_, "53300") => SqlErrorClass::NoConnection,
-        // query_canceled, which has several causes.
-        (_, "57014") => SqlErrorClass::Busy(
-            "the server canceled the statement: see `statement_timeout` of the server, the database and \
-             the account",
-        ),
-        // Connections, rolled back transactions, resources, locks, an operator's intervention, errors
-        // of the operating system, and idle_in_transaction_session_timeout or transaction_timeout: the
-        // connection was cut off for too long.
-        ("08" | "40" | "53" | "55" | "57" | "58", _) | (_, "25P03" | "25P04") => {
-            SqlErrorClass::Busy(TRY_LATER)
-        }
-        // invalid_sql_statement_name, duplicate_prepared_statement.
-        (_, "26000" | "42P05") => SqlErrorClass::Fatal(Some(POOLER)),
-        // undefined_table.
-        (_, "42P01") => SqlErrorClass::Fatal(Some(
-            "a table was dropped meanwhile, or a proxy sends some statements to a replica that is behind: \
-             name the primary server in the database URL",
-        )),
-        // Authorization.
-        ("28", _) => SqlErrorClass::Fatal(Some("check the user name and the password")),
-        // insufficient_privilege.
-        (_, "42501") => SqlErrorClass::Forbidden,
-        // read_only_sql_transaction.
-        (_, "25006") => SqlErrorClass::Fatal(Some(
-            "the server is read-only: name the primary server in the database URL",
-        )),
-        // Unsupported features, unknown schemas, syntax and missing objects, the server's
-        // configuration, internal errors.
-        ("0A" | "3F" | "42" | "F0" | "XX", _) => SqlErrorClass::Fatal(None),
-        _ => SqlErrorClass::Unknown,
     }
 }
 
@@ -548,51 +471,6 @@ mod tests {
             (&[0, 0, -0x4000, 0], "NaN"),
         ] {
             assert_eq!(numeric_text(&bytes(words)), expected);
-        }
-    }
-
-    #[test]
-    fn only_the_listed_classes_are_blamed_on_the_data() {
-        use SqlErrorClass::{
-            Busy, Conflict, Contention, DataRefused, Fatal, Forbidden, NoConnection, NoDatabase, Unknown,
-        };
-        for (sqlstate, expected) in [
-            ("23505", Conflict),
-            ("23502", DataRefused),
-            ("23514", DataRefused),
-            ("22021", DataRefused),
-            ("22P02", DataRefused),
-            ("22P05", DataRefused),
-            ("44000", DataRefused),
-            ("54000", DataRefused),
-            ("54001", DataRefused),
-            ("P0001", DataRefused),
-            ("3D000", NoDatabase),
-            ("42501", Forbidden),
-            ("08006", Busy(TRY_LATER)),
-            ("40001", Contention),
-            ("40P01", Contention),
-            ("53200", Busy(TRY_LATER)),
-            ("53300", NoConnection),
-            ("55P03", Contention),
-            ("57P01", Busy(TRY_LATER)),
-            ("57P03", Busy(TRY_LATER)),
-            ("58030", Busy(TRY_LATER)),
-            ("0A000", Fatal(None)),
-            ("42703", Fatal(None)),
-            ("XX000", Fatal(None)),
-            ("25P03", Busy(TRY_LATER)),
-            ("25P04", Busy(TRY_LATER)),
-            // A pooler that lost the prepared statement: not the fault of a row.
-            ("26000", Fatal(Some(POOLER))),
-            ("99999", Unknown),
-            ("", Unknown),
-        ] {
-            assert_eq!(class_of(sqlstate), expected, "{sqlstate}");
-        }
-        assert!(matches!(class_of("57014"), Busy(hint) if hint.contains("`statement_timeout`")));
-        for sqlstate in ["53100", "28000", "28P01", "25006", "42P01"] {
-            assert!(matches!(class_of(sqlstate), Fatal(Some(_))), "{sqlstate}");
         }
     }
 }

@@ -97,18 +97,39 @@ pub(super) struct ColumnInfo {
     pub(super) is_optional: bool,
 }
 
-/// How an existing `logs` table differs from ours, and the statements that would alter it, if any
-/// would.
+/// How an existing `logs` table differs from ours, or from a place where rows and ledger are committed
+/// together.
 #[derive(Debug)]
 pub(super) struct SchemaMismatch {
     pub(super) difference: String,
-    pub(super) statements: Vec<String>,
+    pub(super) remedy: Remedy,
+}
+
+/// What helps against a [`SchemaMismatch`].
+#[derive(Debug)]
+pub(super) enum Remedy {
+    /// Another table: no statement of ours repairs this one.
+    OtherTable,
+    /// The program can run these statements.
+    Statements(Vec<String>),
+    /// The user can do this.
+    Advice(String),
 }
 
 impl SchemaMismatch {
     /// Returns a mismatch that no statement of ours repairs.
     pub(super) fn beyond_repair(difference: String) -> Self {
-        Self { difference, statements: Vec::new() }
+        Self { difference, remedy: Remedy::OtherTable }
+    }
+
+    /// Returns a mismatch that the user can do something about.
+    pub(super) fn with_advice(difference: String, advice: &str) -> Self {
+        Self { difference, remedy: Remedy::Advice(advice.to_owned()) }
+    }
+
+    /// Returns a mismatch that statements repair.
+    pub(super) fn repaired_by(difference: String, statements: Vec<String>) -> Self {
+        Self { difference, remedy: Remedy::Statements(statements) }
     }
 }
 

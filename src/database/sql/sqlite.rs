@@ -178,7 +178,8 @@ impl Driver for SqliteDriver {
 }
 
 /// What the user can do about a file that another process does not let go.
-const LOCKED: &str = "another process writes to the file: run the same command again when it has ended";
+const LOCKED: &str =
+    "another process writes to the file: run the same command again when it has ended";
 
 const WRITABLE: &str = "the file and its folder must be writable";
 

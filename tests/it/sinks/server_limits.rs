@@ -72,7 +72,9 @@ fn the_time_limits_of_postgres_end_no_statement_of_an_import() {
     // A question waits for the lock, too.
     let held = HeldTable::for_itself(&scratch);
     let running = place.start(&["query", "services"]);
-    wait::until("the question is asked", || scratch.running("SELECT") + scratch.running("WITH") > 0);
+    wait::until("the question is asked", || {
+        scratch.running("SELECT") + scratch.running("WITH") > 0
+    });
     std::thread::sleep(limit + Duration::from_secs(1));
     drop(held);
     let run = running.end().expect(0);
