@@ -12,47 +12,82 @@ use crate::database::answer::Rows;
 /// How many rows of a list are shown.
 const LIST_ROWS_SHOWN: usize = 20;
 
-const SERVICES: &[Column] = &[
-    column("event_source", "Service", Text),
-    column("n", "Events", Number),
-    column("errors", "Errors", Errors),
-    column("principals", "Principals", Number),
-];
+/// A table that is the answer of one question.
+struct List {
+    question: &'static str,
+    caption: &'static str,
+    reason: &'static str,
+    columns: &'static [Column],
+}
 
-const PRINCIPALS: &[Column] = &[
-    column("principal_arn", "Principal", Text),
-    column("user_type", "Type", Text),
-    column("n", "Events", Number),
-    column("errors", "Errors", Errors),
-    column("addresses", "Addresses", Number),
-    column("last_seen", "Last", Time),
-];
+const SERVICES: List = List {
+    question: "services",
+    caption: "Services by number of events",
+    reason: "What the accounts do. Look for a service that nobody should use.",
+    columns: &[
+        column("event_source", "Service", Text),
+        column("n", "Events", Number),
+        column("errors", "Errors", Errors),
+        column("principals", "Principals", Number),
+    ],
+};
 
-const ADDRESSES: &[Column] = &[
-    column("source_ip", "Address", Text),
-    column("n", "Events", Number),
-    column("errors", "Errors", Errors),
-    column("principals", "Principals", Number),
-    column("first_seen", "First", Time),
-    column("last_seen", "Last", Time),
-];
+const PRINCIPALS: List = List {
+    question: "principals",
+    caption: "Principals by number of events",
+    reason: "Who acts most, without AWS services.",
+    columns: &[
+        column("principal_arn", "Principal", Text),
+        column("user_type", "Type", Text),
+        column("n", "Events", Number),
+        column("errors", "Errors", Errors),
+        column("addresses", "Addresses", Number),
+        column("last_seen", "Last", Time),
+    ],
+};
 
-const TOOLS: &[Column] = &[
-    column("user_agent", "Tool", Text),
-    column("n", "Events", Number),
-    column("principals", "Principals", Number),
-    column("first_seen", "First", Time),
-    column("last_seen", "Last", Time),
-];
+const ADDRESSES: List = List {
+    question: "source-ips",
+    caption: "Addresses by number of events",
+    reason: "Where calls come from, without AWS services. An address that many principals share is \
+                  worth a look.",
+    columns: &[
+        column("source_ip", "Address", Text),
+        column("n", "Events", Number),
+        column("errors", "Errors", Errors),
+        column("principals", "Principals", Number),
+        column("first_seen", "First", Time),
+        column("last_seen", "Last", Time),
+    ],
+};
 
-const ERRORS: &[Column] = &[
-    column("error_code", "Error", Text),
-    column("event_source", "Service", Text),
-    column("event_name", "Operation", Text),
-    column("n", "Events", Number),
-    column("principals", "Principals", Number),
-    column("last_seen", "Last", Time),
-];
+const TOOLS: List = List {
+    question: "user-agents",
+    caption: "Tools by number of events",
+    reason: "What programs name themselves. Tools of attackers and old SDKs show here.",
+    columns: &[
+        column("user_agent", "Tool", Text),
+        column("n", "Events", Number),
+        column("principals", "Principals", Number),
+        column("first_seen", "First", Time),
+        column("last_seen", "Last", Time),
+    ],
+};
+
+const ERRORS: List = List {
+    question: "errors",
+    caption: "Errors by number of events",
+    reason: "What fails most: broken jobs, missing permissions, or an intruder who tries what a \
+                  stolen key may do.",
+    columns: &[
+        column("error_code", "Error", Text),
+        column("event_source", "Service", Text),
+        column("event_name", "Operation", Text),
+        column("n", "Events", Number),
+        column("principals", "Principals", Number),
+        column("last_seen", "Last", Time),
+    ],
+};
 
 const NEW_PRINCIPALS: &[Column] = &[
     column("principal", "Principal", Text),
@@ -75,53 +110,79 @@ const NEW_TOOLS: &[Column] = &[
     column("principals", "Principals", Number),
 ];
 
-const ROOT: &[Column] = &[
-    column("event_time", "Time", Time),
-    column("event_name", "Operation", Text),
-    column("event_source", "Service", Text),
-    column("account_id", "Account", Text),
-    column("source_ip", "Address", Text),
-    column("user_agent", "Tool", Text),
-    column("error_code", "Result", Outcome),
-];
+const ROOT: List = List {
+    question: "root",
+    caption: "Calls by the root user",
+    reason: "What the root user did, the newest first. Nobody should use it.",
+    columns: &[
+        column("event_time", "Time", Time),
+        column("event_name", "Operation", Text),
+        column("event_source", "Service", Text),
+        column("account_id", "Account", Text),
+        column("source_ip", "Address", Text),
+        column("user_agent", "Tool", Text),
+        column("error_code", "Result", Outcome),
+    ],
+};
 
-const LOGINS: &[Column] = &[
-    column("event_time", "Time", Time),
-    column("user_name", "User", Text),
-    column("user_type", "Type", Text),
-    column("source_ip", "Address", Text),
-    column("result", "Result", Text),
-    column("mfa_used", "MFA", Text),
-    column("error_message", "Message", Text),
-];
+const LOGINS: List = List {
+    question: "console-logins",
+    caption: "Sign-ins to the console",
+    reason: "Sign-ins to the console, the newest first: at night, from other countries, without MFA.",
+    columns: &[
+        column("event_time", "Time", Time),
+        column("user_name", "User", Text),
+        column("user_type", "Type", Text),
+        column("source_ip", "Address", Text),
+        column("result", "Result", Text),
+        column("mfa_used", "MFA", Text),
+        column("error_message", "Message", Text),
+    ],
+};
 
-const IAM: &[Column] = &[
-    column("event_time", "Time", Time),
-    column("event_name", "Operation", Text),
-    column("user_name", "By", Text),
-    column("target_user target_role policy_arn", "User, role, policy", Text),
-    column("source_ip", "Address", Text),
-    column("error_code", "Result", Outcome),
-];
+const IAM: List = List {
+    question: "iam-changes",
+    caption: "Changes in IAM",
+    reason: "Users, roles, policies and keys that were changed, the newest first.",
+    columns: &[
+        column("event_time", "Time", Time),
+        column("event_name", "Operation", Text),
+        column("user_name", "By", Text),
+        column("target_user target_role policy_arn", "User, role, policy", Text),
+        column("source_ip", "Address", Text),
+        column("error_code", "Result", Outcome),
+    ],
+};
 
-const EXPOSURE: &[Column] = &[
-    column("event_time", "Time", Time),
-    column("event_name", "Operation", Text),
-    column("event_source", "Service", Text),
-    column("bucket", "Bucket", Text),
-    column("user_name", "By", Text),
-    column("source_ip", "Address", Text),
-    column("error_code", "Result", Outcome),
-];
+const EXPOSURE: List = List {
+    question: "public-exposure",
+    caption: "Calls that open something to the world",
+    reason: "Buckets, snapshots, images, security groups, functions and databases that were opened, \
+                  the newest first.",
+    columns: &[
+        column("event_time", "Time", Time),
+        column("event_name", "Operation", Text),
+        column("event_source", "Service", Text),
+        column("bucket", "Bucket", Text),
+        column("user_name", "By", Text),
+        column("source_ip", "Address", Text),
+        column("error_code", "Result", Outcome),
+    ],
+};
 
-const TAMPERING: &[Column] = &[
-    column("event_time", "Time", Time),
-    column("event_name", "Operation", Text),
-    column("event_source", "Service", Text),
-    column("user_name", "By", Text),
-    column("source_ip", "Address", Text),
-    column("error_code", "Result", Outcome),
-];
+const TAMPERING: List = List {
+    question: "tampering",
+    caption: "Changes to logging and detection",
+    reason: "Trails, detectors, recorders and alarms that were stopped or changed, the newest first.",
+    columns: &[
+        column("event_time", "Time", Time),
+        column("event_name", "Operation", Text),
+        column("event_source", "Service", Text),
+        column("user_name", "By", Text),
+        column("source_ip", "Address", Text),
+        column("error_code", "Result", Outcome),
+    ],
+};
 
 /// A point that a responder looks at first.
 struct Check {
@@ -212,74 +273,51 @@ fn checks(findings: &Findings) -> Vec<Check> {
     checks
 }
 
-/// Draws a table of the rows with the most events.
-fn top(
-    findings: &Findings,
-    question: &'static str,
-    reason: &'static str,
-    caption: &'static str,
-    columns: &'static [Column],
-    rows: &Rows,
-) -> Markup {
-    let rows_max = as_usize(TOP_ROWS_MAX) - 1;
-    html! {
-        @if rows.rows.is_empty() { p.absent { "None." } } @else {
-            p { (reason) }
-            (Table { caption, columns, rows, rows_max }.draw())
-            @if rows.rows.len() > rows_max {
-                p.note { (format!("The first {rows_max}; there are more.")) }
+impl List {
+    /// Draws the rows with the most events.
+    fn top(&self, findings: &Findings, rows: &Rows) -> Markup {
+        let Self { question, caption, reason, columns } = *self;
+        let rows_max = as_usize(TOP_ROWS_MAX) - 1;
+        html! {
+            @if rows.rows.is_empty() { p.absent { "None." } } @else {
+                p { (reason) }
+                (Table { caption, columns, rows, rows_max }.draw())
+                @if rows.rows.len() > rows_max {
+                    p.note { (format!("The first {rows_max}; there are more.")) }
+                }
             }
+            (more(&findings.filters, question))
         }
-        (more(&findings.filters, question))
+    }
+
+    /// Draws events, the newest first.
+    fn list(&self, findings: &Findings, rows: &Rows) -> Markup {
+        html! {
+            p { (self.reason) }
+            (rows_shown(self.caption, self.columns, rows))
+            (more(&findings.filters, self.question))
+        }
     }
 }
 
 pub(super) fn services(findings: &Findings) -> Markup {
-    let reason = "What the accounts do. Look for a service that nobody should use.";
-    let caption = "Services by number of events";
-    top(findings, "services", reason, caption, SERVICES, &findings.services)
+    SERVICES.top(findings, &findings.services)
 }
 
 pub(super) fn principals(findings: &Findings) -> Markup {
-    let reason = "Who acts most, without AWS services.";
-    let caption = "Principals by number of events";
-    top(findings, "principals", reason, caption, PRINCIPALS, &findings.principals)
+    PRINCIPALS.top(findings, &findings.principals)
 }
 
 pub(super) fn addresses(findings: &Findings) -> Markup {
-    let reason = "Where calls come from, without AWS services. An address that many principals share is \
-                  worth a look.";
-    let caption = "Addresses by number of events";
-    top(findings, "source-ips", reason, caption, ADDRESSES, &findings.addresses)
+    ADDRESSES.top(findings, &findings.addresses)
 }
 
 pub(super) fn tools(findings: &Findings) -> Markup {
-    let reason = "What programs name themselves. Tools of attackers and old SDKs show here.";
-    let caption = "Tools by number of events";
-    top(findings, "user-agents", reason, caption, TOOLS, &findings.tools)
+    TOOLS.top(findings, &findings.tools)
 }
 
 pub(super) fn errors(findings: &Findings) -> Markup {
-    let reason = "What fails most: broken jobs, missing permissions, or an intruder who tries what a \
-                  stolen key may do.";
-    let caption = "Errors by number of events";
-    top(findings, "errors", reason, caption, ERRORS, &findings.errors)
-}
-
-/// Draws a list of events, the newest first.
-fn list(
-    findings: &Findings,
-    question: &'static str,
-    reason: &'static str,
-    caption: &'static str,
-    columns: &'static [Column],
-    rows: &Rows,
-) -> Markup {
-    html! {
-        p { (reason) }
-        (rows_shown(caption, columns, rows))
-        (more(&findings.filters, question))
-    }
+    ERRORS.top(findings, &findings.errors)
 }
 
 fn rows_shown(caption: &'static str, columns: &'static [Column], rows: &Rows) -> Markup {
@@ -334,33 +372,23 @@ fn number_of(rows: &Rows) -> String {
 }
 
 pub(super) fn root(findings: &Findings) -> Markup {
-    let reason = "What the root user did, the newest first. Nobody should use it.";
-    list(findings, "root", reason, "Calls by the root user", ROOT, &findings.root)
+    ROOT.list(findings, &findings.root)
 }
 
 pub(super) fn logins(findings: &Findings) -> Markup {
-    let reason =
-        "Sign-ins to the console, the newest first: at night, from other countries, without MFA.";
-    list(findings, "console-logins", reason, "Sign-ins to the console", LOGINS, &findings.logins)
+    LOGINS.list(findings, &findings.logins)
 }
 
 pub(super) fn iam(findings: &Findings) -> Markup {
-    let reason = "Users, roles, policies and keys that were changed, the newest first.";
-    list(findings, "iam-changes", reason, "Changes in IAM", IAM, &findings.iam)
+    IAM.list(findings, &findings.iam)
 }
 
 pub(super) fn exposure(findings: &Findings) -> Markup {
-    let reason = "Buckets, snapshots, images, security groups, functions and databases that were opened, \
-                  the newest first.";
-    let caption = "Calls that open something to the world";
-    list(findings, "public-exposure", reason, caption, EXPOSURE, &findings.exposure)
+    EXPOSURE.list(findings, &findings.exposure)
 }
 
 pub(super) fn tampering(findings: &Findings) -> Markup {
-    let reason =
-        "Trails, detectors, recorders and alarms that were stopped or changed, the newest first.";
-    let caption = "Changes to logging and detection";
-    list(findings, "tampering", reason, caption, TAMPERING, &findings.tampering)
+    TAMPERING.list(findings, &findings.tampering)
 }
 
 fn as_usize(rows_max: u32) -> usize {
