@@ -120,13 +120,7 @@ impl Bench {
     fn s3_with(&self, what: &str, data: &Data) -> Comparison {
         let engine = Engine::Postgres;
         let s3 = S3Server::start();
-        for entry in walkdir::WalkDir::new(&data.folder) {
-            let entry = entry.unwrap();
-            if entry.file_type().is_file() {
-                let key = entry.path().strip_prefix(&data.folder).unwrap();
-                s3.put("trail", key.to_str().unwrap(), std::fs::read(entry.path()).unwrap());
-            }
-        }
+        put_all(&s3, data);
         s3.set_latency(Duration::from_millis(20));
         let ours = || {
             let database = OwnDatabase::new(engine);
@@ -217,6 +211,20 @@ impl Bench {
         }
         peaks
     }
+}
+
+/// Puts the files of a tree into the bucket `trail`; returns how many there are.
+pub fn put_all(s3: &S3Server, data: &Data) -> usize {
+    let mut objects = 0;
+    for entry in walkdir::WalkDir::new(&data.folder) {
+        let entry = entry.unwrap();
+        if entry.file_type().is_file() {
+            let key = entry.path().strip_prefix(&data.folder).unwrap();
+            s3.put("trail", key.to_str().unwrap(), std::fs::read(entry.path()).unwrap());
+            objects += 1;
+        }
+    }
+    objects
 }
 
 /// Few objects that are all as large: other trees of the generator are spread over hours and

@@ -34,6 +34,7 @@ mod measure;
 mod questions;
 mod single_inserts;
 mod table;
+mod workers;
 
 #[path = "../../tests/it/databases.rs"]
 #[expect(dead_code, unused_macros, unused_imports, reason = "the tests use the rest")]
@@ -65,6 +66,7 @@ enum Case {
     Sqlite,
     Parse,
     S3,
+    Workers,
     SingleInserts,
     Indexes,
     IndexBuilds,
@@ -147,6 +149,9 @@ fn main() -> ExitCode {
             println!("| {name} | {} |", usage.peak_bytes >> 20);
         }
     }
+    if cases.contains(&Case::Workers) {
+        println!("\n{}", workers::workers(&bench, &bench.data()));
+    }
     if cases.contains(&Case::IndexBuilds) {
         println!("\n{}", index_builds::index_builds(&bench.data()));
     }
@@ -183,7 +188,9 @@ fn comparisons(bench: &Bench, case: Case) -> Vec<Comparison> {
         Case::SingleInserts => ENGINES.map(|engine| bench.single_inserts(engine)).into(),
         Case::Indexes => ENGINES.map(|engine| bench.indexes(engine)).into(),
         Case::Settings => bench.settings(),
-        Case::IndexBuilds | Case::Memory | Case::Day | Case::Questions => Vec::new(),
+        Case::Workers | Case::IndexBuilds | Case::Memory | Case::Day | Case::Questions => {
+            Vec::new()
+        }
     }
 }
 

@@ -26,6 +26,8 @@ pub struct Filters {
     pub region: Option<String>,
     /// The address of the caller.
     pub source_ip: Option<String>,
+    /// Whether only calls that failed are selected.
+    pub errors_only: bool,
     /// The largest number of rows; otherwise the question's own.
     pub limit: Option<u32>,
     /// The length of a period of the timeline.
@@ -157,7 +159,10 @@ impl Filters {
                 OR response_elements LIKE ? ESCAPE '!' OR other_fields LIKE ? ESCAPE '!')";
             push(condition, Parameter::Text(format!("%{}%", escaped(name))));
         }
-        if is_first {
+        if self.errors_only {
+            statement.push_sql(if is_first { "" } else { " AND " });
+            statement.push_sql("error_code IS NOT NULL");
+        } else if is_first {
             statement.push_sql("1 = 1");
         }
     }

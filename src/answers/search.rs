@@ -17,7 +17,7 @@ const SHOWN: &str = "event_time, user_name, event_source, event_name, region, so
 const NAMED: &str = "l.eventAt AS event_time, l.eventID AS event_id, l.eventSource AS event_source, \
      l.eventName AS event_name, l.recipientAccountId AS account_id, l.awsRegion AS region, \
      l.sourceIPAddress AS source_ip, l.requestParameters AS request_parameters, \
-     l.responseElements AS response_elements, l.otherFields AS other_fields, i.user_name, \
+     l.responseElements AS response_elements, l.errorCode AS error_code, l.otherFields AS other_fields, i.user_name, \
      i.access_key_id";
 
 /// What a search returns of an event.

@@ -128,7 +128,7 @@ fn every_filter_selects(engine: Engine) {
         \"eventTime\":\"2023-07-11T00:00:00Z\",\"awsRegion\":\"eu-west-1\",\
         \"recipientAccountId\":\"444455556666\",\"sourceIPAddress\":\"203.0.113.9\",\
         \"userIdentity\":{\"type\":\"IAMUser\",\"userName\":\"o'b\\\\\",\"accessKeyId\":\"AKIAX\"},\
-        \"resources\":[{\"ARN\":\"arn:aws:s3:::100%_!x\"}]";
+        \"errorCode\":\"AccessDenied\",\"resources\":[{\"ARN\":\"arn:aws:s3:::100%_!x\"}]";
     let records = [record("a"), record("b"), record_with("c", special)];
     place.write("logs/a.json", wrapper(&records));
     place.run(&["--quiet", "import", "logs"]).expect(0);
@@ -158,6 +158,8 @@ fn every_filter_selects(engine: Engine) {
         assert_eq!(count(&[option, value]), rows, "{option} {value}");
     }
     assert_eq!(count(&["--region", "us-east-1", "--until", "2023-07-10"]), 2);
+    assert_eq!(count(&["--errors-only"]), 1);
+    assert_eq!(count(&["--errors-only", "--region", "us-east-1"]), 0);
     let run = place.run(&["query", "calls", "--limit", "1", "--output", "csv"]).expect(0);
     assert_eq!(run.stdout.lines().count(), 2);
     assert!(run.stderr.contains("the answer ends after 1 row"), "{}", run.stderr);

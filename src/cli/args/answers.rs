@@ -84,6 +84,10 @@ struct FilterArgs {
     #[arg(long, value_name = "ADDRESS")]
     source_ip: Option<String>,
 
+    /// Only calls that failed
+    #[arg(long)]
+    errors_only: bool,
+
     /// Return at most this number of rows [default: 50, or the question's own]
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -206,6 +210,7 @@ impl FilterArgs {
             access_key_id: config::filled("--access-key-id", self.access_key_id.as_ref())?,
             resource_name: config::filled("--resource-name", self.resource_name.as_ref())?,
             source_ip: config::filled("--source-ip", self.source_ip.as_ref())?,
+            errors_only: self.errors_only,
             limit: limit.and_then(|rows| u32::try_from(rows).ok()),
             ..when_and_where(&self.times, &self.places, now)?
         })

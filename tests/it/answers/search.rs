@@ -30,6 +30,8 @@ fn a_search_finds_what_sqlite_finds(engine: Engine) {
         &["--resource-name", "i-"],
         &["--account-id", "444455556666"],
         &["--source-ip", "198.51.100.7"],
+        &["--errors-only"],
+        &["--errors-only", "--event-source", "s3.amazonaws.com"],
     ] {
         for form in ["csv", "jsonl"] {
             let args = ["--quiet", "search", "--limit", "1000000", "--output", form];
@@ -40,6 +42,22 @@ fn a_search_finds_what_sqlite_finds(engine: Engine) {
             assert_eq!(found, reference.run(&args).expect(0).stdout, "{filters:?}");
         }
     }
+}
+
+#[test]
+fn only_errors_are_found_on_request() {
+    let database = OwnDatabase::new(Engine::Sqlite);
+    let place = imported(&database);
+    let errors = |args: &[&str]| {
+        let args = [&["--quiet", "search", "--output=jsonl", "--limit=100000"], args].concat();
+        let found = place.run(&args).expect(0).stdout;
+        let record = |line: &str| serde_json::from_str::<Value>(line).unwrap();
+        let has_error = |line: &str| !record(line)["errorCode"].is_null();
+        (found.lines().filter(|line| has_error(line)).count(), found.lines().count())
+    };
+    let (errors_of_all, all) = errors(&[]);
+    assert!(0 < errors_of_all && errors_of_all < all);
+    assert_eq!(errors(&["--errors-only"]), (errors_of_all, errors_of_all));
 }
 
 /// Returns the ids that a search finds, in order.
