@@ -1,6 +1,7 @@
 //! Undisturbed imports into clusters.
 
 use super::{Cluster, Expected, create_logs_without_key, tables_without_key};
+use crate::binary::Running;
 
 fn a_cluster_takes_an_import(cluster: &Cluster) {
     let expected = Expected::sample();
@@ -90,5 +91,59 @@ fn the_same_import_on_all_nodes_of_galera_at_once_loads_each_object_once() {
     });
     assert_eq!(loaded.sum::<u64>(), expected.contents.rows.len() as u64, "rows counted twice");
     assert!(conflicts > 0, "no transaction lost to another node's");
+    cluster.assert_exact(&expected, &database);
+}
+
+/// Lets every node of a group accept writes, until it is dropped.
+struct SeveralPrimaries<'c>(&'c Cluster);
+
+impl<'c> SeveralPrimaries<'c> {
+    fn of(cluster: &'c Cluster) -> Self {
+        let switch = "SELECT group_replication_switch_to_multi_primary_mode()";
+        cluster.engine.try_administer_on(&cluster.nodes[0].url, switch).unwrap();
+        Self(cluster)
+    }
+}
+
+impl Drop for SeveralPrimaries<'_> {
+    fn drop(&mut self) {
+        let Cluster { engine, nodes, .. } = self.0;
+        let switch =
+            "SELECT CAST(group_replication_switch_to_single_primary_mode(@@server_uuid) AS CHAR)";
+        let switched = engine.try_administer_on(&nodes[0].url, switch);
+        assert!(switched.is_ok() || std::thread::panicking(), "{switched:?}");
+    }
+}
+
+#[test]
+#[ignore = "for `tests/run --clusters`"]
+fn a_group_with_several_primaries_takes_rows_but_no_changes_of_tables() {
+    let (cluster, expected) = (Cluster::group(), Expected::sample());
+    let database = cluster.database();
+    let primaries = SeveralPrimaries::of(&cluster);
+    let is_refused = |run: &crate::binary::Run| {
+        assert!(run.stderr.contains("a group with several primaries"), "{}", run.shown());
+        assert!(run.stderr.contains("`--no-index`"), "{}", run.shown());
+    };
+    is_refused(&expected.import(&database.url).expect(1));
+    // An administrator creates the tables, on one node.
+    let schema = expected.place.run(&["--database", &database.url, "schema"]).expect(0).stdout;
+    let (tables, _indexes) = schema.split_once("-- Indexes").unwrap();
+    database.query(tables);
+    let import = |node: usize| -> Running {
+        let url = cluster.url_on(node, &database);
+        let shard = format!("--shard={}/3", node + 1);
+        let args = ["--output=json", "--database", &url, "import", "--no-index", &shard];
+        let source: Vec<&str> = expected.source.iter().map(String::as_str).collect();
+        expected.place.start(&[&args[..], &source].concat())
+    };
+    let running: Vec<Running> = (0..3).map(import).collect();
+    for running in running {
+        running.end().expect(expected.exit_code);
+    }
+    cluster.assert_exact(&expected, &database);
+    is_refused(&expected.place.run(&["--database", &database.url, "index"]).expect(1));
+    drop(primaries);
+    expected.place.run(&["--database", &database.url, "index"]).expect(0);
     cluster.assert_exact(&expected, &database);
 }
