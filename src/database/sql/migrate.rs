@@ -17,6 +17,7 @@
 //! program that uses sqlx, and its lock does not work on MariaDB. Its checksums are not used
 //! either, so comments in the files may be reworded.
 
+use jiff::SignedDuration;
 use sqlx::migrate::Migration;
 
 use super::added_columns::statements_of_added_columns;
@@ -36,7 +37,14 @@ pub(super) const CREATE_TABLE: &str = "CREATE TABLE IF NOT EXISTS import_migrati
      (version bigint NOT NULL PRIMARY KEY, name varchar(255) NOT NULL, \
      finished_at varchar(40) NOT NULL)";
 
-const SELECT_APPLIED: &str = "SELECT version FROM import_migrations";
+/// How `finished_at` begins while a migration runs, before the time at which it began.
+const CLAIM: &str = "since ";
+
+const SELECT_APPLIED: &str =
+    "SELECT version FROM import_migrations WHERE finished_at NOT LIKE 'since %'";
+
+/// After this time, an import that began to create the view has been killed.
+const CLAIM_MAX: SignedDuration = SignedDuration::from_mins(2);
 
 const INSERT: &str = "INSERT INTO import_migrations (version, name, finished_at) VALUES (?, ?, ?)";
 
@@ -240,23 +248,24 @@ impl SqlStore {
     ) -> Result<(), sqlx::Error> {
         tracing::debug!(version = migration.version, "running a migration");
         connection.run(&migration.sql).await?;
-        self.record_migration(connection, migration).await
+        let now = jiff::Timestamp::now().to_string();
+        self.insert_migration(connection, migration, &now).await
     }
 
-    async fn record_migration(
+    async fn insert_migration(
         &self,
         connection: &mut dyn Connection,
         migration: &Migration,
+        finished_at: &str,
     ) -> Result<(), sqlx::Error> {
         let insert = placeholders(self.driver.engine(), INSERT);
-        let now = jiff::Timestamp::now().to_string();
         let name = Value::Text(Some(&migration.description));
-        let line = [Value::Int(migration.version), name, Value::Text(Some(&now))];
+        let line = [Value::Int(migration.version), name, Value::Text(Some(finished_at))];
         connection.execute(&insert, &line).await?;
         Ok(())
     }
 
-    /// Creates or replaces the view `events`, unless it is there already or cannot be created.
+    /// Creates the view `events`, unless it is there already or cannot be created.
     pub(super) async fn prepare_view(&self) -> Result<(), DatabaseError> {
         let doing = "create the view `events`";
         let mut pooled = self.connection(doing).await?;
@@ -285,17 +294,17 @@ impl SqlStore {
     }
 
     /// Creates the view if it is missing. Returns whether the connection may be used again.
+    ///
+    /// It is claimed in `import_migrations` first. The nodes of a Galera cluster have no lock in common, and
+    /// two that create a view at the same time can wait for each other for ever; but only one of them can
+    /// insert the line.
     async fn create_view(&self, connection: &mut dyn Connection) -> Result<bool, sqlx::Error> {
         let view = &self.schema.view;
-        let is_applied =
-            |applied: Option<Vec<i64>>| applied.unwrap_or_default().contains(&view.version);
-        if is_applied(self.applied_migrations(connection).await?) {
+        if self.pending_view(connection).await?.is_none() {
             return Ok(true);
         }
         self.driver.begin_migrations(connection, self.options.timeouts.statement).await?;
-        if is_applied(self.applied_migrations(connection).await?) {
-            return Ok(false);
-        }
+        let Some(old_claim) = self.pending_view(connection).await? else { return Ok(false) };
         let existing = self.columns_of(connection, VIEW).await?;
         if !existing.is_empty() && !has_columns(&existing, &VIEW_COLUMNS) {
             tracing::warn!(
@@ -304,15 +313,54 @@ impl SqlStore {
             );
             return Ok(false);
         }
-        if existing.is_empty() {
-            self.run_migration(connection, view).await?;
-        } else {
-            // It was created, and the process was killed before it could record that. To replace a
-            // view, MySQL would need the right to drop tables.
-            self.record_migration(connection, view).await?;
+        let delete = "DELETE FROM import_migrations WHERE version = ? AND finished_at = ?";
+        let delete = placeholders(self.driver.engine(), delete);
+        let version = Value::Int(view.version);
+        connection.execute(&delete, &[version, Value::Text(Some(&old_claim))]).await?;
+        let claim = format!("{CLAIM}{}", jiff::Timestamp::now());
+        match self.insert_migration(connection, view, &claim).await {
+            Err(error) if self.classify(&error) == SqlErrorClass::Conflict => return Ok(false),
+            claimed => claimed?,
         }
+        // If it is there, it was created, and the process was killed before it could record that. To
+        // replace a view, MySQL would need the right to drop tables.
+        if existing.is_empty() {
+            tracing::debug!(version = view.version, "running a migration");
+            if let Err(error) = connection.run(&view.sql).await {
+                // Where the transaction has failed, the claim is gone with it.
+                let _ = connection.execute(&delete, &[version, Value::Text(Some(&claim))]).await;
+                return Err(error);
+            }
+        }
+        let update = "UPDATE import_migrations SET finished_at = ? WHERE version = ?";
+        let update = placeholders(self.driver.engine(), update);
+        let now = jiff::Timestamp::now().to_string();
+        connection.execute(&update, &[Value::Text(Some(&now)), version]).await?;
         connection.run("COMMIT").await?;
         Ok(false)
+    }
+
+    /// Returns the claim of an import that was killed while it created the view, empty if there was none;
+    /// `None` if the view is recorded, or claimed by another import.
+    async fn pending_view(
+        &self,
+        connection: &mut dyn Connection,
+    ) -> Result<Option<String>, sqlx::Error> {
+        let none = Ok(Some(String::new()));
+        if !self.has_table(connection, MIGRATIONS).await? {
+            return none;
+        }
+        let query = "SELECT finished_at FROM import_migrations WHERE version = ?";
+        let query = placeholders(self.driver.engine(), query);
+        let version = [Value::Int(self.schema.view.version)];
+        let rows = connection.query(&query, &version, &[CellType::Text]).await?;
+        let Some(recorded) = rows.into_iter().flatten().next() else { return none };
+        let recorded = recorded.into_text();
+        let Some(since) = recorded.strip_prefix(CLAIM) else { return Ok(None) };
+        let is_old = since
+            .parse::<jiff::Timestamp>()
+            .is_ok_and(|since| jiff::Timestamp::now().duration_since(since) > CLAIM_MAX);
+        Ok(is_old.then_some(recorded))
     }
 
     fn refusal(&self, mismatch: &SchemaMismatch) -> DatabaseError {

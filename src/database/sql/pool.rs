@@ -12,6 +12,7 @@ use super::error::{SqlErrorClass, cause_of, timed_out};
 use super::panics::without_panic;
 use super::{SqlStore, without_data};
 use crate::database::DatabaseError;
+use crate::database::url::Engine;
 
 /// How long a connection may be idle before it is used again: networks forget idle connections.
 const IDLE_MAX: Duration = Duration::from_mins(5);
@@ -133,7 +134,9 @@ impl SqlStore {
 
     /// Opens a connection for the store's own use. The caller keeps the permit.
     pub(super) async fn open(&self) -> Result<OpenConnection, sqlx::Error> {
-        let limit = self.options.timeouts.connect;
+        // SQLite waits for other processes by itself, and reports that they lock the file.
+        let is_sqlite = self.driver.engine() == Engine::Sqlite;
+        let limit = if is_sqlite { Duration::MAX } else { self.options.timeouts.connect };
         let connecting = tokio::time::timeout(limit, without_panic(self.driver.connect()));
         let connected = connecting.await.unwrap_or_else(|_| Err(timed_out("no connection", limit)));
         connected.map(|link| self.pool.count(link))

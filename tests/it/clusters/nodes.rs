@@ -1,7 +1,9 @@
 //! Undisturbed imports into clusters.
 
 use super::{Cluster, Expected, create_logs_without_key, tables_without_key};
-use crate::binary::Running;
+use crate::binary::{Run, Running};
+use crate::databases::query_now;
+use crate::wait;
 
 fn a_cluster_takes_an_import(cluster: &Cluster) {
     let expected = Expected::sample();
@@ -121,7 +123,7 @@ fn a_group_with_several_primaries_takes_rows_but_no_changes_of_tables() {
     let (cluster, expected) = (Cluster::group(), Expected::sample());
     let database = cluster.database();
     let primaries = SeveralPrimaries::of(&cluster);
-    let is_refused = |run: &crate::binary::Run| {
+    let is_refused = |run: &Run| {
         assert!(run.stderr.contains("a group with several primaries"), "{}", run.shown());
         assert!(run.stderr.contains("`--no-index`"), "{}", run.shown());
     };
@@ -130,6 +132,15 @@ fn a_group_with_several_primaries_takes_rows_but_no_changes_of_tables() {
     let schema = expected.place.run(&["--database", &database.url, "schema"]).expect(0).stdout;
     let (tables, _indexes) = schema.split_once("-- Indexes").unwrap();
     database.query(tables);
+    for node in 0..cluster.nodes.len() {
+        // Nodes apply what the first one has committed some time later.
+        let url = cluster.url_on(node, &database);
+        wait::until("the tables are on all nodes", || {
+            let count = "SELECT COUNT(*) FROM import_migrations WHERE name = 'events'";
+            query_now(cluster.engine, &url, count)
+                .is_ok_and(|rows| rows[0][0].as_deref() == Some("1"))
+        });
+    }
     let import = |node: usize| -> Running {
         let url = cluster.url_on(node, &database);
         let shard = format!("--shard={}/3", node + 1);

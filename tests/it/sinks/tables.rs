@@ -5,13 +5,14 @@ use cloudtrail2sql::trail::fields::COLUMNS;
 
 use super::objects::{RUN, batch, cells, log_of};
 use super::scratch::Scratch;
-use crate::databases::{Engine, Table, promises};
+use crate::databases::{Engine, Table, promises, query};
 
 promises! { async on all:
     what_is_missing_is_created_and_then_nothing
     prepares_at_once_on_a_fresh_database_all_succeed
     an_empty_database_is_used
     a_logs_table_with_other_columns_is_refused_by_their_names
+    a_view_is_created_once_by_the_import_that_claimed_it
     columns_in_another_order_are_filled_by_name
 }
 
@@ -77,6 +78,33 @@ async fn prepares_at_once_on_a_fresh_database_all_succeed(engine: Engine) {
             sink.write(RUN, &batch(1, [log_of(&name, [cells(&[])])])).await.unwrap();
         }
         assert_eq!(scratch.counts().await, [3, 3, 0]);
+    }
+}
+
+/// Imports into several nodes of a Galera cluster have no other lock in common.
+async fn a_view_is_created_once_by_the_import_that_claimed_it(engine: Engine) {
+    let (scratch, sink) = Scratch::prepared(engine).await;
+    let views = async || {
+        scratch
+            .count(
+                "import_migrations WHERE name = 'events' \
+        AND finished_at NOT LIKE 'since%'",
+            )
+            .await
+    };
+    let exists = async || query(engine, &scratch.url, "SELECT COUNT(*) FROM events").await.is_ok();
+    assert!(views().await == 1 && exists().await);
+    scratch.run("DROP VIEW events").await;
+    for (since, is_created) in
+        [(jiff::Timestamp::now().to_string(), false), ("2026-01-15T00:00:00Z".into(), true)]
+    {
+        scratch
+            .run(&format!(
+                "UPDATE import_migrations SET finished_at = 'since {since}' WHERE name = 'events'"
+            ))
+            .await;
+        sink.prepare(UpgradePolicy::Refuse).await.unwrap();
+        assert_eq!((views().await == 1, exists().await), (is_created, is_created), "{since}");
     }
 }
 
