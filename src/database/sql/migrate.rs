@@ -23,8 +23,8 @@ use super::added_columns::statements_of_added_columns;
 use super::connection::{Cell, CellType, Connection, Value};
 use super::error::{SqlErrorClass, cause_of};
 use super::schema::{
-    IDENTITIES, LOGS, OBJECTS, SchemaMismatch, VIEW, VIEW_COLUMNS, has_columns, other_columns,
-    placeholders,
+    IDENTITIES, LOGS, OBJECTS, RUNS, SchemaMismatch, VIEW, VIEW_COLUMNS, has_columns,
+    other_columns, placeholders,
 };
 use super::{SqlStore, without_data};
 use crate::database::{DatabaseError, UpgradePolicy};
@@ -109,7 +109,7 @@ impl SqlStore {
         connection: &mut dyn Connection,
     ) -> Result<Result<Vec<String>, SchemaMismatch>, sqlx::Error> {
         let mut statements = Vec::new();
-        for table in [LOGS.name, OBJECTS.name] {
+        for table in [LOGS.name, OBJECTS.name, RUNS.name] {
             let columns = self.columns_of(connection, table).await?;
             match statements_of_added_columns(self.driver.engine(), table, &columns) {
                 Ok(of_table) => statements.extend(of_table),
