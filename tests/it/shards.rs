@@ -17,9 +17,9 @@ const FOLDER: &str = "AWSLogs/111122223333/CloudTrail/us-east-1/2023/07/10";
 const OBJECTS: usize = 41;
 const ROWS: usize = 3;
 
-/// Returns a place with [`OBJECTS`] logs whose shards do not depend on the folder: the URI of an object is its
-/// path, and the folder's name is another in every run.
-fn tree(database: &OwnDatabase) -> Place {
+/// Returns a place with [`OBJECTS`] logs. Which shard has which of them is another in every run, as the name
+/// of the folder is.
+pub fn tree(database: &OwnDatabase) -> Place {
     let place = Place::with_database(&database.url);
     for n in 0..OBJECTS {
         let ids: Vec<String> = (0..ROWS).map(|row| format!("{n}-{row}")).collect();
@@ -30,27 +30,37 @@ fn tree(database: &OwnDatabase) -> Place {
 }
 
 /// Sets the variables that `NAME=VALUE NAME=VALUE` shows.
-fn set_all(place: &mut Place, variables: &str) {
+pub fn set_all(place: &mut Place, variables: &str) {
     for (name, value) in variables.split_whitespace().map(|it| it.split_once('=').unwrap()) {
         place.set(name, value);
     }
 }
 
-/// Returns the variables of the process with this number, counted from 0, of four that an engine starts.
-fn variables(engine: &str, n: usize) -> String {
+/// Checks that each row of the tree is loaded, and no row twice.
+#[track_caller]
+pub fn assert_all_loaded(database: &OwnDatabase, name: &str) {
+    let counted = "SELECT COUNT(*), COUNT(DISTINCT eventID) FROM logs";
+    let rows = Some((OBJECTS * ROWS).to_string());
+    assert_eq!(database.query(counted), [[rows.clone(), rows]], "{name}");
+}
+
+/// Returns the variables of the process with this number, counted from 0, of `count` that an engine starts.
+pub fn variables(engine: &str, n: usize, count: usize) -> String {
     match engine {
         "AWS Batch" => format!(
-            "AWS_BATCH_JOB_ARRAY_INDEX={n} AWS_BATCH_JOB_ARRAY_SIZE=4 AWS_BATCH_JOB_ID=5c1e:{n}"
+            "AWS_BATCH_JOB_ARRAY_INDEX={n} AWS_BATCH_JOB_ARRAY_SIZE={count} AWS_BATCH_JOB_ID=5c1e:{n}"
         ),
         "Cloud Run" => {
-            format!("CLOUD_RUN_TASK_INDEX={n} CLOUD_RUN_TASK_COUNT=4 CLOUD_RUN_EXECUTION=load-x")
+            format!(
+                "CLOUD_RUN_TASK_INDEX={n} CLOUD_RUN_TASK_COUNT={count} CLOUD_RUN_EXECUTION=load-x"
+            )
         }
         "Slurm" => format!(
-            "SLURM_ARRAY_TASK_ID={} SLURM_ARRAY_TASK_COUNT=4 SLURM_ARRAY_TASK_MIN=1 \
-             SLURM_ARRAY_TASK_MAX=4 SLURM_ARRAY_TASK_STEP=1 SLURM_ARRAY_JOB_ID=77",
+            "SLURM_ARRAY_TASK_ID={} SLURM_ARRAY_TASK_COUNT={count} SLURM_ARRAY_TASK_MIN=1 \
+             SLURM_ARRAY_TASK_MAX={count} SLURM_ARRAY_TASK_STEP=1 SLURM_ARRAY_JOB_ID=77",
             n + 1
         ),
-        "GitLab" => format!("CI_NODE_INDEX={} CI_NODE_TOTAL=4 CI_PIPELINE_ID=9001", n + 1),
+        "GitLab" => format!("CI_NODE_INDEX={} CI_NODE_TOTAL={count} CI_PIPELINE_ID=9001", n + 1),
         "Kubernetes" => format!("JOB_COMPLETION_INDEX={n} HOSTNAME=load-{n}"),
         "Nomad" => format!("NOMAD_ALLOC_INDEX={n} NOMAD_JOB_ID=load"),
         other => panic!("{other}"),
@@ -70,7 +80,7 @@ fn the_processes_of_each_engine_load_everything_once(engine: Engine) {
         let mut place = tree(&database);
         let started: Vec<_> = (0..4)
             .map(|n| {
-                set_all(&mut place, &variables(name, n));
+                set_all(&mut place, &variables(name, n, 4));
                 place.start(&["--output", "json", "import", "--shard", shard, "AWSLogs"])
             })
             .collect();
@@ -81,9 +91,7 @@ fn the_processes_of_each_engine_load_everything_once(engine: Engine) {
         assert_eq!(sum("loaded"), OBJECTS as u64, "{name}");
         assert_eq!(sum("other_shards"), 3 * OBJECTS as u64, "{name}");
         assert_eq!(sum("already_loaded"), 0, "{name}: two processes had the same shard");
-        let counted = "SELECT COUNT(*), COUNT(DISTINCT eventID) FROM logs";
-        let rows = Some((OBJECTS * ROWS).to_string());
-        assert_eq!(database.query(counted), [[rows.clone(), rows]], "{name}");
+        assert_all_loaded(&database, name);
         let shards = "SELECT shard FROM import_runs WHERE outcome = 'complete' AND job IS NOT NULL \
                       ORDER BY shard";
         let expected = ["1/4", "2/4", "3/4", "4/4"].map(|it| vec![Some(it.to_owned())]);
@@ -118,7 +126,11 @@ fn a_shard_that_did_not_run_is_named_until_it_has(engine: Engine) {
     let status = place.run(&["status"]).expect(0);
     let expected = "last job: 2 of 3 shards are done\n  AWSLogs {\"from\":\"2023-07-10\"}, begun ";
     assert!(status.stdout.contains(expected), "{}", status.shown());
-    assert!(status.stdout.contains("\n  did not run: 2\nrun the shards"), "{}", status.shown());
+    assert!(
+        status.stdout.contains("\n  did not run: 2\n  run each of these with `--shard K/3`\n"),
+        "{}",
+        status.shown()
+    );
     let json = place.run(&["status", "--output", "json"]).expect(0).json();
     assert_eq!(json["jobs"][0]["missing"].to_string(), "[2]");
     assert_eq!(json["jobs"][0]["done"].to_string(), "[1,3]");
@@ -127,8 +139,7 @@ fn a_shard_that_did_not_run_is_named_until_it_has(engine: Engine) {
     import("2/3");
     let status = place.run(&["status"]).expect(0);
     assert!(status.stdout.contains("\nlast job: all 3 shards are done\n"), "{}", status.shown());
-    let rows = Some((OBJECTS * ROWS).to_string());
-    assert_eq!(database.query("SELECT COUNT(*) FROM logs"), [[rows]]);
+    assert_all_loaded(&database, "three shards");
 
     // The next night, the third one does not run.
     import("2/3");
@@ -156,10 +167,8 @@ fn a_shard_that_was_killed_is_not_done() {
 #[test]
 fn a_shard_is_printed_with_the_variable_that_named_it() {
     let mut place = Place::new();
-    place.write("a.json", log_json(&["a1", "a2"]));
-    set_all(&mut place, &variables("AWS Batch", 3));
-    // The URI of the object has a random folder, so its shard is not known: only the lines of a run that
-    // imports nothing are shown.
+    set_all(&mut place, &variables("AWS Batch", 3, 4));
+    // What a shard of the tree has differs from run to run.
     fs::create_dir(place.path("empty")).unwrap();
     assert_shown!("shard_of_aws_batch", place.run(&["import", "--shard", "auto", "empty"]));
     let json = place.run(&["import", "--output", "json", "--shard", "auto", "empty"]).expect(0);
@@ -219,4 +228,14 @@ fn losses_end_with_exit_code_0_if_that_is_asked_for() {
     // Nothing else becomes a success.
     place.run(&[&accepting[..], &["missing.json"]].concat()).expect(1);
     place.run(&[&accepting[..], &["--shard", "4/3"]].concat()).expect(2);
+}
+
+#[test]
+fn a_shard_without_objects_is_told_from_a_source_without_objects() {
+    let place = Place::new();
+    place.write("a.json", log_json(&["a1"]));
+    let runs = ["1/2", "2/2"].map(|it| place.run(&["import", "--shard", it, "a.json"]).expect(0));
+    let said = "nothing to do: all objects are in other shards\n";
+    let empty = runs.iter().filter(|run| run.stdout.contains(said)).count();
+    assert_eq!(empty, 1, "{}{}", runs[0].shown(), runs[1].shown());
 }

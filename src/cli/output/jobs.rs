@@ -24,9 +24,9 @@ pub(super) fn jobs_text(jobs: &[Job]) -> String {
         for (state, shards) in by_state(job) {
             text.push_str(&format!("  {}: {}\n", visible(state), ranges(&shards)));
         }
-    }
-    if jobs.iter().any(|job| !job.is_complete()) {
-        text.push_str("run the shards that are not done again, each with its `--shard K/N`\n");
+        if !job.is_complete() {
+            text.push_str(&format!("  run each of these with `--shard K/{count}`\n"));
+        }
     }
     text
 }

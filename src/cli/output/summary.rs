@@ -115,6 +115,7 @@ impl Summary {
         let is_idle = tally.loaded.objects + tally.failed.objects + tally.pending.objects == 0;
         if self.exit == Exit::Complete && is_idle {
             warnings.push(match (tally.listed.objects, tally.already_loaded.objects) {
+                (0, _) if tally.other_shards.objects > 0 => Warning::EmptyShard,
                 (0, _) => Warning::NoObjects,
                 (_, 0) => Warning::NoLogs,
                 _ => Warning::NothingNew,

@@ -31,6 +31,8 @@ pub(crate) enum Warning {
     StoppedAtOnce,
     /// The sources have no objects.
     NoObjects,
+    /// The sources have objects, but none of them is in this shard.
+    EmptyShard,
     /// The sources have objects, but no logs.
     NoLogs,
     /// Every log was loaded before.
@@ -102,6 +104,7 @@ impl Warning {
             | Self::ConfigNotRead { .. }
             | Self::LossesAccepted
             | Self::NoObjects
+            | Self::EmptyShard
             | Self::NoLogs
             | Self::NothingNew => None,
         }
@@ -127,6 +130,7 @@ impl fmt::Display for Warning {
                 f.write_str("stopped at once: open transactions are rolled back")
             }
             Self::NoObjects => f.write_str("nothing to do: no objects found"),
+            Self::EmptyShard => f.write_str("nothing to do: all objects are in other shards"),
             Self::NoLogs => f.write_str("nothing to do: none of the objects is a CloudTrail log"),
             Self::NothingNew => f.write_str("nothing to do: everything is already loaded"),
             Self::Replaced(1) => f.write_str("replaced: 1 character or value"),
