@@ -9,6 +9,7 @@ set -eu
 
 count=$1
 shift
+job=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 seq "$count" | parallel --quote --jobs "$count" --retries 3 --line-buffer --tag \
-  cloudtrail2sql import --shard "{}/$count" --exit-zero-on-losses "$@"
+  cloudtrail2sql import --shard "{}/$count" --job "$job" --exit-zero-on-losses "$@"
 cloudtrail2sql index

@@ -236,6 +236,12 @@ struct SelectionArgs {
     /// indexes: run `cloudtrail2sql index` when all are done.
     #[arg(long, value_name = "K/N")]
     shard: Option<String>,
+
+    /// Name of the job that all shards belong to [default: that of the job engine]
+    ///
+    /// `status` tells jobs apart by it. A date will do for shards that run every night.
+    #[arg(long, value_name = "NAME", requires = "shard")]
+    job: Option<String>,
 }
 
 /// How to reach S3, with the names of the AWS CLI.

@@ -4,9 +4,10 @@
 //! same number of shards, which one job of an engine started, as far as its name is known.
 //!
 //! - A run without a name belongs to the job that began last, so that a shard can be repeated by hand.
-//! - A shard that starts again after it was done begins a new job, which lacks all other shards: names and
+//! - A shard that starts again after it was complete begins a new job, which lacks all other shards: names and
 //!   numbers of shards recur every night. If the shard was only repeated, the new job is reported although
 //!   nothing is missing. The opposite error would hide shards that never ran.
+//!   A partial one may also be a retry, as an engine that sees exit code 3 repeats it under the same name.
 //! - Of the jobs with the same sources and selection, only the one that began last counts. It imports all
 //!   that the earlier ones lack, as does a run without shards.
 
@@ -101,15 +102,18 @@ fn opened(runs: &[RunLine]) -> Vec<OpenJob<'_>> {
         let last = of_run.max_by_key(|job| job.first.id);
         let shards = BTreeMap::from([(index, run)]);
         let begun = OpenJob { first: run, shard_count: count, shards, last_run: run.id };
-        match last {
-            Some(job) if job.shards.get(&index).is_some_and(|earlier| is_done(earlier)) => {
-                *job = begun;
-            }
-            Some(job) => {
+        let Some(job) = last else {
+            jobs.push(begun);
+            continue;
+        };
+        match job.shards.get(&index) {
+            Some(earlier) if is_done(earlier) && !is_retry(run, earlier) => *job = begun,
+            // What it has settled stays settled, however the retry ends.
+            Some(earlier) if is_done(earlier) && !is_done(run) => job.last_run = run.id,
+            _ => {
                 job.shards.insert(index, run);
                 job.last_run = run.id;
             }
-            None => jobs.push(begun),
         }
     }
     let began: Vec<&RunLine> = jobs.iter().map(|job| job.first).collect();
@@ -119,6 +123,11 @@ fn opened(runs: &[RunLine]) -> Vec<OpenJob<'_>> {
 
 fn is_done(run: &RunLine) -> bool {
     matches!(&*run.outcome, "complete" | "partial")
+}
+
+/// Returns whether an engine may have repeated a run that was partial.
+fn is_retry(run: &RunLine, earlier: &RunLine) -> bool {
+    earlier.outcome == "partial" && run.job.is_some() && run.job == earlier.job
 }
 
 impl OpenJob<'_> {
@@ -220,6 +229,23 @@ mod tests {
         // By hand, without the name that the engine has.
         let lines = ["1/3 complete X", "2/3 failed X", "3/3 complete X", "2/3 complete"];
         assert_eq!(shown(&lines), [done]);
+    }
+
+    #[test]
+    fn an_engine_that_retries_a_partial_shard_begins_no_job() {
+        let night = ["1/2 complete X", "2/2 partial X"];
+        for retries in
+            [&["2/2 partial X"][..], &["2/2 partial X", "2/2 running X"], &["2/2 failed X"]]
+        {
+            let expected = "hour 0 of 2: done [1, 2], unfinished [], missing []";
+            assert_eq!(shown(&[&night[..], retries].concat()), [expected], "{retries:?}");
+        }
+        // Without a name, it may be the next night.
+        let expected = "hour 2 of 2: done [2], unfinished [], missing [1]";
+        assert_eq!(shown(&["1/2 complete", "2/2 partial", "2/2 partial"]), [expected]);
+        // A name that is used again.
+        let expected = "hour 2 of 2: done [1], unfinished [], missing [2]";
+        assert_eq!(shown(&[&night[..], &["1/2 complete X"]].concat()), [expected]);
     }
 
     #[test]

@@ -146,6 +146,11 @@ fn a_shard_that_did_not_run_is_named_until_it_has(engine: Engine) {
     import("1/3");
     let status = place.run(&["status"]).expect(0);
     assert!(status.stdout.contains("\n  did not run: 3\n"), "{}", status.shown());
+    // With a name, the third one of the night after that is not taken for it.
+    let named = ["import", "--from", "2023-07-10", "--shard", "3/3", "--job", "a day", "AWSLogs"];
+    place.run(&named).expect(0);
+    let status = place.run(&["status"]).expect(0);
+    assert!(status.stdout.contains(", job a day\n  did not run: 1-2\n"), "{}", status.shown());
 }
 
 #[test]

@@ -166,7 +166,9 @@ impl SelectionArgs {
     fn shard(&self, environment: &Environment) -> Result<Option<ShardSettings>, ConfigError> {
         let Some(typed) = &self.shard else { return Ok(None) };
         let shard = config::shard(typed, environment);
-        shard.map(Some).map_err(|source| ConfigError::Shard { typed: typed.clone(), source })
+        let shard = shard.map_err(|source| ConfigError::Shard { typed: typed.clone(), source })?;
+        let job = config::filled("--job", self.job.as_ref())?;
+        Ok(Some(ShardSettings { job: job.or(shard.job), ..shard }))
     }
 }
 

@@ -110,6 +110,12 @@ fn one_of_several_shards_builds_no_indexes() {
         let variable = (shard == "auto/3").then_some(("NOMAD_ALLOC_INDEX", 2));
         assert_eq!(settings.shard.unwrap().variable, variable);
     }
+    assert!(parse(&["import", "--job", "x", "logs"]).is_err(), "a job without shards");
+    let cli = parse(&["import", "--shard", "auto", "--job", "mine", "logs"]).unwrap();
+    let variables = [("CI_NODE_INDEX", "1"), ("CI_NODE_TOTAL", "2"), ("CI_PIPELINE_ID", "9")];
+    let settings = cli.settings(&Environment::new(variables, "/nowhere")).unwrap();
+    let CommandSettings::Import(settings) = settings.command else { panic!("another command") };
+    assert_eq!(settings.shard.unwrap().job.as_deref(), Some("mine"));
     let error = refusal(&["--shard", "3/2", "logs"]);
     assert!(error.starts_with("cannot use `--shard 3/2`; write it as `K/N`: "), "{error}");
 }

@@ -160,7 +160,7 @@ impl ConfigError {
         let hint = match self {
             Self::DatabaseUrl { source, .. } => source.hint(),
             Self::DbToml(error) => return error.hint(),
-            Self::Shard { source, .. } => return source.hint(),
+            Self::Shard { source, .. } => source.hint(),
             Self::ForeignFile(path) => format!(
                 "it could send your password anywhere: name it with `--config {}` if you trust it",
                 path.display()

@@ -17,7 +17,7 @@ pub struct ShardSettings {
     pub shard: Shard,
     /// The variable that it comes from, with its value; `None` if it was typed.
     pub variable: Option<(&'static str, u64)>,
-    /// The job that all shards belong to, as the engine names it.
+    /// The job that all shards belong to, as the user or the engine names it.
     pub job: Option<String>,
 }
 
@@ -174,7 +174,7 @@ pub(crate) fn shard(typed: &str, environment: &Environment) -> Result<ShardSetti
 
 impl ShardError {
     /// Returns what to do instead, in one line.
-    pub(super) fn hint(&self) -> Option<String> {
+    pub(super) fn hint(&self) -> String {
         let hint = match self {
             Self::NotAShard => {
                 "write it as `K/N`: `1/3`, `2/3` and `3/3` for three machines; on a job engine as \
@@ -184,7 +184,7 @@ impl ShardError {
             Self::NoVariable => {
                 let names: Vec<&str> = ENGINES.iter().map(|engine| engine.index).collect();
                 let names = names.join("`, `");
-                return Some(format!("`auto` reads `{names}`; otherwise write it as `K/N`"));
+                return format!("`auto` reads `{names}`; otherwise write it as `K/N`");
             }
             Self::Ambiguous(..) => "give one of them an empty value, or write it as `K/N`",
             Self::NoCount(..) => "write it as `auto/N`, with the number of processes of the job",
@@ -196,7 +196,7 @@ impl ShardError {
             }
             Self::Uneven => "submit it as `--array=1-N`",
         };
-        Some(hint.to_owned())
+        hint.to_owned()
     }
 }
 

@@ -145,8 +145,8 @@ fn gnu_parallel_runs_its_script() {
     let done = run(&place, &database, &variables, &[&script, "4", "all 'my' logs"]);
     assert!(done.status.success(), "{}", text(&done.stderr));
     assert_all_loaded(&database, "GNU parallel");
-    let shards = database.number("SELECT COUNT(DISTINCT shard) FROM import_runs");
-    assert_eq!(shards, 4);
+    let shards = "SELECT COUNT(DISTINCT shard), COUNT(DISTINCT job) FROM import_runs";
+    assert_eq!(database.query(shards), [["4", "1"].map(|it| Some(it.to_owned()))]);
     assert_indexed(&place);
 
     // A shard that fails is tried again, and the indexes are not built: there is no database for them.
