@@ -135,11 +135,18 @@ fn a_shard_that_did_not_run_is_named_until_it_has(engine: Engine) {
     assert_eq!(json["jobs"][0]["missing"].to_string(), "[2]");
     assert_eq!(json["jobs"][0]["done"].to_string(), "[1,3]");
     assert_eq!(json["last_run"]["shard"], "3/3");
+    let report = || {
+        place.run(&["report", "--out", "report.html"]).expect(0);
+        let page = fs::read_to_string(place.path("report.html")).unwrap();
+        page.contains("2 of 3 shards of an import are done.")
+    };
+    assert!(report());
 
     import("2/3");
     let status = place.run(&["status"]).expect(0);
     assert!(status.stdout.contains("\nlast job: all 3 shards are done\n"), "{}", status.shown());
     assert_all_loaded(&database, "three shards");
+    assert!(!report());
 
     // The next night, the third one does not run.
     import("2/3");
