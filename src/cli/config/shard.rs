@@ -1,7 +1,7 @@
-//! The shard of one machine: as typed, or as the job engine that started the process tells it.
+//! The shard of one process: as typed, or from the environment variables of the job engine that started it.
 //!
 //! An engine gives each of its processes an index in a variable, and most of them the number of processes in
-//! another. The variables are data here: [`ENGINES`]. Two engines at once are an error, as nothing tells
+//! another. The variables are data here: [`ENGINES`]. Two engines at once are an error, as nothing shows
 //! which of them divides the work: a wrong guess would import some shards twice and others never.
 
 use std::fmt;
@@ -37,7 +37,7 @@ pub enum ShardError {
     #[error("both `{0}` and `{1}` are set")]
     Ambiguous(&'static str, &'static str),
     /// The engine has no variable for the number of shards.
-    #[error("`{0}` is set, but {1} does not tell the number of shards")]
+    #[error("`{0}` is set, but {1} does not report the number of shards")]
     NoCount(&'static str, &'static str),
     /// The engine has set only some of its variables.
     #[error("`{set}` is set, but `{missing}` is not")]

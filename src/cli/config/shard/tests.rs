@@ -121,7 +121,7 @@ fn variables_that_name_no_shard_are_refused() {
         (
             "auto",
             "JOB_COMPLETION_INDEX=2",
-            "`JOB_COMPLETION_INDEX` is set, but Kubernetes does not tell the number of shards",
+            "`JOB_COMPLETION_INDEX` is set, but Kubernetes does not report the number of shards",
         ),
         (
             "auto",
