@@ -11,7 +11,7 @@
 //! - Of the jobs with the same sources and selection, only the one that began last counts. It imports all
 //!   that the earlier ones lack, as does a run without shards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
@@ -21,6 +21,10 @@ use crate::trail::object::Shard;
 /// How far apart the last runs of jobs may be that are reported together, in microseconds: one day, so that
 /// several jobs of one night are reported, and one that was given up long ago is not.
 const REPORTED_TOGETHER_US: i64 = 24 * 60 * 60 * 1_000_000;
+
+/// How many jobs with the same sources and selection are kept in mind, so that a late retry is not taken for a
+/// new job.
+const OPEN_JOBS_MAX: usize = 8;
 
 /// One import that was divided into shards.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -90,35 +94,42 @@ struct OpenJob<'r> {
 
 /// Reads the runs, the oldest first. Returns the jobs that began last, one for each sources and selection.
 fn opened(runs: &[RunLine]) -> Vec<OpenJob<'_>> {
-    let mut jobs: Vec<OpenJob<'_>> = Vec::new();
+    let mut jobs_of: HashMap<(&str, Option<&str>), Vec<OpenJob<'_>>> = HashMap::new();
     for run in runs.iter().rev() {
-        let Some(Shard { index, count }) = run.shard.filter(|shard| shard.is_part()) else {
-            if is_done(run) {
-                jobs.retain(|job| !job.imports_the_same(run));
-            }
-            continue;
-        };
-        let of_run = jobs.iter_mut().filter(|job| job.has(run, count));
-        let last = of_run.max_by_key(|job| job.first.id);
-        let shards = BTreeMap::from([(index, run)]);
-        let begun = OpenJob { first: run, shard_count: count, shards, last_run: run.id };
-        let Some(job) = last else {
-            jobs.push(begun);
-            continue;
-        };
-        match job.shards.get(&index) {
-            Some(earlier) if is_done(earlier) && !is_retry(run, earlier) => *job = begun,
-            // What it has settled stays settled, however the retry ends.
-            Some(earlier) if is_done(earlier) && !is_done(run) => job.last_run = run.id,
-            _ => {
-                job.shards.insert(index, run);
-                job.last_run = run.id;
-            }
+        let jobs = jobs_of.entry((&run.sources, run.selection.as_deref())).or_default();
+        match run.shard.filter(|shard| shard.is_part()) {
+            Some(shard) => add(jobs, run, shard),
+            None if is_done(run) => jobs.clear(),
+            None => {}
         }
     }
-    let began: Vec<&RunLine> = jobs.iter().map(|job| job.first).collect();
-    jobs.retain(|job| !began.iter().any(|it| job.imports_the_same(it) && it.id > job.first.id));
-    jobs
+    jobs_of.into_values().filter_map(|mut jobs| jobs.pop()).collect()
+}
+
+/// Adds the run of a shard to its job. `jobs` have the same sources and selection, and are in the order in
+/// which they began.
+fn add<'r>(jobs: &mut Vec<OpenJob<'r>>, run: &'r RunLine, shard: Shard) {
+    let Shard { index, count } = shard;
+    let last = jobs.iter().rposition(|job| job.has(run, count));
+    if let Some(job) = last.map(|n| &mut jobs[n]) {
+        let earlier = job.shards.get(&index).filter(|earlier| is_done(earlier));
+        let is_next = earlier.is_some_and(|earlier| !is_retry(run, earlier));
+        if !is_next {
+            job.last_run = run.id;
+            // What a run has settled stays settled, however its retry ends.
+            if earlier.is_none() || is_done(run) {
+                job.shards.insert(index, run);
+            }
+            return;
+        }
+    }
+    // A job that uses the name of an earlier one replaces it.
+    last.map(|n| jobs.remove(n));
+    if jobs.len() == OPEN_JOBS_MAX {
+        jobs.remove(0);
+    }
+    let shards = BTreeMap::from([(index, run)]);
+    jobs.push(OpenJob { first: run, shard_count: count, shards, last_run: run.id });
 }
 
 fn is_done(run: &RunLine) -> bool {
@@ -131,14 +142,10 @@ fn is_retry(run: &RunLine, earlier: &RunLine) -> bool {
 }
 
 impl OpenJob<'_> {
-    /// Returns whether a run of one of so many shards belongs to it.
+    /// Returns whether a run of one of so many shards, with the same sources and selection, may belong to it.
     fn has(&self, run: &RunLine, shard_count: u64) -> bool {
         let has_name = run.job.is_none() || run.job == self.first.job;
-        self.shard_count == shard_count && has_name && self.imports_the_same(run)
-    }
-
-    fn imports_the_same(&self, run: &RunLine) -> bool {
-        (&self.first.sources, &self.first.selection) == (&run.sources, &run.selection)
+        self.shard_count == shard_count && has_name
     }
 
     fn into_job(self) -> Job {
