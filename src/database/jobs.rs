@@ -47,7 +47,7 @@ pub struct Job {
     pub missing: Vec<u64>,
     /// The id of its last run.
     #[serde(skip)]
-    last_run: i64,
+    pub last_run: i64,
 }
 
 /// A shard that has begun and is not done.

@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use super::format::to_second;
+use super::format::{counted, to_second};
 use crate::cli::escape::visible;
 use crate::database::jobs::Job;
 
 /// The most numbers and ranges of shards that a line shows; JSON has all.
 const RANGES_SHOWN: usize = 20;
 
+/// The most jobs that the text shows; JSON has all.
+const JOBS_SHOWN: usize = 10;
+
 /// Returns the lines for people: the last job, and others that are incomplete.
 pub(super) fn jobs_text(jobs: &[Job]) -> String {
     let mut text = String::new();
-    for (n, job) in jobs.iter().enumerate() {
+    for (n, job) in jobs.iter().enumerate().take(JOBS_SHOWN) {
         text.push_str(if n == 0 { "last job: " } else { "other job: " });
         let (done, count) = (job.done.len(), job.shard_count);
         if job.is_complete() {
@@ -27,6 +30,10 @@ pub(super) fn jobs_text(jobs: &[Job]) -> String {
         if !job.is_complete() {
             text.push_str(&format!("  run each of these with `--shard K/{count}`\n"));
         }
+    }
+    if jobs.len() > JOBS_SHOWN {
+        let more = counted((jobs.len() - JOBS_SHOWN) as u64, "other job");
+        text.push_str(&format!("incomplete, too: {more} (`--output json` lists them)\n"));
     }
     text
 }
@@ -84,6 +91,26 @@ fn ranges(numbers: &[u64]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_jobs_are_counted() {
+        let job = Job {
+            name: None,
+            sources: r#"["s3://acme/"]"#.into(),
+            selection: None,
+            shard_count: 2,
+            started_at: "2026-01-15T00:00:00.5Z".into(),
+            done: vec![1],
+            unfinished: Vec::new(),
+            missing: vec![2],
+            last_run: 1,
+        };
+        let text = jobs_text(&vec![job.clone(); JOBS_SHOWN]);
+        assert!(!text.contains("too"), "{text}");
+        let text = jobs_text(&vec![job; JOBS_SHOWN + 2]);
+        assert_eq!(text.matches("did not run: 2").count(), JOBS_SHOWN);
+        assert!(text.ends_with("\nincomplete, too: 2 other jobs (`--output json` lists them)\n"));
+    }
 
     #[test]
     fn neighbours_are_shown_as_a_range() {
