@@ -18,6 +18,8 @@ pub mod url;
 
 pub mod status;
 
+pub mod jobs;
+
 pub mod forget;
 
 pub mod answer;
@@ -42,7 +44,7 @@ use self::batch::Batch;
 use self::forget::{KnownObject, UriScope};
 use self::indexes::Index;
 use self::ledger::Line;
-use self::status::{FailedObject, RejectedRecord, RunLine, RunTotals, StoredRecord};
+use self::status::{FailedObject, RejectedRecord, RunLine, RunStart, RunTotals, StoredRecord};
 use self::url::{DatabaseUrl, Engine};
 use crate::retry::RetryPolicy;
 use crate::trail::object::ObjectId;
@@ -91,8 +93,8 @@ pub trait Store: Sink {
     /// Returns whether the database and its ledger exist. Creates nothing.
     async fn has_ledger(&self) -> Result<bool, DatabaseError>;
 
-    /// Records that a run has begun; returns its id. `sources` is a JSON array.
-    async fn begin_run(&self, sources: &str) -> Result<i64, DatabaseError>;
+    /// Records that a run has begun; returns its id.
+    async fn begin_run(&self, start: &RunStart) -> Result<i64, DatabaseError>;
 
     /// Records how a run ended.
     async fn finish_run(

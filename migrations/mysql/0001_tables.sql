@@ -81,5 +81,8 @@ CREATE TABLE IF NOT EXISTS import_runs (
     record_count    bigint       NOT NULL,
     row_count       bigint       NOT NULL,
     reject_count    bigint       NOT NULL,
-    altered_count   bigint       NOT NULL
+    altered_count   bigint       NOT NULL,
+    selection       mediumtext,                        -- JSON object: which objects; NULL: all
+    shard           varchar(40),                       -- K/N, if it imports one of N parts
+    job             mediumtext                         -- what started all parts, as the engine names it
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

@@ -70,5 +70,8 @@ CREATE TABLE IF NOT EXISTS import_runs (
     record_count    BIGINT  NOT NULL,
     row_count       BIGINT  NOT NULL,
     reject_count    BIGINT  NOT NULL,
-    altered_count   BIGINT  NOT NULL
+    altered_count   BIGINT  NOT NULL,
+    selection       TEXT,                         -- JSON object: which objects; NULL: all
+    shard           TEXT,                         -- K/N, if it imports one of N parts
+    job             TEXT                          -- what started all parts, as the engine names it
 );

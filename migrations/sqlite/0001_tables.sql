@@ -69,5 +69,8 @@ CREATE TABLE IF NOT EXISTS import_runs (
     record_count    INTEGER NOT NULL,
     row_count       INTEGER NOT NULL,
     reject_count    INTEGER NOT NULL,
-    altered_count   INTEGER NOT NULL
+    altered_count   INTEGER NOT NULL,
+    selection       TEXT,                         -- JSON object: which objects; NULL: all
+    shard           TEXT,                         -- K/N, if it imports one of N parts
+    job             TEXT                          -- what started all parts, as the engine names it
 );

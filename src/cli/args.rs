@@ -231,9 +231,17 @@ struct SelectionArgs {
     /// Import only the K-th of N equal parts, so that N machines share the work
     ///
     /// An object is assigned to a part by a hash of its name. The machines need not know each
-    /// other.
+    /// other. `auto` takes K and N from the variables of AWS Batch arrays, Cloud Run jobs, Slurm arrays
+    /// and GitLab; `auto/N` also takes K from a Kubernetes indexed job and from Nomad. No shard builds
+    /// indexes: run `cloudtrail2sql index` when all are done.
     #[arg(long, value_name = "K/N")]
     shard: Option<String>,
+
+    /// Name of the job that all shards belong to [default: that of the job engine]
+    ///
+    /// `status` tells jobs apart by it. A date will do for shards that run every night.
+    #[arg(long, value_name = "NAME", requires = "shard")]
+    job: Option<String>,
 }
 
 /// How to reach S3, with the names of the AWS CLI.
@@ -312,6 +320,13 @@ struct LoadArgs {
     /// Without this option, the run refuses such a table and prints the statements.
     #[arg(long)]
     upgrade_table: bool,
+
+    /// End with exit code 0 instead of 3 if something was left out or replaced
+    ///
+    /// For job engines that would try again, which changes nothing. The losses are reported as ever, also
+    /// by `status`.
+    #[arg(long)]
+    exit_zero_on_losses: bool,
 
     /// How to send rows: `copy` needs PostgreSQL, `auto` is the fastest method
     #[arg(long, value_enum, default_value_t, value_name = "METHOD")]

@@ -19,6 +19,8 @@ mod size;
 
 mod source_spec;
 
+mod shard;
+
 mod origin;
 
 mod db_toml;
@@ -45,11 +47,13 @@ pub use self::db_toml::{DbTomlError, DbTomlFault, SyntaxError};
 pub use self::environment::Environment;
 pub use self::error::ConfigError;
 pub use self::origin::Origin;
-pub(crate) use self::selection::{DayEdge, account, day, moment, shard};
+pub(crate) use self::selection::{DayEdge, account, day, moment};
 pub use self::settings::{
     CommandSettings, Export, ForgetSettings, ImportSettings, Prices, QuerySettings, RecordSettings,
     ReportSettings, SearchSettings, Settings, StatusPart, StatusSettings,
 };
+pub(crate) use self::shard::shard;
+pub use self::shard::{ShardError, ShardSettings};
 pub use self::size::SizeError;
 pub(crate) use self::size::spell_bytes;
 pub(crate) use self::source_spec::uri_scope;

@@ -96,15 +96,23 @@ pub enum Exit {
     Usage,
     /// The run finished, but something was left out or replaced.
     LeftOut,
+    /// The same, with the exit code 0, as `--exit-zero-on-losses` demands.
+    LeftOutAccepted,
     /// A signal stopped the run.
     Interrupted,
 }
 
 impl Exit {
+    /// Returns the same, or [`Exit::LeftOutAccepted`] instead of [`Exit::LeftOut`].
+    #[must_use]
+    pub fn accepting_losses(self, accepts: bool) -> Self {
+        if accepts && self == Self::LeftOut { Self::LeftOutAccepted } else { self }
+    }
+
     /// Returns the exit code.
     pub fn code(self) -> u8 {
         match self {
-            Self::Complete => 0,
+            Self::Complete | Self::LeftOutAccepted => 0,
             Self::Failed => 1,
             Self::Usage => 2,
             Self::LeftOut => 3,
@@ -118,7 +126,7 @@ impl Exit {
         match self {
             Self::Complete => "complete",
             Self::Failed | Self::Usage => "failed",
-            Self::LeftOut => "partial",
+            Self::LeftOut | Self::LeftOutAccepted => "partial",
             Self::Interrupted => "interrupted",
         }
     }

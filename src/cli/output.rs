@@ -16,6 +16,8 @@ mod summary;
 
 mod dry_run;
 
+mod jobs;
+
 mod status;
 
 mod forget;

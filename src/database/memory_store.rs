@@ -17,7 +17,7 @@ use super::batch::{Batch, ParsedObject};
 use super::forget::{KnownObject, UriScope};
 use super::indexes::{INDEXES, Index};
 use super::ledger::{Line, ObjectOutcome};
-use super::status::{FailedObject, RejectedRecord, RunLine, RunTotals, StoredRecord};
+use super::status::{FailedObject, RejectedRecord, RunLine, RunStart, RunTotals, StoredRecord};
 use super::{BuiltIndexes, DatabaseError, Sink, Store, Timeouts, UpgradePolicy};
 use crate::trail::fields::column;
 use crate::trail::object::ObjectId;
@@ -396,7 +396,7 @@ impl Store for MemoryStore {
         Ok(self.state().is_prepared)
     }
 
-    async fn begin_run(&self, sources: &str) -> Result<i64, DatabaseError> {
+    async fn begin_run(&self, start: &RunStart) -> Result<i64, DatabaseError> {
         let mut state = self.state();
         let started = jiff::Timestamp::now();
         let free = state.runs.last().map_or(0, |last| last.id + 1);
@@ -406,7 +406,10 @@ impl Store for MemoryStore {
             started_at: started.to_string(),
             finished_at: None,
             outcome: "running".into(),
-            sources: sources.into(),
+            sources: start.sources.clone(),
+            selection: start.selection.clone(),
+            shard: start.shard,
+            job: start.job.clone(),
             program_version: env!("CARGO_PKG_VERSION").into(),
             totals: RunTotals::default(),
         });

@@ -2,6 +2,21 @@
 
 use serde::Serialize;
 
+use crate::trail::object::Shard;
+
+/// What is known of a run when it begins.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunStart {
+    /// The sources it imports: a JSON array.
+    pub sources: String,
+    /// Which objects of the sources it imports: a JSON object; `None` for all.
+    pub selection: Option<String>,
+    /// The part of these objects that it imports, if it was told one.
+    pub shard: Option<Shard>,
+    /// The job that started it and the other shards, as the job engine names it.
+    pub job: Option<String>,
+}
+
 /// The sums of one run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct RunTotals {
@@ -38,6 +53,13 @@ pub struct RunLine {
     pub outcome: String,
     /// The sources it imports: a JSON array.
     pub sources: String,
+    /// Which objects of the sources it imports: a JSON object; `None` for all, and if version 0.1.0
+    /// wrote the line.
+    pub selection: Option<String>,
+    /// The part of these objects that it imports; `None` if it was not told one.
+    pub shard: Option<Shard>,
+    /// The job that started it, as the job engine names it.
+    pub job: Option<String>,
     /// The version of the program.
     pub program_version: String,
     /// Its sums; zero until it finished.

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 
+use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 /// Where an object is.
@@ -127,7 +128,7 @@ impl ObjectId {
 /// The part of the work of one of several machines that share a prefix: `K/N`.
 ///
 /// Objects are assigned to shards by a hash of their URI, so the machines need not communicate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Shard {
     /// `K`, from 1 to `N`.
     pub index: u64,
@@ -138,6 +139,30 @@ pub struct Shard {
 impl Shard {
     /// The shard of a single machine: everything.
     pub const WHOLE: Self = Self { index: 1, count: 1 };
+
+    /// Returns the shard that `K/N` names, if K is one of 1 to N.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (index, count) = text.split_once('/')?;
+        let (index, count) = (index.parse().ok()?, count.parse().ok()?);
+        (1..=count).contains(&index).then_some(Self { index, count })
+    }
+
+    /// Returns whether other machines import the rest.
+    pub fn is_part(self) -> bool {
+        self.count > 1
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.index, self.count)
+    }
+}
+
+impl Serialize for Shard {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// An object as a listing shows it.
@@ -214,6 +239,17 @@ mod tests {
             assert!(id.is_in(Shard::WHOLE));
         }
         assert!(sizes.iter().all(|size| *size > 250), "{sizes:?}");
+    }
+
+    #[test]
+    fn a_shard_is_one_of_several() {
+        assert_eq!(Shard::parse("2/3"), Some(Shard { index: 2, count: 3 }));
+        assert_eq!(Shard::parse("2/3").unwrap().to_string(), "2/3");
+        for text in ["", "1", "0/3", "4/3", "1/0", "a/b", "1/2/3", "-1/3", "1/99999999999999999999"]
+        {
+            assert_eq!(Shard::parse(text), None, "{text}");
+        }
+        assert!(Shard::parse("1/2").unwrap().is_part() && !Shard::WHOLE.is_part());
     }
 
     #[test]

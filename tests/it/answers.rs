@@ -212,6 +212,12 @@ fn a_database_of_the_first_version_is_not_changed(engine: Engine) {
         );
         assert!(run.stderr.contains("`cloudtrail2sql import` creates what"), "{}", run.stderr);
     }
+    // `status` needs no migration either.
+    let status = place.run(&["status"]).expect(0);
+    assert!(status.stdout.contains("time, identity and object: 1 row "), "{}", status.shown());
+    let last_run = "\nlast run: 2026-11-23T22:01:40Z, partial\n";
+    assert!(status.stdout.ends_with(last_run), "{}", status.shown());
+    place.run(&["status", "--runs"]).expect(0);
     assert!(database.try_query("SELECT * FROM identities").is_err());
     place.write("logs/a.json", wrapper(&[record("a")]));
     place.run(&["--quiet", "import", "logs"]).expect(0);

@@ -18,6 +18,7 @@ mod model;
 mod proxy;
 mod report;
 mod s3_server;
+mod shards;
 mod sinks;
 mod soak;
 mod sources;

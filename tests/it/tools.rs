@@ -1,7 +1,10 @@
-//! What docs/tools.md says about other tools, tried with the tools, by `tests/run --tools`.
+//! What docs/tools.md says about other tools, and the files of deploy/, tried with the tools, by
+//! `tests/run --tools`.
 //!
 //! A variable names the Python that has the tools. Grafana and Metabase replace their macros before
 //! the database sees them; here the test does, as their documentation says.
+
+mod deploy;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -7,14 +7,13 @@ use super::{
 };
 use crate::cli::config::{
     self, CommandSettings, ConfigError, Console, DatabaseSettings, Environment, ForgetSettings,
-    Form, ImportSettings, Prices, RecordSettings, Settings, SourceSpec, StatusPart, StatusSettings,
-    defaults,
+    Form, ImportSettings, Prices, RecordSettings, Settings, ShardSettings, SourceSpec, StatusPart,
+    StatusSettings, defaults,
 };
 use crate::database::LoadMethod;
 use crate::database::url::Engine;
 use crate::source::s3::S3Options;
 use crate::trail::layout::Selection;
-use crate::trail::object::Shard;
 
 impl Cli {
     /// Resolves the arguments, the environment and `db.toml`.
@@ -35,7 +34,7 @@ impl Cli {
         let command = match &self.command {
             Command::Import(args) => {
                 typed_fetchers = args.load.fetchers;
-                let settings = Box::new(args.settings(global.database(environment)?)?);
+                let settings = Box::new(args.settings(global.database(environment)?, environment)?);
                 if args.load.dry_run {
                     CommandSettings::DryRun(settings)
                 } else {
@@ -91,8 +90,15 @@ impl GlobalArgs {
 }
 
 impl ImportArgs {
-    fn settings(&self, database: DatabaseSettings) -> Result<ImportSettings, ConfigError> {
+    fn settings(
+        &self,
+        database: DatabaseSettings,
+        environment: &Environment,
+    ) -> Result<ImportSettings, ConfigError> {
         let load = &self.load;
+        let shard = self.selection.shard(environment)?;
+        // Each shard would build them again, and slow down the others meanwhile.
+        let is_part = shard.as_ref().is_some_and(|it| it.shard.is_part());
         let engine = database.engine();
         let sources: Vec<SourceSpec> =
             self.sources.iter().map(|it| config::source(it)).collect::<Result<_, _>>()?;
@@ -105,7 +111,7 @@ impl ImportArgs {
             s3: self.s3.settings()?,
             follows_links: self.selection.follow_links,
             selection: self.selection.selection(Timestamp::now())?,
-            shard: self.selection.shard.as_deref().map_or(Ok(Shard::WHOLE), config::shard)?,
+            shard,
             listers: config::count_in("--listers", load.listers, &defaults::LISTERS_RANGE)?,
             fetchers: load.fetchers(has_s3)?,
             writers: load.writers(engine)?,
@@ -124,8 +130,9 @@ impl ImportArgs {
             load_method: load.method(engine)?,
             keeps_other_fields: !load.no_other_fields,
             replaces_changed: load.replace_changed,
-            builds_indexes: !load.no_index,
+            builds_indexes: !load.no_index && !is_part,
             upgrades_table: load.upgrade_table,
+            exits_zero_on_losses: load.exit_zero_on_losses,
             prices: Prices {
                 list: config::price("--list-price", load.list_price)?,
                 get: config::price("--get-price", load.get_price)?,
@@ -152,6 +159,16 @@ impl SelectionArgs {
             self.trail_region.iter().map(|typed| config::filled("--trail-region", Some(typed)));
         let regions = regions.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
         Ok(Selection { from, to, accounts, regions })
+    }
+}
+
+impl SelectionArgs {
+    fn shard(&self, environment: &Environment) -> Result<Option<ShardSettings>, ConfigError> {
+        let Some(typed) = &self.shard else { return Ok(None) };
+        let shard = config::shard(typed, environment);
+        let shard = shard.map_err(|source| ConfigError::Shard { typed: typed.clone(), source })?;
+        let job = config::filled("--job", self.job.as_ref())?;
+        Ok(Some(ShardSettings { job: job.or(shard.job), ..shard }))
     }
 }
 

@@ -9,7 +9,6 @@ use crate::database::LoadMethod;
 use crate::database::url::Engine;
 use crate::source::s3::S3Options;
 use crate::trail::layout::Selection;
-use crate::trail::object::Shard;
 
 fn parse(args: &[&str]) -> Result<Cli, clap::Error> {
     let program = std::iter::once("cloudtrail2sql");
@@ -51,7 +50,7 @@ fn an_option_that_is_not_typed_has_its_default() {
             s3: S3Options::default(),
             follows_links: false,
             selection: Selection::default(),
-            shard: Shard::WHOLE,
+            shard: None,
             listers: 4,
             fetchers: cores(),
             writers: 1,
@@ -65,6 +64,7 @@ fn an_option_that_is_not_typed_has_its_default() {
             builds_indexes: true,
             prices: Prices { list: 0.005, get: 0.0004 },
             upgrades_table: false,
+            exits_zero_on_losses: false,
         }
     );
 }
@@ -99,11 +99,33 @@ fn threads_that_block_follow_the_fetchers_that_were_asked_for() {
 }
 
 #[test]
+fn one_of_several_shards_builds_no_indexes() {
+    for (shard, builds_indexes) in [("1/1", true), ("1/2", false), ("auto/3", false)] {
+        let cli = parse(&["import", "--shard", shard, "logs"]).unwrap();
+        let environment = Environment::new([("NOMAD_ALLOC_INDEX", "2")], "/nowhere");
+        let CommandSettings::Import(settings) = cli.settings(&environment).unwrap().command else {
+            panic!("another command")
+        };
+        assert_eq!(settings.builds_indexes, builds_indexes, "{shard}");
+        let variable = (shard == "auto/3").then_some(("NOMAD_ALLOC_INDEX", 2));
+        assert_eq!(settings.shard.unwrap().variable, variable);
+    }
+    assert!(parse(&["import", "--job", "x", "logs"]).is_err(), "a job without shards");
+    let cli = parse(&["import", "--shard", "auto", "--job", "mine", "logs"]).unwrap();
+    let variables = [("CI_NODE_INDEX", "1"), ("CI_NODE_TOTAL", "2"), ("CI_PIPELINE_ID", "9")];
+    let settings = cli.settings(&Environment::new(variables, "/nowhere")).unwrap();
+    let CommandSettings::Import(settings) = settings.command else { panic!("another command") };
+    assert_eq!(settings.shard.unwrap().job.as_deref(), Some("mine"));
+    let error = refusal(&["--shard", "3/2", "logs"]);
+    assert!(error.starts_with("cannot use `--shard 3/2`; write it as `K/N`: "), "{error}");
+}
+
+#[test]
 fn an_option_that_is_typed_is_in_the_settings() {
     let args = "--database postgres://db/logs --profile p --region r --endpoint-url http://h:1 \
                 --no-sign-request --request-payer --fetchers 7 --writers 5 --batch-rows 11 \
                 --batch-bytes 1MB --memory 17MiB --max-object-size 3m --load-method insert \
-                --no-index --no-other-fields --replace-changed --upgrade-table --follow-links s3://acme/x logs";
+                --no-index --exit-zero-on-losses --no-other-fields --replace-changed --upgrade-table --follow-links s3://acme/x logs";
     let resolved = import(&args.split_whitespace().collect::<Vec<_>>()).unwrap();
     assert_eq!(resolved.database.url.expose(), "postgres://db/logs");
     let sources: Vec<_> = resolved.sources.iter().map(ToString::to_string).collect();
@@ -125,6 +147,7 @@ fn an_option_that_is_typed_is_in_the_settings() {
     assert_eq!(resolved.load_method, LoadMethod::Insert);
     assert!(!resolved.builds_indexes && resolved.upgrades_table && resolved.follows_links);
     assert!(!resolved.keeps_other_fields && resolved.replaces_changed);
+    assert!(resolved.exits_zero_on_losses);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::import::progress::Progress;
 /// Runs the command.
 pub(super) async fn run(settings: &ImportSettings, form: Form) -> Result<Exit, RunError> {
     stores::announce(&settings.database);
+    sources::announce_shard(settings.shard.as_ref());
     let stop = signals::stop_on_signals()?;
     let own_files = settings.database.own_files();
     let prepared = async {
@@ -42,9 +43,10 @@ pub(super) async fn run(settings: &ImportSettings, form: Form) -> Result<Exit, R
         engine: settings.database.engine(),
     };
     output::print(&report, form)?;
-    Ok(match end {
+    let exit = match end {
         End::Stopped => Exit::Interrupted,
         End::Complete if !found.unread.is_empty() || tally.unreadable_folders > 0 => Exit::LeftOut,
         End::Complete => Exit::Complete,
-    })
+    };
+    Ok(exit.accepting_losses(settings.exits_zero_on_losses))
 }

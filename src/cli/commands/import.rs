@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indicatif::MultiProgress;
+use serde_json::Value;
 use tokio::sync::watch;
 use tracing::warn;
 
@@ -22,10 +23,12 @@ use super::{index, signals, sources, stores};
 use crate::cli::config::{Form, ImportSettings, SourceSpec};
 use crate::cli::error::{Exit, RunError};
 use crate::cli::output::{self, ProgressDisplay, Summary};
+use crate::database::status::RunStart;
 use crate::database::{Sink, Store, UpgradePolicy};
 use crate::import::progress::{Progress, Tally};
 use crate::import::{End, pipeline};
 use crate::source::Source;
+use crate::trail::layout::Selection;
 
 /// How long a run that the user stopped waits for the database to record that.
 const FINISH_STOPPED_MAX: Duration = Duration::from_secs(2);
@@ -60,6 +63,7 @@ pub(super) async fn run(
     bars: Option<&MultiProgress>,
 ) -> Result<Exit, RunError> {
     stores::announce(&settings.database);
+    sources::announce_shard(settings.shard.as_ref());
     let stop = signals::stop_on_signals()?;
     let own_files = settings.database.own_files();
     let prepared = async {
@@ -80,8 +84,9 @@ pub(super) async fn run(
         _ => AfterLoad { end: Ok(End::Complete), done: PostLoad::default() },
     };
 
-    let verdict = conclude(loaded.end, &loaded.tally, after.end);
-    let exit = verdict.0;
+    let (exit, error) = conclude(loaded.end, &loaded.tally, after.end);
+    let exit = exit.accepting_losses(settings.exits_zero_on_losses);
+    let verdict = (exit, error);
     // After an error of the database, these may fail, too.
     let totals = loaded.tally.totals();
     let finishing = async {
@@ -102,6 +107,7 @@ pub(super) async fn run(
     let summary = Summary {
         database: format!("{} ({})", settings.database.url, settings.database.origin),
         is_created: run.is_created,
+        shard: settings.shard.clone(),
         exit,
         tally: loaded.tally,
         prepare_took: run.took,
@@ -127,7 +133,7 @@ async fn prepare(settings: &ImportSettings) -> Result<Run, RunError> {
     let policy =
         if settings.upgrades_table { UpgradePolicy::Upgrade } else { UpgradePolicy::Refuse };
     let is_created = store.prepare(policy).await?;
-    let id = store.begin_run(&sources_json(&settings.sources)).await?;
+    let id = store.begin_run(&start_of(settings)).await?;
     Ok(Run { store, id, is_created, took: started.elapsed() })
 }
 
@@ -167,7 +173,40 @@ async fn after_load(
     }
 }
 
+/// Returns what is recorded of the run at its beginning.
+fn start_of(settings: &ImportSettings) -> RunStart {
+    let shard = settings.shard.as_ref();
+    RunStart {
+        sources: sources_json(&settings.sources),
+        selection: selection_json(settings),
+        shard: shard.map(|it| it.shard),
+        job: shard.and_then(|it| it.job.clone()),
+    }
+}
+
 fn sources_json(specs: &[SourceSpec]) -> String {
     let names: Vec<String> = specs.iter().map(ToString::to_string).collect();
     serde_json::to_string(&names).expect("a list of strings can always be written as JSON")
+}
+
+/// Returns the selection with its days resolved; `None` if everything is selected.
+fn selection_json(settings: &ImportSettings) -> Option<String> {
+    let Selection { from, to, accounts, regions } = &settings.selection;
+    let mut parts = serde_json::Map::new();
+    let mut add = |name: &str, value: Value| parts.insert(name.to_owned(), value);
+    if let Some(day) = from {
+        add("from", day.to_string().into());
+    }
+    if let Some(day) = to {
+        add("to", day.to_string().into());
+    }
+    for (name, values) in [("account_ids", accounts), ("trail_regions", regions)] {
+        if !values.is_empty() {
+            add(name, values.iter().map(String::as_str).collect());
+        }
+    }
+    if settings.follows_links {
+        add("follow_links", true.into());
+    }
+    (!parts.is_empty()).then(|| Value::Object(parts).to_string())
 }

@@ -10,12 +10,13 @@ use tracing::info;
 
 use super::{answering, signals, statements, stores};
 use crate::answers::{self, Activity, Callers, Filters};
-use crate::cli::config::ReportSettings;
+use crate::cli::config::{ReportSettings, defaults};
 use crate::cli::error::{Exit, RunError};
 use crate::cli::output::{
     Destination, Findings, LIST_ROWS_MAX, LedgerState, New, NewReason, TOP_ROWS_MAX, page,
 };
 use crate::database::answer::{RowSink, Rows};
+use crate::database::jobs::latest_jobs;
 use crate::database::url::Engine;
 use crate::database::{DatabaseError, Store};
 use crate::trail::time::EventTime;
@@ -213,10 +214,12 @@ impl Asker<'_> {
 
 /// Reads what the ledger records.
 async fn ledger(store: &dyn Store) -> Result<LedgerState, DatabaseError> {
+    let runs = store.runs(defaults::JOB_RUNS_MAX).await?;
     Ok(LedgerState {
         totals: store.ledger_totals().await?,
         rows_of_first_schema: store.rows_of_first_schema().await?,
-        last_run: store.runs(1).await?.pop(),
+        jobs: latest_jobs(&runs),
+        last_run: runs.into_iter().next(),
         failed: store.failed_objects(LOSSES_MAX).await?,
         rejected: store.rejected_records(LOSSES_MAX).await?,
     })

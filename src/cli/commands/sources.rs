@@ -3,11 +3,20 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::cli::config::SourceSpec;
+use tracing::info;
+
+use crate::cli::config::{ShardSettings, SourceSpec};
 use crate::cli::error::RunError;
 use crate::source::Source;
 use crate::source::folder::FolderSource;
 use crate::source::s3::{S3Connector, S3Options};
+
+/// Logs which part of the sources is imported, and what named it.
+pub(super) fn announce_shard(shard: Option<&ShardSettings>) {
+    if let Some(shard) = shard {
+        info!("shard: {shard}");
+    }
+}
 
 /// Opens every source. `own_files` are left out of folders.
 ///

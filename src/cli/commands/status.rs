@@ -1,9 +1,10 @@
 //! `status`: prints what the ledger records.
 
 use super::stores;
-use crate::cli::config::{Form, StatusPart, StatusSettings};
+use crate::cli::config::{Form, StatusPart, StatusSettings, defaults};
 use crate::cli::error::{Exit, RunError};
 use crate::cli::output::{self, Status};
+use crate::database::jobs::latest_jobs;
 use crate::database::{DatabaseError, Store};
 
 /// Runs the command.
@@ -24,11 +25,15 @@ async fn read(
     lines_max: u32,
 ) -> Result<Status, DatabaseError> {
     Ok(match part {
-        StatusPart::Totals => Status::Totals {
-            totals: store.ledger_totals().await?,
-            rows_of_first_schema: store.rows_of_first_schema().await?,
-            last_run: store.runs(1).await?.pop().map(Box::new),
-        },
+        StatusPart::Totals => {
+            let runs = store.runs(defaults::JOB_RUNS_MAX).await?;
+            Status::Totals {
+                totals: store.ledger_totals().await?,
+                rows_of_first_schema: store.rows_of_first_schema().await?,
+                jobs: latest_jobs(&runs),
+                last_run: runs.into_iter().next().map(Box::new),
+            }
+        }
         StatusPart::Runs => Status::Runs(store.runs(lines_max).await?),
         StatusPart::Failed => Status::Failed(store.failed_objects(lines_max).await?),
         StatusPart::Rejected => Status::Rejected(store.rejected_records(lines_max).await?),

@@ -99,6 +99,10 @@ pub const GET_PRICE_USD: f64 = 0.0004;
 /// The largest number of shards.
 pub const SHARDS_MAX: u64 = 10_000;
 
+/// The newest runs that `status` reads to find the shards that are not done: those of the largest job with
+/// two retries of each shard. A shard that ran before them counts as one that did not run.
+pub const JOB_RUNS_MAX: u32 = 30_000;
+
 /// Lines that `status` prints: what fits on a screen.
 pub const STATUS_LINES: usize = 20;
 

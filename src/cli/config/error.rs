@@ -7,6 +7,7 @@ use jiff::civil::Date;
 
 use super::db_toml::DbTomlError;
 use super::origin::Origin;
+use super::shard::ShardError;
 use super::size::SizeError;
 use super::source_spec::SourceSpecError;
 use crate::answers::{FilterError, questions};
@@ -141,8 +142,13 @@ pub enum ConfigError {
     #[error("`--account-id {0}` is not an account number")]
     Account(String),
     /// Not a valid shard.
-    #[error("`--shard {0}` is not a shard")]
-    Shard(String),
+    #[error("cannot use `--shard {typed}`")]
+    Shard {
+        /// The value as typed.
+        typed: String,
+        /// Why.
+        source: ShardError,
+    },
     /// An option with an empty value.
     #[error("`{0}` is empty")]
     EmptyFlag(&'static str),
@@ -154,6 +160,7 @@ impl ConfigError {
         let hint = match self {
             Self::DatabaseUrl { source, .. } => source.hint(),
             Self::DbToml(error) => return error.hint(),
+            Self::Shard { source, .. } => source.hint(),
             Self::ForeignFile(path) => format!(
                 "it could send your password anywhere: name it with `--config {}` if you trust it",
                 path.display()
@@ -196,7 +203,6 @@ impl ConfigError {
             Self::OnlyForAnswers(_) => "use `text` or `json`".into(),
             Self::TimesReversed { .. } | Self::DaysReversed { .. } => "swap them".into(),
             Self::Account(_) => "an account number has 12 digits".into(),
-            Self::Shard(_) => "write it as `K/N`: `1/3`, `2/3` and `3/3` for three machines".into(),
             Self::EndpointUrl => "write it as `https://HOST:PORT`, without a user name".into(),
             Self::EmptyFlag(flag) => format!("give `{flag}` a value, or omit it"),
         };

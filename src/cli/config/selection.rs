@@ -1,12 +1,10 @@
-//! The selection of objects: days, accounts, and the shard of one machine.
+//! The selection of objects: days and accounts.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::defaults::SHARDS_MAX;
 use super::error::ConfigError;
-use crate::trail::object::Shard;
 use crate::trail::time::EventTime;
 
 /// Returns the day that `typed` names: `2026-01-15`, the UTC day of `2026-01-15T08:30:00Z`, or the
@@ -73,17 +71,6 @@ pub(crate) fn account(typed: &str) -> Result<String, ConfigError> {
     if is_account { Ok(digits) } else { Err(ConfigError::Account(typed.to_owned())) }
 }
 
-/// Returns the shard that `K/N` names.
-pub(crate) fn shard(typed: &str) -> Result<Shard, ConfigError> {
-    let parsed = || {
-        let (index, count) = typed.split_once('/')?;
-        let (index, count) = (index.parse().ok()?, count.parse().ok()?);
-        let is_one = (1..=SHARDS_MAX).contains(&count) && (1..=count).contains(&index);
-        is_one.then_some(Shard { index, count })
-    };
-    parsed().ok_or_else(|| ConfigError::Shard(typed.to_owned()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,13 +119,5 @@ mod tests {
     fn an_account_has_twelve_digits() {
         assert_eq!(account("1111-2222-3333").unwrap(), "111122223333");
         assert!(account("11112222333").is_err() && account("11112222333x").is_err());
-    }
-
-    #[test]
-    fn a_shard_is_one_of_several() {
-        assert_eq!(shard("2/3").unwrap(), Shard { index: 2, count: 3 });
-        for typed in ["", "1", "0/3", "4/3", "1/0", "1/99999999", "a/b", "1/2/3"] {
-            assert!(shard(typed).is_err(), "{typed}");
-        }
     }
 }

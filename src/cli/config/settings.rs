@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use super::console::{AnswerForm, Console, Form};
 use super::database::DatabaseSettings;
 use super::defaults;
+use super::shard::ShardSettings;
 use super::source_spec::SourceSpec;
 use crate::answers::{Filters, Search};
 use crate::database::LoadMethod;
@@ -75,8 +76,8 @@ pub struct ImportSettings {
     pub s3: S3Options,
     /// Which objects of the sources are imported.
     pub selection: Selection,
-    /// The part of the objects that this machine imports.
-    pub shard: Shard,
+    /// The part of the objects that this machine imports; `None` for all.
+    pub shard: Option<ShardSettings>,
     /// Steps of the listing that are taken at once, in [`defaults::LISTERS_RANGE`].
     pub listers: usize,
     /// Objects fetched at once, in [`defaults::FETCHERS_RANGE`] unless it is the default.
@@ -100,10 +101,12 @@ pub struct ImportSettings {
     pub keeps_other_fields: bool,
     /// Whether the rows of an object that changed after it was loaded are replaced.
     pub replaces_changed: bool,
-    /// Whether the missing indexes are built at the end.
+    /// Whether the missing indexes are built at the end: never by one of several shards.
     pub builds_indexes: bool,
     /// Whether a narrow `logs` table may be altered.
     pub upgrades_table: bool,
+    /// Whether a run that leaves something out ends with exit code 0.
+    pub exits_zero_on_losses: bool,
     /// The prices of requests, for the dry run.
     pub prices: Prices,
 }
@@ -227,7 +230,7 @@ impl ImportSettings {
     pub(crate) fn plan(&self) -> Plan {
         Plan {
             selection: Arc::new(self.selection.clone()),
-            shard: self.shard,
+            shard: self.shard.as_ref().map_or(Shard::WHOLE, |it| it.shard),
             listers: self.listers,
             fetchers: self.fetchers,
             writers: self.writers,

@@ -40,6 +40,14 @@ pub(super) fn duration(time: Duration) -> String {
     if hours > 0 { format!("{hours} h {minutes:02} m") } else { format!("{minutes} m {rest:02} s") }
 }
 
+/// Returns a time without fractions of a second, which JSON has.
+pub(super) fn to_second(time: &str) -> String {
+    match time.split_once('.') {
+        Some((seconds, _)) => format!("{seconds}Z"),
+        None => time.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

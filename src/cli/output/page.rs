@@ -22,6 +22,7 @@ use sha2::{Digest, Sha256};
 use self::text::{Command, Seen, instant};
 use crate::answers::{Activity, Filters};
 use crate::database::answer::Rows;
+use crate::database::jobs::Job;
 use crate::database::status::{FailedObject, RejectedRecord, RunLine, RunTotals};
 use crate::trail::time::EventTime;
 
@@ -72,6 +73,8 @@ pub(crate) struct LedgerState {
     pub(crate) totals: RunTotals,
     pub(crate) rows_of_first_schema: u64,
     pub(crate) last_run: Option<RunLine>,
+    /// The last job of several shards, if there was one, and others that are incomplete.
+    pub(crate) jobs: Vec<Job>,
     /// The newest failed objects.
     pub(crate) failed: Vec<FailedObject>,
     /// The newest rejected records.

@@ -2,11 +2,13 @@
 
 use serde::Serialize;
 
-use super::format::count;
+use super::format::{count, to_second};
+use super::jobs::jobs_text;
 use super::table::Table;
 use super::warnings::Warning;
 use super::{Report, to_json};
 use crate::cli::escape::visible;
+use crate::database::jobs::Job;
 use crate::database::status::{FailedObject, RejectedRecord, RunLine, RunTotals};
 
 /// The most characters of a rejected record that the text shows; JSON has all of them.
@@ -23,6 +25,8 @@ pub(crate) enum Status {
         rows_of_first_schema: u64,
         /// The newest run, if there was one.
         last_run: Option<Box<RunLine>>,
+        /// The last job of several shards, if there was one, and others that are incomplete.
+        jobs: Vec<Job>,
     },
     /// The runs, the newest first.
     Runs(Vec<RunLine>),
@@ -38,13 +42,16 @@ struct TotalsJson<'s> {
     totals: &'s RunTotals,
     rows_of_first_schema: u64,
     last_run: Option<&'s RunLine>,
+    jobs: &'s [Job],
 }
 
 impl Report for Status {
     fn text(&self) -> String {
         match self {
-            Self::Totals { totals, rows_of_first_schema, last_run } => {
-                totals_text(totals, *rows_of_first_schema, last_run.as_deref())
+            Self::Totals { totals, rows_of_first_schema, last_run, jobs } => {
+                let mut text = totals_text(totals, *rows_of_first_schema, last_run.as_deref());
+                text.push_str(&jobs_text(jobs));
+                text
             }
             Self::Runs(runs) => runs_text(runs),
             Self::Failed(failed) => {
@@ -58,10 +65,11 @@ impl Report for Status {
 
     fn json(&self) -> String {
         match self {
-            Self::Totals { totals, rows_of_first_schema, last_run } => to_json(&TotalsJson {
+            Self::Totals { totals, rows_of_first_schema, last_run, jobs } => to_json(&TotalsJson {
                 totals,
                 rows_of_first_schema: *rows_of_first_schema,
                 last_run: last_run.as_deref(),
+                jobs,
             }),
             Self::Runs(runs) => to_json(runs),
             Self::Failed(failed) => to_json(failed),
@@ -116,24 +124,23 @@ fn totals_text(
         text.push_str(&format!(
             "\nlast run: {}, {}\n",
             visible(&to_second(&run.started_at)),
-            visible(outcome_text(run))
+            visible(&outcome_and_shard(run))
         ));
     }
     text
-}
-
-/// Returns a time without fractions of a second, which JSON has.
-fn to_second(time: &str) -> String {
-    match time.split_once('.') {
-        Some((seconds, _)) => format!("{seconds}Z"),
-        None => time.to_owned(),
-    }
 }
 
 fn outcome_text(run: &RunLine) -> &str {
     match run.finished_at {
         Some(_) => &run.outcome,
         None => "running or killed",
+    }
+}
+
+fn outcome_and_shard(run: &RunLine) -> String {
+    match run.shard {
+        Some(shard) => format!("{}, shard {shard}", outcome_text(run)),
+        None => outcome_text(run).to_owned(),
     }
 }
 
@@ -147,7 +154,11 @@ fn runs_text(runs: &[RunLine]) -> String {
         let it = &run.totals;
         let counts =
             [it.listed, it.loaded, it.already_loaded, it.skipped, it.failed, it.rows, it.rejects];
-        table.row(&to_second(&run.started_at), outcome_text(run), counts.map(|it| Some(count(it))));
+        table.row(
+            &to_second(&run.started_at),
+            &outcome_and_shard(run),
+            counts.map(|it| Some(count(it))),
+        );
     }
     table.to_string()
 }

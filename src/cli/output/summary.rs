@@ -6,6 +6,7 @@ use super::format::{bytes, count, counted, duration};
 use super::table::Table;
 use super::warnings::Warning;
 use super::{Report, to_json};
+use crate::cli::config::ShardSettings;
 use crate::cli::error::Exit;
 use crate::cli::escape::visible;
 use crate::database::BuiltIndexes;
@@ -25,6 +26,8 @@ pub(crate) struct Summary {
     pub(crate) database: String,
     /// Whether the database itself was created.
     pub(crate) is_created: bool,
+    /// The part that was imported, and what named it; `None` for all.
+    pub(crate) shard: Option<ShardSettings>,
     /// How the run ended.
     pub(crate) exit: Exit,
     /// Its counters.
@@ -112,6 +115,7 @@ impl Summary {
         let is_idle = tally.loaded.objects + tally.failed.objects + tally.pending.objects == 0;
         if self.exit == Exit::Complete && is_idle {
             warnings.push(match (tally.listed.objects, tally.already_loaded.objects) {
+                (0, _) if tally.other_shards.objects > 0 => Warning::EmptyShard,
                 (0, _) => Warning::NoObjects,
                 (_, 0) => Warning::NoLogs,
                 _ => Warning::NothingNew,
@@ -132,9 +136,14 @@ impl Summary {
         match self.exit {
             Exit::Interrupted => warnings.push(Warning::Interrupted),
             Exit::Failed | Exit::Usage => warnings.push(Warning::StoppedByError),
+            Exit::LeftOutAccepted => warnings.push(Warning::LossesAccepted),
             Exit::Complete | Exit::LeftOut => {}
         }
-        if !self.missing.is_empty() {
+        let part = self.shard.as_ref().map(|it| it.shard).filter(|shard| shard.is_part());
+        if let Some(shard) = part {
+            // Its indexes are left to `index` on purpose.
+            warnings.push(Warning::OneShard(shard));
+        } else if !self.missing.is_empty() {
             let names = self.missing.iter().map(|index| index.name).collect();
             warnings.push(Warning::MissingIndexes(names));
         }

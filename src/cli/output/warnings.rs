@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use super::format::{count, counted};
 use crate::cli::config::Origin;
 use crate::database::redact::redacted;
+use crate::trail::object::Shard;
 
 /// Something that the user should know or do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub(crate) enum Warning {
     StoppedAtOnce,
     /// The sources have no objects.
     NoObjects,
+    /// The sources have objects, but none of them is in this shard.
+    EmptyShard,
     /// The sources have objects, but no logs.
     NoLogs,
     /// Every log was loaded before.
@@ -46,6 +49,10 @@ pub(crate) enum Warning {
     Interrupted,
     /// An error ended the run; it is printed after the summary.
     StoppedByError,
+    /// The run had losses, and ends with exit code 0 all the same.
+    LossesAccepted,
+    /// Only this shard was imported.
+    OneShard(Shard),
     /// Indexes are missing: not requested, or the run ended before.
     MissingIndexes(Vec<&'static str>),
     /// Rows that version 0.1.0 loaded, which stored only the 16 columns.
@@ -82,6 +89,7 @@ impl Warning {
             ),
             Self::Unreadable(_) => Some("make them readable and run the same command again"),
             Self::Rejected(_) => Some("`cloudtrail2sql status --rejected` shows why"),
+            Self::OneShard(_) => Some("`cloudtrail2sql status` names those that are not done"),
             Self::MissingIndexes(_) => Some("`cloudtrail2sql index` builds them"),
             Self::FirstSchema(_) => {
                 Some("version 0.1.0 loaded them; import into a new database to have all fields")
@@ -94,7 +102,9 @@ impl Warning {
             Self::NotIndexed(_) => Some("`--since` limits how many"),
             Self::OlderEvents { .. }
             | Self::ConfigNotRead { .. }
+            | Self::LossesAccepted
             | Self::NoObjects
+            | Self::EmptyShard
             | Self::NoLogs
             | Self::NothingNew => None,
         }
@@ -120,6 +130,7 @@ impl fmt::Display for Warning {
                 f.write_str("stopped at once: open transactions are rolled back")
             }
             Self::NoObjects => f.write_str("nothing to do: no objects found"),
+            Self::EmptyShard => f.write_str("nothing to do: all objects are in other shards"),
             Self::NoLogs => f.write_str("nothing to do: none of the objects is a CloudTrail log"),
             Self::NothingNew => f.write_str("nothing to do: everything is already loaded"),
             Self::Replaced(1) => f.write_str("replaced: 1 character or value"),
@@ -134,6 +145,13 @@ impl fmt::Display for Warning {
             Self::Interrupted => f.write_str("interrupted: everything counted as loaded is stored"),
             Self::StoppedByError => {
                 f.write_str("stopped by an error: everything counted as loaded is stored")
+            }
+            Self::LossesAccepted => {
+                f.write_str("exit code 0 instead of 3, because of `--exit-zero-on-losses`")
+            }
+            Self::OneShard(shard) => {
+                let shards = counted(shard.count, "shard");
+                write!(f, "run `cloudtrail2sql index` when all {shards} are done")
             }
             Self::FirstSchema(rows) => {
                 write!(

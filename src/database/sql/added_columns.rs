@@ -1,6 +1,6 @@
 //! The columns that existing tables may lack, and the statements that add them.
 
-use super::schema::{ColumnInfo, LOGS, OBJECTS, SchemaMismatch};
+use super::schema::{ColumnInfo, LOGS, OBJECTS, RUNS, SchemaMismatch};
 use crate::database::url::Engine;
 
 /// A column that a table of an earlier version, or a `logs` table of the user's, may lack. It is added
@@ -24,7 +24,7 @@ macro_rules! invisible {
 }
 
 /// The columns that are added to existing tables.
-pub(super) const ADDED_COLUMNS: [AddedColumn; 5] = [
+pub(super) const ADDED_COLUMNS: [AddedColumn; 8] = [
     AddedColumn {
         table: LOGS.name,
         name: "otherFields",
@@ -64,6 +64,30 @@ pub(super) const ADDED_COLUMNS: [AddedColumn; 5] = [
         postgres: "bigint",
         mysql: "bigint",
         is_unique: true,
+    },
+    AddedColumn {
+        table: RUNS.name,
+        name: "selection",
+        sqlite: "text",
+        postgres: "text",
+        mysql: "mediumtext",
+        is_unique: false,
+    },
+    AddedColumn {
+        table: RUNS.name,
+        name: "shard",
+        sqlite: "text",
+        postgres: "text",
+        mysql: "varchar(40)",
+        is_unique: false,
+    },
+    AddedColumn {
+        table: RUNS.name,
+        name: "job",
+        sqlite: "text",
+        postgres: "text",
+        mysql: "mediumtext",
+        is_unique: false,
     },
 ];
 

@@ -25,7 +25,7 @@ use super::connection::{Cell, CellType, Connection, Value};
 use super::error::{SqlErrorClass, cause_of};
 use super::pool::PooledConnection;
 use super::schema::{
-    IDENTITIES, LOGS, OBJECTS, Remedy, SchemaMismatch, VIEW, VIEW_COLUMNS, has_columns,
+    IDENTITIES, LOGS, OBJECTS, RUNS, Remedy, SchemaMismatch, VIEW, VIEW_COLUMNS, has_columns,
     other_columns, placeholders,
 };
 use super::{SqlStore, without_data};
@@ -118,7 +118,7 @@ impl SqlStore {
         connection: &mut dyn Connection,
     ) -> Result<Result<Vec<String>, SchemaMismatch>, sqlx::Error> {
         let mut statements = Vec::new();
-        for table in [LOGS.name, OBJECTS.name] {
+        for table in [LOGS.name, OBJECTS.name, RUNS.name] {
             let columns = self.columns_of(connection, table).await?;
             match statements_of_added_columns(self.driver.engine(), table, &columns) {
                 Ok(of_table) => statements.extend(of_table),

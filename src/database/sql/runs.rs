@@ -1,29 +1,36 @@
 //! Runs, and the queries of `status`: totals, failed objects, rejected records.
 
+use super::added_columns::ADDED_COLUMNS;
 use super::connection::{Cell, CellType, Value};
-use super::schema::{RUNS, placeholders};
+use super::schema::{OBJECTS, RUNS, placeholders};
 use super::{SqlStore, retried};
 use crate::database::attempts::Attempts;
-use crate::database::status::{FailedObject, RejectedRecord, RunLine, RunTotals};
+use crate::database::status::{FailedObject, RejectedRecord, RunLine, RunStart, RunTotals};
 use crate::database::url::Engine;
 use crate::database::{DatabaseError, ErrorClass};
+use crate::trail::object::Shard;
+
+const READ_LEDGER: &str = "read the ledger";
+
+/// How many columns of `import_runs` are counts.
+const COUNTS: usize = 9;
 
 impl SqlStore {
-    /// Records that a run has begun; returns its id. `sources` is a JSON array.
-    pub(super) async fn insert_run(&self, sources: &str) -> Result<i64, DatabaseError> {
+    /// Records that a run has begun; returns its id.
+    pub(super) async fn insert_run(&self, start: &RunStart) -> Result<i64, DatabaseError> {
         let started = jiff::Timestamp::now();
         let (mut id, started_at) = (started.as_microsecond(), started.to_string());
         let mut attempts = Attempts::new(self.options.retry);
         let mut may_be_recorded = false;
         loop {
-            let outcome = self.insert_run_line(id, &started_at, sources).await;
+            let outcome = self.insert_run_line(id, &started_at, start).await;
             let error = match outcome {
                 Ok(()) => return Ok(id),
                 // The answer to an earlier attempt was lost, or another run began in the same
                 // microsecond.
                 Err(error) if error.class == ErrorClass::Conflict => {
                     let is_ours = may_be_recorded
-                        && retried!(self, self.is_run_line(id, &started_at, sources))?;
+                        && retried!(self, self.is_run_line(id, &started_at, start))?;
                     if is_ours {
                         return Ok(id);
                     }
@@ -41,34 +48,38 @@ impl SqlStore {
         &self,
         id: i64,
         started_at: &str,
-        sources: &str,
+        start: &RunStart,
     ) -> Result<(), DatabaseError> {
+        let shard = start.shard.map(|shard| shard.to_string());
         let values = [
             Value::Int(id),
             Value::Text(Some(started_at)),
             Value::Text(None),
             Value::Text(Some(env!("CARGO_PKG_VERSION"))),
-            Value::Text(Some(sources)),
+            Value::Text(Some(&start.sources)),
             Value::Text(Some("running")),
         ];
+        let counts = std::iter::repeat_n(Value::count(0), COUNTS);
+        let of_part = [start.selection.as_deref(), shard.as_deref(), start.job.as_deref()];
         let values: Vec<Value<'_>> =
-            values.into_iter().chain(std::iter::repeat_n(Value::count(0), 9)).collect();
+            values.into_iter().chain(counts).chain(of_part.map(Value::Text)).collect();
         self.execute("record the run", &self.insert_sql(&RUNS, 1), &values).await
     }
 
-    /// Returns whether the line of this id began at this nanosecond with these sources.
+    /// Returns whether the line of this id began at this nanosecond with these sources and this shard.
     async fn is_run_line(
         &self,
         id: i64,
         started_at: &str,
-        sources: &str,
+        start: &RunStart,
     ) -> Result<bool, DatabaseError> {
-        let query = "SELECT started_at, sources FROM import_runs WHERE id = ?";
+        let query = "SELECT started_at, sources, shard FROM import_runs WHERE id = ?";
         let query = placeholders(self.driver.engine(), query);
         let doing = "read the record of the run";
-        let rows = self.query(doing, &query, &[Value::Int(id)], &[CellType::Text; 2]).await?;
+        let rows = self.query(doing, &query, &[Value::Int(id)], &[CellType::Text; 3]).await?;
         let found: Vec<String> = rows.into_iter().flatten().map(Cell::into_text).collect();
-        Ok(found == [started_at, sources])
+        let shard = start.shard.map(|shard| shard.to_string()).unwrap_or_default();
+        Ok(found == [started_at, &start.sources, &shard])
     }
 
     /// Records how a run ended.
@@ -140,31 +151,39 @@ impl SqlStore {
 
     /// Returns the last runs, the newest first.
     pub(super) async fn select_runs(&self, lines_max: u32) -> Result<Vec<RunLine>, DatabaseError> {
+        let lacking = self.lacking_columns(RUNS.name).await?;
+        let [selection, shard, job] = ["selection", "shard", "job"]
+            .map(|name| if lacking.contains(&name) { "NULL" } else { name });
         let query = format!(
-            "SELECT id, started_at, finished_at, program_version, sources, outcome, listed, \
-             loaded, already_loaded, skipped, failed, record_count, row_count, reject_count, \
-             altered_count FROM import_runs ORDER BY id DESC LIMIT {lines_max}"
+            "SELECT id, started_at, finished_at, program_version, sources, outcome, {selection}, \
+             {shard}, {job}, listed, loaded, already_loaded, skipped, failed, record_count, \
+             row_count, reject_count, altered_count FROM import_runs ORDER BY id DESC \
+             LIMIT {lines_max}"
         );
         let mut types = vec![CellType::Int];
-        types.extend([CellType::Text; 5]);
-        types.extend([CellType::Int; 9]);
+        types.extend([CellType::Text; 8]);
+        types.extend([CellType::Int; COUNTS]);
         let rows = self.select(&query, &types).await?;
-        let read = |row| {
-            let [id, started_at, finished_at, version, sources, outcome, counts @ ..]: [Cell; 15] =
+        let read = |mut row: Vec<Cell>| {
+            let counts = row.split_off(row.len() - COUNTS);
+            let [id, started_at, finished_at, version, sources, outcome, selection, shard, job] =
                 fixed(row);
-            let [listed, loaded, already, skipped, failed, records, rows, rejects, altered] =
-                counts.map(count);
+            let [listed, loaded, already_loaded, skipped, failed, records, rows, rejects, altered] =
+                fixed::<COUNTS>(counts).map(count);
             RunLine {
                 id: id.into_int(),
                 started_at: started_at.into_text(),
                 finished_at: finished_at.into_optional_text(),
                 outcome: outcome.into_text(),
                 sources: sources.into_text(),
+                selection: selection.into_optional_text(),
+                shard: shard.into_optional_text().and_then(|text| Shard::parse(&text)),
+                job: job.into_optional_text(),
                 program_version: version.into_text(),
                 totals: RunTotals {
                     listed,
                     loaded,
-                    already_loaded: already,
+                    already_loaded,
                     skipped,
                     failed,
                     records,
@@ -231,9 +250,24 @@ impl SqlStore {
             Engine::Mysql => "CAST(COALESCE(SUM(row_count), 0) AS SIGNED)",
             Engine::Postgres | Engine::Sqlite => "CAST(COALESCE(SUM(row_count), 0) AS BIGINT)",
         };
-        let query = format!("SELECT {sum} FROM import_objects WHERE number IS NULL");
+        let lacking = self.lacking_columns(OBJECTS.name).await?;
+        let filter = if lacking.contains(&"number") { "" } else { " WHERE number IS NULL" };
+        let query = format!("SELECT {sum} FROM import_objects{filter}");
         let rows = self.select(&query, &[CellType::Int]).await?;
         Ok(rows.into_iter().flatten().map(count).sum())
+    }
+
+    /// Returns those of [`ADDED_COLUMNS`] that a table lacks, because only earlier versions of the
+    /// program have imported into this database.
+    async fn lacking_columns(&self, table: &str) -> Result<Vec<&'static str>, DatabaseError> {
+        let mut pooled = self.connection(READ_LEDGER).await?;
+        let session = pooled.connection.session();
+        let request = self.columns_of(&mut *pooled.connection, table);
+        let outcome = self.in_time(READ_LEDGER, session, self.statement_limit(), request).await;
+        let found = self.put_back(pooled, outcome)?;
+        let has = |name: &str| found.iter().any(|it| it.name.eq_ignore_ascii_case(name));
+        let of_table = ADDED_COLUMNS.iter().filter(|column| column.table == table);
+        Ok(of_table.map(|column| column.name).filter(|name| !has(name)).collect())
     }
 
     async fn select(
@@ -241,7 +275,7 @@ impl SqlStore {
         query: &str,
         types: &[CellType],
     ) -> Result<Vec<Vec<Cell>>, DatabaseError> {
-        self.query("read the ledger", query, &[], types).await
+        self.query(READ_LEDGER, query, &[], types).await
     }
 }
 

@@ -301,6 +301,9 @@ pub(super) const RUNS: Table = Table {
         "row_count",
         "reject_count",
         "altered_count",
+        "selection",
+        "shard",
+        "job",
     ],
 };
 

@@ -74,7 +74,14 @@ impl Driver for SqliteDriver {
     }
 
     async fn connect(&self) -> Result<Box<dyn Connection>, sqlx::Error> {
+        let existed = self.options.get_filename().exists();
         let mut inner = SqliteConnection::connect_with(&self.options).await?;
+        if !existed {
+            // Another process has created it meanwhile. SQLite may have tried to open it for writing
+            // before that, and for reading after it.
+            inner.close().await?;
+            inner = SqliteConnection::connect_with(&self.options).await?;
+        }
         let interrupts = Arc::clone(&self.interrupts);
         inner.lock_handle().await?.set_progress_handler(INSTRUCTIONS_BETWEEN_LOOKS, move || {
             !interrupts.load(Ordering::Relaxed)

@@ -10,7 +10,9 @@ use super::{SqlStore, post_load, retried};
 use crate::database::answer::{RowSink, Statement};
 use crate::database::forget::{KnownObject, UriScope};
 use crate::database::indexes::Index;
-use crate::database::status::{FailedObject, RejectedRecord, RunLine, RunTotals, StoredRecord};
+use crate::database::status::{
+    FailedObject, RejectedRecord, RunLine, RunStart, RunTotals, StoredRecord,
+};
 use crate::database::{BuiltIndexes, DatabaseError, Store, UpgradePolicy};
 use crate::trail::object::ObjectId;
 
@@ -27,8 +29,8 @@ impl Store for SqlStore {
         retried!(self, self.find_ledger())
     }
 
-    async fn begin_run(&self, sources: &str) -> Result<i64, DatabaseError> {
-        self.insert_run(sources).await
+    async fn begin_run(&self, start: &RunStart) -> Result<i64, DatabaseError> {
+        self.insert_run(start).await
     }
 
     async fn finish_run(

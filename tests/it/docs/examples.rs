@@ -57,6 +57,7 @@ impl Runs {
             ("query-gaps", run(&["--quiet", "query", "gaps"])),
         ]);
         outputs.extend(with_losses());
+        outputs.insert("status-job", status_of_a_job());
         let file = folder.path().join("cloudtrail.db");
         let database = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
         Self { outputs, database, _folder: folder }
@@ -83,6 +84,16 @@ pub fn folder_like_a_clone() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink(root().join("tests"), folder.path().join("tests")).unwrap();
     folder
+}
+
+/// Imports the sample, and then two of three shards of it.
+fn status_of_a_job() -> String {
+    let folder = folder_like_a_clone();
+    shown(folder.path(), &["import", "tests/sample"], 0);
+    for shard in ["1/3", "3/3"] {
+        shown(folder.path(), &["import", "--shard", shard, "tests/sample"], 0);
+    }
+    shown(folder.path(), &["status"], 0)
 }
 
 /// Imports a trail in which one object is cut off and one record is not an object.

@@ -7,18 +7,26 @@ use regex_lite::Regex;
 use super::examples::shown;
 use super::pages::{page, pages, root};
 
-/// Options on the pages that belong to other programs, among them `cargo`, `docker` and our
-/// benchmarks.
-const FOREIGN: [&str; 18] = [
+/// Options on the pages that belong to other programs, among them `cargo`, `docker`, our benchmarks and
+/// the commands of job engines.
+const FOREIGN: [&str; 28] = [
+    "--array",
     "--bench",
     "--case",
+    "--cli-input-json",
     "--clusters",
     "--data",
+    "--dependency",
+    "--depends-on",
     "--detach",
+    "--for",
+    "--from-literal",
     "--lib",
     "--locked",
     "--open",
+    "--parsable",
     "--path",
+    "--query",
     "--records",
     "--release",
     "--rm",
@@ -26,8 +34,10 @@ const FOREIGN: [&str; 18] = [
     "--servers",
     "--soak",
     "--test",
+    "--timeout",
     "--tools",
     "--wait",
+    "--wrap",
 ];
 
 const COMMANDS: [&str; 10] = [

@@ -66,3 +66,21 @@ fn every_path_in_the_guide_for_contributors_exists() {
         assert!(root().join(path).exists(), "{path}");
     }
 }
+
+#[test]
+fn the_engines_on_the_page_are_those_that_are_read() {
+    let source = std::fs::read_to_string(root().join("src/cli/config/shard.rs")).unwrap();
+    let heads =
+        ["engine", "`--shard`", "index", "first index", "number of shards", "name of the job"];
+    let rows = page("docs/workers.md").table(&heads);
+    assert_eq!(rows.len(), source.matches("    index: \"").count(), "{rows:?}");
+    for row in rows {
+        let [index, count, job] = [2, 4, 5].map(|column| row[column].trim_matches('`'));
+        let count = if count == "N" { "None".to_owned() } else { format!("Some(\"{count}\")") };
+        for expected in
+            [format!("index: \"{index}\""), format!("count: {count}"), format!("job: (\"{job}\"")]
+        {
+            assert!(source.contains(&expected), "{expected}");
+        }
+    }
+}

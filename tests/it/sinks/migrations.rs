@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use cloudtrail2sql::database::ledger::ObjectOutcome;
+use cloudtrail2sql::database::status::RunStart;
 use cloudtrail2sql::database::{LoadMethod, OpenOptions, Store, Timeouts, UpgradePolicy};
 use cloudtrail2sql::import::load::load;
 use cloudtrail2sql::retry::RetryPolicy;
@@ -88,7 +89,7 @@ async fn assert_an_import_works(scratch: &Scratch, sink: &dyn Store) {
     assert_eq!(seen[&id("old")].outcome, ObjectOutcome::Loaded);
     assert_eq!(sink.runs(10).await.unwrap().last().unwrap().sources, r#"["s3://trail/"]"#);
 
-    let run = sink.begin_run("[]").await.unwrap();
+    let run = sink.begin_run(&RunStart::default()).await.unwrap();
     let mut settled = Vec::new();
     let objects = [numbered("old", 1), numbered("new", 41)];
     load(sink, run, batch(1, objects), RETRY, &mut settled).await.unwrap();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use cloudtrail2sql::cli::error::{RunError, render};
 use cloudtrail2sql::database::indexes::INDEXES;
+use cloudtrail2sql::database::status::RunStart;
 use cloudtrail2sql::database::{DatabaseError, ErrorClass, Store, UpgradePolicy};
 use cloudtrail2sql::import::error::chain;
 use cloudtrail2sql::import::load::load;
@@ -157,7 +158,7 @@ async fn an_account_that_may_only_load_uses_tables_of_another_account(engine: En
     for policy in [UpgradePolicy::Refuse, UpgradePolicy::Upgrade] {
         assert!(!sink.prepare(policy).await.unwrap());
     }
-    let run = sink.begin_run("[]").await.unwrap();
+    let run = sink.begin_run(&RunStart::default()).await.unwrap();
     sink.write(run, &batch(1, [numbered("a", 3)])).await.unwrap();
     assert_eq!(scratch.counts().await, [3, 1, 0]);
     sink.close().await;

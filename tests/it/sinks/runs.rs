@@ -1,7 +1,8 @@
 //! The record of runs, and the queries of `status`.
 
 use cloudtrail2sql::database::batch::NoRows;
-use cloudtrail2sql::database::status::RunTotals;
+use cloudtrail2sql::database::status::{RunStart, RunTotals};
+use cloudtrail2sql::trail::object::Shard;
 use cloudtrail2sql::trail::record::Kind;
 
 use super::backend::{Backend, BackendKind};
@@ -20,12 +21,21 @@ async fn a_run_is_recorded_from_its_beginning_to_its_end(on: impl Into<BackendKi
     let (_backend, sink) = Backend::prepared(on).await;
     assert!(sink.runs(10).await.unwrap().is_empty());
     let sources = r#"["s3://trail/é😀/"]"#;
-    let killed = sink.begin_run("[]").await.unwrap();
-    let last = sink.begin_run(sources).await.unwrap();
+    let killed = sink.begin_run(&RunStart::default()).await.unwrap();
+    let start = RunStart {
+        sources: sources.into(),
+        selection: Some(r#"{"from":"2026-01-15"}"#.into()),
+        shard: Shard::parse("2/10000"),
+        job: Some("é😀 import/periodic-1".repeat(100)),
+    };
+    let last = sink.begin_run(&start).await.unwrap();
     assert!(last > killed);
     let runs = sink.runs(10).await.unwrap();
     assert_eq!(runs.iter().map(|run| run.id).collect::<Vec<_>>(), [last, killed]);
     assert_eq!((&*runs[0].outcome, &*runs[0].sources), ("running", sources));
+    assert_eq!((&runs[0].selection, runs[0].shard), (&start.selection, start.shard));
+    assert_eq!(runs[0].job, start.job);
+    assert_eq!((&runs[1].selection, runs[1].shard, &runs[1].job), (&None, None, &None));
     assert_eq!(runs[0].program_version, env!("CARGO_PKG_VERSION"));
     assert_eq!((&runs[0].finished_at, runs[0].totals), (&None, RunTotals::default()));
 
@@ -52,7 +62,8 @@ async fn runs_that_begin_at_once_have_different_ids(on: impl Into<BackendKind>) 
     let (backend, one) = Backend::prepared(on).await;
     let two = backend.sink();
     for _ in 0..10 {
-        let (one, two) = tokio::join!(one.begin_run("[]"), two.begin_run("[]"));
+        let start = RunStart::default();
+        let (one, two) = tokio::join!(one.begin_run(&start), two.begin_run(&start));
         assert_ne!(one.unwrap(), two.unwrap());
     }
     let ids = one.runs(100).await.unwrap().into_iter().map(|run| run.id);

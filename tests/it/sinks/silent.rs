@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cloudtrail2sql::database::indexes::INDEXES;
-use cloudtrail2sql::database::status::RunTotals;
+use cloudtrail2sql::database::status::{RunStart, RunTotals};
 use cloudtrail2sql::database::{LoadMethod, OpenOptions, Store, Timeouts, UpgradePolicy};
 use cloudtrail2sql::import::load::load;
 use cloudtrail2sql::trail::object::ObjectId;
@@ -75,7 +75,7 @@ async fn a_connection_that_falls_silent_around_the_load_is_replaced(engine: Engi
         (silences, Instant::now(), word)
     };
     let now = silence("INSERT INTO import_runs");
-    let run = sink.begin_run("[]").await.unwrap();
+    let run = sink.begin_run(&RunStart::default()).await.unwrap();
     assert_survived(&proxy, now.0, now.1, now.2);
 
     let now = silence(if engine == Engine::Postgres { "pg_index" } else { ".statistics" });
@@ -129,7 +129,8 @@ async fn a_server_that_stays_silent_ends_the_request(engine: Engine) {
     let started = Instant::now();
     proxy.set_delay(Duration::from_hours(1));
     // The attempts of RETRY are not used up: its deadline is.
-    let ended = tokio::time::timeout(Duration::from_mins(3), sink.begin_run("[]")).await;
+    let ended =
+        tokio::time::timeout(Duration::from_mins(3), sink.begin_run(&RunStart::default())).await;
     let error = ended.expect("it hangs").unwrap_err();
     assert_eq!(error.message, "cannot record the run");
     assert!(started.elapsed() > TIMEOUTS.connect);

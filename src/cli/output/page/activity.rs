@@ -263,6 +263,13 @@ fn ledger_totals(ledger: &LedgerState) -> Markup {
                 ", " (Seen(&run.outcome)) "."
             }
         }
+        @for job in ledger.jobs.iter().filter(|job| !job.is_complete()) {
+            p.warning {
+                (count(job.done.len() as u64)) " of " (counted(job.shard_count, "shard"))
+                " of an import are done. This page lacks the events of the others: "
+                code { "cloudtrail2sql status" } " names them."
+            }
+        }
         @if ledger.rows_of_first_schema > 0 {
             p.warning {
                 (counted(ledger.rows_of_first_schema, "record"))

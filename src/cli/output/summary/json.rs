@@ -8,6 +8,7 @@ use super::Summary;
 use crate::cli::output::indexes::{BuiltJson, names};
 use crate::import::progress::Count;
 use crate::source::UnreadableFolder;
+use crate::trail::object::Shard;
 
 /// The keys, in the order in which they are printed.
 #[derive(Serialize)]
@@ -16,6 +17,9 @@ pub(super) struct SummaryJson<'s> {
     exit_code: u8,
     database: &'s str,
     database_created: bool,
+    shard: Option<Shard>,
+    shard_variable: Option<&'static str>,
+    job: Option<&'s str>,
     listed: Count,
     loaded: Count,
     already_loaded: Count,
@@ -55,11 +59,15 @@ impl<'s> From<&'s Summary> for SummaryJson<'s> {
     fn from(summary: &'s Summary) -> Self {
         let tally = &summary.tally;
         let skipped = tally.skipped.iter();
+        let shard = summary.shard.as_ref();
         Self {
             outcome: summary.exit.as_str(),
             exit_code: summary.exit.code(),
             database: &summary.database,
             database_created: summary.is_created,
+            shard: shard.map(|it| it.shard),
+            shard_variable: shard.and_then(|it| it.variable).map(|(name, _)| name),
+            job: shard.and_then(|it| it.job.as_deref()),
             listed: tally.listed,
             loaded: tally.loaded,
             already_loaded: tally.already_loaded,
