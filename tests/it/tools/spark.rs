@@ -1,4 +1,4 @@
-//! The code of docs/spark.md, run with PySpark, and what the page says of it.
+//! The code of docs/spark.md, run with Spark, and what the page says of it.
 //!
 //! The blocks below a comment `<!-- Spark -->` are for all databases, those below
 //! `<!-- Spark: MySQL, MariaDB -->` for the named ones. Only addresses and accounts are replaced.
@@ -22,6 +22,10 @@ promises! { ignored, on servers:
 const SKIPPED_TIME: &str = "2026-03-29T02:30:00Z";
 const TIME_ZONE: &str = "Europe/Berlin";
 
+/// Parts by the time, as options of Spark.
+const BOUNDS: &str = "'lowerBound': '2026-01-15 00:10:00', 'upperBound': '2026-01-15 00:20:00', \
+                      'numPartitions': 4";
+
 /// An expression of Python, and what it is to give.
 struct Check {
     python: String,
@@ -37,8 +41,8 @@ enum Expected {
     Error(&'static str),
 }
 
-/// A database with the sample, which has records without a time, and with records whose time is none,
-/// or is skipped.
+/// A database with the sample, which has records without a time, and with a record whose time is
+/// none, and one whose time is skipped.
 struct Imported {
     engine: Engine,
     database: OwnDatabase,
@@ -87,7 +91,7 @@ impl Imported {
     }
 
     /// Runs the page's code, then the checks.
-    fn run(&self, script: &str, checks: Vec<Check>) {
+    fn run(&self, script: &str, checks: &[Check]) {
         let variable = |name: &str| {
             std::env::var(name).unwrap_or_else(|_| panic!("`tests/run --tools` sets {name}"))
         };
@@ -185,18 +189,9 @@ fn every_row_is_read_in_parts(engine: Engine) {
                    otherFields";
     let rows = format!("SELECT {columns} FROM logs");
     let all = "SELECT COUNT(*) FROM logs";
-    let bounds = "'lowerBound': '2026-01-15 00:10:00', 'upperBound': '2026-01-15 00:20:00', \
-                  'numPartitions': 4";
+    // Most rows are outside of these bounds.
     let by_time =
-        reading(&format!("'dbtable': 'events', 'partitionColumn': 'event_time', {bounds}"));
-    let by_text = reading(&format!("'dbtable': table, 'partitionColumn': 'eventTime', {bounds}"));
-    let own_parts = |last: &str| {
-        format!(
-            "spark.read.jdbc(database['url'], table, predicates=[\"eventAt < '2026-01-15'\", \
-             \"eventAt >= '2026-01-15'{last}\"], \
-             properties={{name: str(value) for name, value in database.items()}}).count()"
-        )
-    };
+        reading(&format!("'dbtable': 'events', 'partitionColumn': 'event_time', {BOUNDS}"));
     let mut checks = vec![
         check("events.rdd.getNumPartitions()", one("8")),
         check("logs.rdd.getNumPartitions()", one("8")),
@@ -213,23 +208,38 @@ fn every_row_is_read_in_parts(engine: Engine) {
         ),
         imported.same(&format!("{by_time}.count()"), all),
         imported.same(&own_parts(" OR eventAt IS NULL"), all),
-        // What the page warns of.
-        imported.same(&own_parts(""), "SELECT COUNT(eventAt) FROM logs"),
-        check(by_text, Expected::Error("type should be numeric, date, or timestamp")),
     ];
-    assert_ne!(
-        imported.database.query("SELECT COUNT(eventAt) FROM logs"),
-        imported.database.query(all)
-    );
-    if engine == Engine::Postgres {
-        let without = reading("'dbtable': 'logs', 'driver': None");
-        checks.push(check(without, Expected::Error("[FAILED_JDBC.CONNECTION]")));
-    }
     if engine.is_mysql() {
         checks.push(imported.same(&format!("by_key.selectExpr(*'{columns}'.split(', '))"), &rows));
         checks.push(check("by_key.rdd.getNumPartitions()", one("8")));
     }
-    if engine == Engine::Mariadb {
+    checks.extend(warnings(&imported));
+    imported.run(&imported.script(), &checks);
+}
+
+/// Returns Python code that counts the rows of parts with conditions of one's own.
+fn own_parts(or: &str) -> String {
+    format!(
+        "spark.read.jdbc(database['url'], table, predicates=[\"eventAt < '2026-01-15'\", \
+         \"eventAt >= '2026-01-15'{or}\"], \
+         properties={{name: str(value) for name, value in database.items()}}).count()"
+    )
+}
+
+/// Returns what the page warns of.
+fn warnings(imported: &Imported) -> Vec<Check> {
+    let count = |of: &str| imported.database.query(&format!("SELECT COUNT({of}) FROM logs"));
+    assert_ne!(count("eventAt"), count("*"), "no row is without a time");
+    let by_text = reading(&format!("'dbtable': table, 'partitionColumn': 'eventTime', {BOUNDS}"));
+    let mut checks = vec![
+        check(own_parts(""), Expected::Rows(count("eventAt"))),
+        check(by_text, Expected::Error("type should be numeric, date, or timestamp")),
+    ];
+    if imported.engine == Engine::Postgres {
+        let without = reading("'dbtable': 'logs', 'driver': None");
+        checks.push(check(without, Expected::Error("[FAILED_JDBC.CONNECTION]")));
+    }
+    if imported.engine == Engine::Mariadb {
         let scheme = "'url': database['url'].replace('jdbc:mysql:', 'jdbc:mariadb:')";
         let names = imported.database.query("SELECT COUNT(*), 'eventName', 'eventName' FROM logs");
         checks.push(check(
@@ -244,7 +254,7 @@ fn every_row_is_read_in_parts(engine: Engine) {
             Expected::Error("You have an error in your SQL syntax"),
         ));
     }
-    imported.run(&imported.script(), checks);
+    checks
 }
 
 fn queries_have_the_databases_answers(engine: Engine) {
@@ -283,7 +293,7 @@ fn queries_have_the_databases_answers(engine: Engine) {
         ),
         Expected::Error("[COLUMN_ALREADY_EXISTS]"),
     ));
-    imported.run(&imported.script(), checks);
+    imported.run(&imported.script(), &checks);
     let count = "SELECT COUNT(*), COUNT(day) FROM read_parquet('events-by-day/*/*.parquet');";
     imported.place.write("count.sql", count);
     let found = python("tests/tools/run_in_duckdb.py", &["count.sql"], &imported.place.path("."));
@@ -303,5 +313,5 @@ fn daylight_saving_would_move_times(engine: Engine) {
         _ => one("2026-03-29 03:30:00"),
     };
     let time = "events.where(\"event_id = 'odd-3'\").selectExpr('string(event_time)')";
-    imported.run(&script.replace("UTC", TIME_ZONE), vec![check(time, expected)]);
+    imported.run(&script.replace("UTC", TIME_ZONE), &[check(time, expected)]);
 }
