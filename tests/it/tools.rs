@@ -1,8 +1,13 @@
 //! What docs/tools.md says about other tools, and the files of deploy/, tried with the tools, by
 //! `tests/run --tools`.
 //!
+//! `spark` does the same for docs/spark.md.
+//!
 //! A variable names the Python that has the tools. Grafana and Metabase replace their macros before
-//! the database sees them; here the test does, as their documentation says.
+//! the database sees them, and Superset writes a query around a dataset; here the tests do, as their
+//! documentation and source say.
+
+mod spark;
 
 mod deploy;
 
@@ -12,7 +17,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::binary::Place;
-use crate::databases::{Engine, OwnDatabase, promises};
+use crate::databases::{Engine, OwnDatabase, Table, promises};
 use crate::logs::{record_with, wrapper};
 
 promises! { ignored, on all:
@@ -21,6 +26,7 @@ promises! { ignored, on all:
 
 promises! { on all:
     statements_for_dashboards_run
+    superset_selects_by_the_time
 }
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -126,6 +132,64 @@ fn duckdb_reads_what_is_exported() {
     assert_eq!(Some(sum.to_string()), *events);
     assert!(of_types.iter().any(|row| row[0] == "AssumedRole"), "{of_types:?}");
     assert_eq!(Some(answers[3][0][0].to_string()), *events);
+    let of_days = database.query("SELECT COUNT(*), COUNT(event_time) FROM events");
+    assert_eq!(table(&answers[5]), of_days);
+    // The sample has records without a time.
+    assert_ne!(of_days[0][0], of_days[0][1]);
+}
+
+/// Returns rows of JSON as the database shows rows.
+fn table(rows: &Value) -> Table {
+    let cell = |cell: &Value| Some(cell.as_str().map_or_else(|| cell.to_string(), str::to_owned));
+    let rows = rows.as_array().unwrap().iter();
+    rows.map(|row| row.as_array().unwrap().iter().map(cell).collect()).collect()
+}
+
+/// The expressions are those of Superset 6.1. On PostgreSQL, its `TO_TIMESTAMP` gives a time of the
+/// session's time zone, and so is `event_time` read then.
+fn superset_selects_by_the_time(engine: Engine) {
+    let database = OwnDatabase::new(engine);
+    let with_time = |id: &str, time: &str| record_with(id, &format!("\"eventTime\":\"{time}\""));
+    imported(
+        &database,
+        &[
+            with_time("a", "2026-01-14T23:59:59Z"),
+            with_time("b", "2026-01-15T00:00:00Z"),
+            with_time("c", "2026-01-15T00:59:59Z"),
+            with_time("d", "2026-01-15T23:59:59Z"),
+            with_time("e", "2026-01-16T00:00:00Z"),
+            with_time("f", "now"),
+        ],
+    );
+    let (hour, time): (_, fn(&str) -> String) = match engine {
+        Engine::Sqlite => ("DATETIME(STRFTIME('%Y-%m-%dT%H:00:00', event_time))", |day| {
+            format!("'{day} 00:00:00'")
+        }),
+        Engine::Postgres => ("DATE_TRUNC('hour', event_time)", |day| {
+            format!("TO_TIMESTAMP('{day} 00:00:00.000000', 'YYYY-MM-DD HH24:MI:SS.US')")
+        }),
+        Engine::Mysql | Engine::Mariadb => {
+            ("DATE_ADD(DATE(event_time), INTERVAL HOUR(event_time) HOUR)", |day| {
+                format!("STR_TO_DATE('{day} 00:00:00.000000', '%Y-%m-%d %H:%i:%s.%f')")
+            })
+        }
+    };
+    let dataset = &statements_for("Superset")[0];
+    let dataset = dataset.trim_end().trim_end_matches(';');
+    let chart = format!(
+        "SELECT {hour} AS event_time, COUNT(*) AS count \
+         FROM ({dataset}) AS virtual_table WHERE event_time >= {} AND event_time < {} \
+         GROUP BY {hour} ORDER BY count DESC LIMIT 10000",
+        time("2026-01-15"),
+        time("2026-01-16")
+    );
+    let expected = [["2026-01-15 00:00:00", "2"], ["2026-01-15 23:00:00", "1"]]
+        .map(|row| row.map(|cell| Some(cell.to_owned())).to_vec());
+    assert_eq!(database.query(&chart), expected);
+    if engine == Engine::Postgres {
+        let elsewhere = database.query(&format!("SET timezone = 'America/New_York'; {chart}"));
+        assert_eq!(elsewhere, expected);
+    }
 }
 
 fn statements_for_dashboards_run(engine: Engine) {
