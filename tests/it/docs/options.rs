@@ -9,9 +9,10 @@ use super::pages::{page, pages, root};
 
 /// Options on the pages that belong to other programs, among them `cargo`, `docker` and our
 /// benchmarks.
-const FOREIGN: [&str; 18] = [
+const FOREIGN: [&str; 19] = [
     "--bench",
     "--case",
+    "--citus",
     "--clusters",
     "--data",
     "--detach",
