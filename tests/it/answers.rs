@@ -1,7 +1,7 @@
 //! The commands `query` and `search`: the same answer on every database, and names that attackers choose do no harm
 //! in any form of output.
 
-mod search;
+pub mod search;
 
 use std::io::Read;
 
@@ -98,9 +98,8 @@ fn arguments(name: &'static str, needs: Option<Flag>) -> Vec<&'static str> {
     arguments
 }
 
-fn every_question_has_the_answer_that_sqlite_gives(engine: Engine) {
-    let (database, reference) = (OwnDatabase::new(engine), OwnDatabase::new(Engine::Sqlite));
-    let (place, reference) = (imported(&database), imported(&reference));
+/// Asks every question at two places. Returns the questions with different answers, and a line of each.
+pub fn different_answers(place: &Place, reference: &Place) -> Vec<String> {
     let mut different = Vec::new();
     for question in questions() {
         for form in ["tsv", "jsonl"] {
@@ -118,6 +117,13 @@ fn every_question_has_the_answer_that_sqlite_gives(engine: Engine) {
         }
     }
     different.dedup();
+    different
+}
+
+fn every_question_has_the_answer_that_sqlite_gives(engine: Engine) {
+    let (database, reference) = (OwnDatabase::new(engine), OwnDatabase::new(Engine::Sqlite));
+    let (place, reference) = (imported(&database), imported(&reference));
+    let different = different_answers(&place, &reference);
     assert!(different.is_empty(), "{}", different.join("\n"));
 }
 

@@ -1,10 +1,12 @@
-//! Imports into clusters, and into servers with unusual settings, by `tests/run --clusters`.
+//! Imports into clusters, and into servers with unusual settings, by `tests/run --clusters` and
+//! `tests/run --citus`.
 //!
 //! In the end, each node must hold what an import into SQLite leaves: the same rows in all columns, the
 //! same ledger, rejects and identities.
 //!
 //! The tests change settings of whole servers, so they run one after the other, and not with the others.
 
+mod citus;
 mod faults;
 mod nodes;
 mod poolers;

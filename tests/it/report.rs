@@ -73,14 +73,19 @@ fn comparable(page: &str, place: &Place) -> String {
 
 fn the_page_is_the_one_that_sqlite_gives(engine: Engine) {
     let (database, reference) = (OwnDatabase::new(engine), OwnDatabase::new(Engine::Sqlite));
-    let (place, reference) = (imported(&database), imported(&reference));
+    assert_same_pages(&imported(&database), &imported(&reference));
+}
+
+/// Makes the page at two places, which must be the same.
+#[track_caller]
+pub fn assert_same_pages(place: &Place, reference: &Place) {
     for args in [
         &[][..],
         &["--since", "2026-01-15T00:30:00Z", "--until", "2026-01-15", "--region", "us-east-1"],
         &["--new-since", "2026-01-14", "--account-id", "111122223333"],
     ] {
-        let found = comparable(&page(&place, args), &place);
-        let expected = comparable(&page(&reference, args), &reference);
+        let found = comparable(&page(place, args), place);
+        let expected = comparable(&page(reference, args), reference);
         let differs = found.split('<').zip(expected.split('<')).find(|(one, other)| one != other);
         assert_eq!(differs, None);
         assert_eq!(found.len(), expected.len());

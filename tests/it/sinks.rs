@@ -15,7 +15,7 @@ mod indexes;
 pub mod migrations;
 mod narrow_tables;
 mod objects;
-mod partitions;
+pub mod partitions;
 mod processlist;
 mod refusals;
 mod runs;

@@ -43,6 +43,7 @@ tree_name() {
   case $1 in
     group-*) echo mysql ;;
     galera-*) echo galera ;;
+    citus-*) echo citus ;;
     *) echo "$1" ;;
   esac
 }
@@ -101,6 +102,23 @@ CONF
   apt-get -c "$1/apt.conf" -qq update 2>"$1/update.log" || fail "cannot read the package lists of Debian's unstable" "$(cat "$1/update.log")"
 }
 
+# The packages that hold what the tests run, besides all libraries. Left out are the tools of the
+# maintainer scripts, which we do not run.
+readonly WANTED_PACKAGES='lib.*
+(mariadb|mysql)-(server|client)-core.*
+chromium-(common|headless-shell)
+fonts-liberation
+galera-[0-9]+
+krb5-multidev
+munge
+openjdk-[0-9]+-jre-headless
+parallel
+pgbouncer
+postgresql-(client-|server-dev-)?[0-9]+
+python3\.[0-9]+(-minimal)?
+python3-pip-whl
+slurm.*'
+
 # unpack_packages FOLDER DEST UNWANTED PACKAGE…: downloads the packages and the libraries
 # they need, except those whose names match the pattern UNWANTED, and unpacks them into DEST.
 unpack_packages() {
@@ -108,9 +126,8 @@ unpack_packages() {
   shift 3
   names=$(apt-get -c "$state/apt.conf" -s install "$@" 2>"$state/resolve.log" | awk '$1 == "Inst" { print $2 }') ||
     fail "cannot find the packages $* for $OS_ID $OS_RELEASE" "$(cat "$state/update.log" "$state/resolve.log")"
-  # Left out are the tools of the maintainer scripts, which we do not run.
   # LLVM serves PostgreSQL's JIT compiler only, which we turn off.
-  names=$(grep -E '^(lib.*|postgresql-[0-9]+|pgbouncer|galera-[0-9]+|(mariadb|mysql)-(server|client)-core.*|python3\.[0-9]+(-minimal)?|python3-pip-whl|chromium-(common|headless-shell)|fonts-liberation|slurm.*|munge|parallel|openjdk-[0-9]+-jre-headless)$' <<<"$names" |
+  names=$(grep -Ex "$(paste -sd '|' <<<"$WANTED_PACKAGES")" <<<"$names" |
     grep -Ev "^(lib(perl|gdbm|db5|llvm|z3).*|$unwanted)\$")
   mkdir -p "$state/debs" "$dest"
   # shellcheck disable=SC2086 # one word per package

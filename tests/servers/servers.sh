@@ -16,7 +16,7 @@ readonly SERVERS=(postgres mysql mariadb s3)
 # Clusters, for `tests/run --clusters` only.
 readonly CLUSTERS=(galera group)
 readonly CLUSTER_NODES=(1 2 3)
-for part in packages "${SERVERS[@]}" "${CLUSTERS[@]}" pgbouncer slurm docker browser spark; do
+for part in packages "${SERVERS[@]}" "${CLUSTERS[@]}" citus pgbouncer slurm spark docker browser; do
   # shellcheck source=/dev/null
   source "$HERE/$part.sh"
 done
@@ -84,6 +84,8 @@ start_clusters() {
     make_folder
     # A tree of its own, besides that of the cluster's plugin.
     if [ "$name" = galera ]; then fetch_tree mariadb; fi
+    # It is built, for longer than a start may take.
+    if [ "$name" = citus ]; then fetch_tree citus; fi
     for node in "${CLUSTER_NODES[@]}"; do
       nodes+=("$name-$node")
       pick_port "$name-$node"

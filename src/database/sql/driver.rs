@@ -70,6 +70,14 @@ pub(super) trait Driver: Send + Sync + fmt::Debug {
         columns: &[ColumnInfo],
     ) -> Result<Option<SchemaMismatch>, sqlx::Error>;
 
+    /// Returns why a commit may reach the rows and not the ledger, or the reverse; `None` if it cannot.
+    async fn find_split_commits(
+        &self,
+        _connection: &mut dyn Connection,
+    ) -> Result<Option<SchemaMismatch>, sqlx::Error> {
+        Ok(None)
+    }
+
     /// Returns what helps against a `logs` table that cannot be used.
     fn other_table_hint(&self) -> &'static str {
         "import into another database, or rename that table"

@@ -64,6 +64,15 @@ impl SqlStore {
         let doing = "remove objects";
         let mut pooled = self.connection(doing).await?;
         let session = pooled.connection.session();
+        let checking = self.driver.find_split_commits(&mut *pooled.connection);
+        let found = self.in_time(doing, session, self.statement_limit(), checking).await;
+        match found {
+            Ok(None) => {}
+            found => {
+                return self.put_back(pooled, found)?.map_or(Ok(()), |it| Err(self.refusal(&it)));
+            }
+        }
+        let session = pooled.connection.session();
         let deleting = self.delete_on(&mut *pooled.connection, objects);
         let outcome = self.watched(doing, session, deleting).await;
         self.put_back(pooled, outcome).map_err(|error| without_data(error, doing))

@@ -204,7 +204,10 @@ impl SqlStore {
         let doing = if applied.is_some() { MIGRATE } else { CREATE };
         let refused = self.driver.find_ddl_refusal(connection).await.map_err(while_doing(READ))?;
         if let Some(refused) = refused {
-            return Ok(Some(refused));
+            // What only the user can change about the tables is the better reason.
+            let mismatch = self.find_mismatch(connection).await.map_err(while_doing(READ))?;
+            let lasting = mismatch.filter(|it| !matches!(it.remedy, Remedy::Statements(_)));
+            return Ok(Some(lasting.map_or(refused, |it| self.refusal(&it))));
         }
         if applied.is_none() {
             if let Err(mismatch) =
@@ -305,6 +308,10 @@ impl SqlStore {
         }
         self.driver.begin_migrations(connection, self.options.timeouts.statement).await?;
         let Some(old_claim) = self.pending_view(connection).await? else { return Ok(false) };
+        if let Some(refused) = self.driver.find_ddl_refusal(connection).await? {
+            tracing::warn!("the view `{VIEW}` is not created: {refused}");
+            return Ok(false);
+        }
         let existing = self.columns_of(connection, VIEW).await?;
         if !existing.is_empty() && !has_columns(&existing, &VIEW_COLUMNS) {
             tracing::warn!(
@@ -363,7 +370,8 @@ impl SqlStore {
         Ok(is_old.then_some(recorded))
     }
 
-    fn refusal(&self, mismatch: &SchemaMismatch) -> DatabaseError {
+    /// Returns the error of tables that cannot be used.
+    pub(super) fn refusal(&self, mismatch: &SchemaMismatch) -> DatabaseError {
         let hint = match &mismatch.remedy {
             Remedy::OtherTable => self.driver.other_table_hint().to_owned(),
             Remedy::Advice(advice) => advice.clone(),

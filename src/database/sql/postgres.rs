@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::error::DatabaseError;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow, PgSslMode};
 use sqlx::{Column, ConnectOptions, Connection as _, Row, TypeInfo};
@@ -19,12 +18,14 @@ use super::relay::{Protocol, Relay};
 use super::schema::{ColumnInfo, LOGS_COLUMNS, SchemaMismatch, create_index_statements};
 use super::tls::{self, TlsMode, TlsSettings, is_local};
 use super::tls_relay::{is_certificate_refused, relay_with_tls};
-use crate::database::LoadMethod;
 use crate::database::answer::AnswerCell;
 use crate::database::batch::{Batch, ParsedObject};
 use crate::database::indexes::Index;
 use crate::database::url::Engine;
+use crate::database::{DatabaseError, LoadMethod};
 use crate::trail::time::EventTime;
+
+mod citus;
 
 mod errors;
 
@@ -83,6 +84,8 @@ pub(super) struct PostgresDriver {
     may_expose: bool,
     /// Whether the server's certificate can only be left unread.
     needs_tls_relay: AtomicBool,
+    /// Whether the database has the extension Citus, as far as that is known.
+    has_citus: AtomicBool,
     load_method: LoadMethod,
 }
 
@@ -113,8 +116,8 @@ impl PostgresDriver {
             TlsMode::VerifyCa => PgSslMode::VerifyCa,
             TlsMode::VerifyFull => PgSslMode::VerifyFull,
         });
-        let needs_tls_relay = AtomicBool::new(false);
-        Ok(Self { options, tls_warning, may_expose, needs_tls_relay, load_method })
+        let (needs_tls_relay, has_citus) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok(Self { options, tls_warning, may_expose, needs_tls_relay, has_citus, load_method })
     }
 
     /// Opens a connection. No password is sent in clear text to another machine.
@@ -195,11 +198,11 @@ impl Driver for PostgresDriver {
         Ok(Box::new(connection))
     }
 
-    fn classify(&self, error: &dyn DatabaseError) -> SqlErrorClass {
-        class_of(&error.code().unwrap_or_default())
+    fn classify(&self, error: &dyn sqlx::error::DatabaseError) -> SqlErrorClass {
+        class_of(&error.code().unwrap_or_default(), self.has_citus.load(Ordering::Relaxed))
     }
 
-    fn code_text(&self, error: &dyn DatabaseError) -> String {
+    fn code_text(&self, error: &dyn sqlx::error::DatabaseError) -> String {
         format!("SQLSTATE {}", error.code().unwrap_or_default())
     }
 
@@ -270,7 +273,23 @@ impl Driver for PostgresDriver {
         connection: &mut dyn Connection,
         columns: &[ColumnInfo],
     ) -> Result<Option<SchemaMismatch>, sqlx::Error> {
+        let has_citus = citus::has_citus(connection).await?;
+        self.has_citus.store(has_citus, Ordering::Relaxed);
         tables::find_mismatch(connection, self.database_name(), columns).await
+    }
+
+    async fn find_split_commits(
+        &self,
+        connection: &mut dyn Connection,
+    ) -> Result<Option<SchemaMismatch>, sqlx::Error> {
+        citus::find_mismatch(connection).await
+    }
+
+    async fn find_ddl_refusal(
+        &self,
+        connection: &mut dyn Connection,
+    ) -> Result<Option<DatabaseError>, sqlx::Error> {
+        citus::find_ddl_refusal(connection).await
     }
 
     fn other_table_hint(&self) -> &'static str {

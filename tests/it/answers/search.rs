@@ -19,7 +19,12 @@ promises! { on all:
 
 fn a_search_finds_what_sqlite_finds(engine: Engine) {
     let (database, reference) = (OwnDatabase::new(engine), OwnDatabase::new(Engine::Sqlite));
-    let (place, reference) = (imported(&database), imported(&reference));
+    assert_same_searches(&imported(&database), &imported(&reference));
+}
+
+/// Searches at two places, which must find the same.
+#[track_caller]
+pub fn assert_same_searches(place: &Place, reference: &Place) {
     for filters in [
         &[][..],
         &["--since", "2026-01-15T00:30:00Z", "--until", "2026-01-15T01:00:00Z"],

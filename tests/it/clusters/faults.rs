@@ -27,7 +27,7 @@ const BATCHES: u64 = 5;
 
 /// A fault of one node, and for how many seconds.
 #[derive(Debug, Clone, Copy)]
-enum Fault {
+pub(super) enum Fault {
     /// The process is killed, and started again later: when the others have noticed, as they take it
     /// for the one that was killed otherwise.
     Kill(u32),
@@ -53,7 +53,7 @@ impl Fault {
 }
 
 /// An import that a proxy slows down.
-struct SlowImport {
+pub(super) struct SlowImport {
     expected: Expected,
     database: OwnDatabase,
     proxy: Proxy,
@@ -62,6 +62,11 @@ struct SlowImport {
 
 impl SlowImport {
     fn start(cluster: &Cluster) -> Self {
+        Self::into(cluster, cluster.database())
+    }
+
+    /// Starts it into this database of the cluster's first node.
+    pub(super) fn into(cluster: &Cluster, database: OwnDatabase) -> Self {
         let place = Place::new();
         for object in 0..OBJECTS {
             let id = |n| record(&format!("{object}/{n}"));
@@ -69,7 +74,6 @@ impl SlowImport {
             place.write(format!("logs/{object:04}.json.gz"), gz(&wrapper(&records)));
         }
         let expected = Expected::of(place, &["logs"], &OwnDatabase::new(Engine::Sqlite));
-        let database = cluster.database();
         let proxy = Proxy::to(&cluster.nodes[0].url);
         proxy.set_delay(DELAY);
         let url = proxy.url(&database);
@@ -79,7 +83,7 @@ impl SlowImport {
     }
 
     /// Waits for some more batches, then for the fault to pass.
-    fn suffer(&mut self, cluster: &Cluster, node: usize, fault: Fault) {
+    pub(super) fn suffer(&mut self, cluster: &Cluster, node: usize, fault: Fault) {
         let before = self.proxy.commits();
         wait::until("batches are committed", || self.proxy.commits() > before + BATCHES);
         let before = self.proxy.commits();
@@ -88,24 +92,29 @@ impl SlowImport {
         let batches = self.proxy.commits() - before;
         say(&format!("{} node {}, {fault:?}: {batches} batches", cluster.name, node + 1));
     }
+
+    /// Checks that it ends without an error, and that each node has everything.
+    #[track_caller]
+    pub(super) fn end(mut self, cluster: &Cluster) {
+        assert!(!self.running.has_ended(), "the import ended before the faults");
+        self.proxy.heal();
+        let Self { expected, database, running, .. } = self;
+        let run = running.end().expect(0);
+        let warnings = run.stderr.lines().filter(|line| line.contains("retrying"));
+        warnings.for_each(|warning| say(&format!("    {warning}")));
+        assert_eq!(run.json()["rows"].as_u64(), Some(expected.contents.rows.len() as u64));
+        cluster.assert_exact(&expected, &database);
+        expected.assert_nothing_left(&database.url);
+    }
 }
 
-/// Imports while the faults happen one after the other. The import must end without an error, and
-/// each node must have everything.
+/// Imports while the faults happen one after the other.
 fn an_import_survives(cluster: &Cluster, faults: &[(usize, Fault)]) {
     let mut import = SlowImport::start(cluster);
     for (node, fault) in faults {
         import.suffer(cluster, *node, *fault);
     }
-    assert!(!import.running.has_ended(), "the import ended before the faults");
-    import.proxy.heal();
-    let SlowImport { expected, database, running, .. } = import;
-    let run = running.end().expect(0);
-    let warnings = run.stderr.lines().filter(|line| line.contains("retrying"));
-    warnings.for_each(|warning| say(&format!("    {warning}")));
-    assert_eq!(run.json()["rows"].as_u64(), Some(expected.contents.rows.len() as u64));
-    cluster.assert_exact(&expected, &database);
-    expected.assert_nothing_left(&database.url);
+    import.end(cluster);
 }
 
 #[test]

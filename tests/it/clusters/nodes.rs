@@ -62,6 +62,17 @@ fn galera_that_requires_keys_takes_a_table_without_one_that_was_there_before() {
 
 #[test]
 #[ignore = "for `tests/run --clusters`"]
+fn galera_that_certifies_only_keys_refuses_a_table_without_one_and_names_the_remedy() {
+    let (cluster, expected) = (Cluster::galera(), Expected::sample());
+    let database = cluster.database();
+    create_logs_without_key(&database);
+    let _setting = cluster.with_setting("wsrep_certify_nonPK", "OFF");
+    expected.assert_refused_then_imported(&database);
+    cluster.assert_exact(&expected, &database);
+}
+
+#[test]
+#[ignore = "for `tests/run --clusters`"]
 fn a_secondary_of_group_replication_refuses_an_import_and_names_the_remedy() {
     let (cluster, expected) = (Cluster::group(), Expected::sample());
     let database = cluster.database();

@@ -9,10 +9,11 @@ use super::pages::{page, pages, root};
 
 /// Options on the pages that belong to other programs, among them `cargo`, `docker`, our benchmarks and
 /// the commands of job engines.
-const FOREIGN: [&str; 28] = [
+const FOREIGN: [&str; 29] = [
     "--array",
     "--bench",
     "--case",
+    "--citus",
     "--cli-input-json",
     "--clusters",
     "--data",

@@ -27,16 +27,22 @@ fn sql_of(section: &str, n: usize) -> String {
     page.blocks_of("sql").remove(n)
 }
 
+/// Runs a command of the page, which writes `schema.sql`. Returns that SQL.
+pub fn schema_by(command: &str, place: &Place) -> String {
+    let program = format!("{} --", env!("CARGO_BIN_EXE_cloudtrail2sql"));
+    let command = command.replace("cloudtrail2sql --", &program);
+    let done = Command::new("sh").args(["-c", &command]).current_dir(place.path("")).status();
+    assert!(done.unwrap().success(), "{command}");
+    std::fs::read_to_string(place.path("schema.sql")).unwrap()
+}
+
 /// Makes the tables on PostgreSQL by the command of the page, partitioned by `clause`.
 fn make_postgres(database: &OwnDatabase, place: &Place, clause: &str) {
     let command = page("docs/clusters.md").blocks_of("sh").remove(0);
     let command = command
-        .replace("cloudtrail2sql --", &format!("{} --", env!("CARGO_BIN_EXE_cloudtrail2sql")))
         .replace("postgres://loader@db.example.com/cloudtrail", &database.url)
         .replace("PARTITION BY RANGE (eventAt)", clause);
-    let done = Command::new("sh").args(["-c", &command]).current_dir(place.path("")).status();
-    assert!(done.unwrap().success(), "{command}");
-    let sql = std::fs::read_to_string(place.path("schema.sql")).unwrap();
+    let sql = schema_by(&command, place);
     assert!(sql.contains(clause), "{sql}");
     database.query(&sql);
 }

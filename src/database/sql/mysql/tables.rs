@@ -17,6 +17,14 @@ const PLACE: &str = "SELECT CAST(t.engine AS CHAR), CASE WHEN (SELECT COUNT(*) \
      AND p.partition_description LIKE '%MAXVALUE%') = 0 THEN 'no rest' END \
      FROM information_schema.tables t WHERE t.table_schema = DATABASE() AND t.table_name = 'logs'";
 
+/// Returns a line if the server belongs to a Galera cluster that refuses every transaction on a table without
+/// a primary key, as if it had lost against another one.
+const REFUSES_KEYLESS: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name = 'wsrep_certify_nonPK' \
+     AND Value = 'OFF'";
+
+const COUNT_KEY: &str = "SELECT COUNT(*) FROM information_schema.statistics WHERE table_schema = DATABASE() \
+     AND table_name = 'logs' AND index_name = 'PRIMARY'";
+
 /// Returns a line if the server belongs to a group in which several nodes accept writes.
 const SEVERAL_PRIMARIES: &str = "SHOW GLOBAL VARIABLES \
      WHERE Variable_name = 'group_replication_single_primary_mode' AND Value = 'OFF'";
@@ -41,20 +49,32 @@ pub(super) async fn find_mismatch(
             format!("the `logs` table has the engine {engine}, which has no transactions")
         }
         (Some(narrow), _) => narrow,
-        (None, _) => {
-            return Ok(rest.map(|_no_rest| {
-                SchemaMismatch::repaired_by(
-                    "the partitioned table `logs` refuses rows of days for which no partition was made"
-                        .to_owned(),
-                    vec![
-                        "ALTER TABLE logs ADD PARTITION (PARTITION rest VALUES LESS THAN (MAXVALUE))"
-                            .to_owned(),
-                    ],
-                )
-            }));
+        (None, _) if rest.is_some() => {
+            let difference = "the partitioned table `logs` refuses rows of days for which no partition was made";
+            let statement =
+                "ALTER TABLE logs ADD PARTITION (PARTITION rest VALUES LESS THAN (MAXVALUE))";
+            let statements = vec![statement.to_owned()];
+            return Ok(Some(SchemaMismatch::repaired_by(difference.to_owned(), statements)));
         }
+        (None, _) => return find_missing_key(connection).await,
     };
     Ok(Some(SchemaMismatch::repaired_by(difference, vec![upgrade_sql(connection).await?])))
+}
+
+/// Returns the mismatch of a table without a primary key, where the cluster does not accept one.
+async fn find_missing_key(
+    connection: &mut dyn Connection,
+) -> Result<Option<SchemaMismatch>, sqlx::Error> {
+    let keys = connection.query(COUNT_KEY, &[], &[CellType::Int]).await?;
+    let has_key = keys.into_iter().flatten().any(|cell| cell.into_int() > 0);
+    let refusing = connection.query(REFUSES_KEYLESS, &[], &[CellType::Text; 2]).await?;
+    Ok((!has_key && !refusing.is_empty()).then(|| {
+        let difference = "the `logs` table has no primary key, which this Galera cluster requires \
+             (`wsrep_certify_nonPK=OFF`)";
+        let statement = "ALTER TABLE logs ADD COLUMN id bigint unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY \
+             INVISIBLE";
+        SchemaMismatch::repaired_by(difference.to_owned(), vec![statement.to_owned()])
+    }))
 }
 
 /// Returns why tables and indexes must not be changed through this server; `None` if they may.

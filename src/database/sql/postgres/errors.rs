@@ -7,8 +7,13 @@ const POOLER: &str = "a connection pooler shares the sessions of the server: con
      to the pooler's session mode (Supabase: port 5432), or let it keep prepared statements (PgBouncer 1.21 \
      and later: `max_prepared_statements = 200`)";
 
-/// Returns the class of a SQLSTATE (documentation, Appendix A, "PostgreSQL Error Codes").
-pub(super) fn class_of(sqlstate: &str) -> SqlErrorClass {
+/// What the user can do about an error of Citus without a code of its own.
+const CITUS: &str = "a node of the Citus cluster may be away: see the logs of its nodes, then run the same \
+     command again";
+
+/// Returns the class of a SQLSTATE (documentation, Appendix A, "PostgreSQL Error Codes") of a database,
+/// which may have the extension Citus.
+pub(super) fn class_of(sqlstate: &str, has_citus: bool) -> SqlErrorClass {
     match (sqlstate.get(..2).unwrap_or_default(), sqlstate) {
         // unique_violation.
         (_, "23505") => SqlErrorClass::Conflict,
@@ -51,6 +56,9 @@ pub(super) fn class_of(sqlstate: &str) -> SqlErrorClass {
         (_, "25006") => SqlErrorClass::Fatal(Some(
             "the server is read-only: name the primary server in the database URL",
         )),
+        // internal_error, which Citus also reports if it loses a worker in a transaction ("failure on
+        // connection marked as essential").
+        (_, "XX000") if has_citus => SqlErrorClass::Busy(CITUS),
         // Unsupported features, unknown schemas, syntax and missing objects, the server's
         // configuration, internal errors.
         ("0A" | "3F" | "42" | "F0" | "XX", _) => SqlErrorClass::Fatal(None),
@@ -100,11 +108,15 @@ mod tests {
             ("99999", Unknown),
             ("", Unknown),
         ] {
-            assert_eq!(class_of(sqlstate), expected, "{sqlstate}");
+            assert_eq!(class_of(sqlstate, false), expected, "{sqlstate}");
         }
-        assert!(matches!(class_of("57014"), Busy(hint) if hint.contains("`statement_timeout`")));
+        assert!(
+            matches!(class_of("57014", false), Busy(hint) if hint.contains("`statement_timeout`"))
+        );
         for sqlstate in ["53100", "28000", "28P01", "25006", "42P01"] {
-            assert!(matches!(class_of(sqlstate), Fatal(Some(_))), "{sqlstate}");
+            assert!(matches!(class_of(sqlstate, false), Fatal(Some(_))), "{sqlstate}");
         }
+        assert_eq!(class_of("XX000", true), Busy(CITUS));
+        assert_eq!(class_of("XX001", true), Fatal(None));
     }
 }

@@ -1,5 +1,6 @@
 //! Whether an existing `logs` table of PostgreSQL can hold every record, and where its rows are.
 
+use super::citus;
 use crate::database::sql::connection::{Cell, CellType, Connection, quoted};
 use crate::database::sql::schema::{ColumnInfo, SchemaMismatch};
 use crate::trail::fields::FIELDS;
@@ -40,6 +41,9 @@ pub(super) async fn find_mismatch(
         return Ok(Some(SchemaMismatch::with_advice(difference.to_owned(), advice)));
     }
     if let Some(mismatch) = narrow_columns(columns) {
+        return Ok(Some(mismatch));
+    }
+    if let Some(mismatch) = citus::find_mismatch(connection).await? {
         return Ok(Some(mismatch));
     }
     Ok(place.map(|_no_default| {
