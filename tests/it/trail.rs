@@ -279,7 +279,7 @@ fn an_invalid_selection_is_refused_before_anything_is_done() {
     for (args, message) in [
         (["--from", "yesterday"], "`--from yesterday` is not a date"),
         (["--account-id", "1234"], "`--account-id 1234` is not an account number"),
-        (["--shard", "4/3"], "`--shard 4/3` is not"),
+        (["--shard", "4/3"], "cannot use `--shard 4/3`"),
         (["--listers", "0"], "`--listers 0` is out of range"),
     ] {
         let run = place.run(&["import", args[0], args[1], "."]).expect(2);
