@@ -32,10 +32,18 @@ pub fn workers(bench: &Bench, data: &Data) -> String {
         data.rows,
         LATENCY.as_millis()
     );
-    let mut one = None;
+    let (mut one, mut sizes) = (None, (0.0, 0.0));
     for workers in WORKERS {
-        let mut runs: Vec<(Usage, usize)> =
-            (0..bench.rounds).map(|_| run(&s3, data, workers)).collect();
+        let mut runs: Vec<(Usage, usize)> = (0..bench.rounds)
+            .map(|_| {
+                let (database, usage, lists) = run(&s3, data, workers);
+                sizes = (
+                    bytes_of(&database, "import_objects") / float(objects as u64),
+                    bytes_of(&database, "logs") / float(data.rows),
+                );
+                (usage, lists)
+            })
+            .collect();
         runs.sort_by_key(|(usage, _)| usage.wall);
         let (usage, lists) = runs[runs.len() / 2];
         one.get_or_insert(usage);
@@ -48,7 +56,7 @@ pub fn workers(bench: &Bench, data: &Data) -> String {
         ));
     }
     let one = one.unwrap();
-    let row_cpu = one.server_cpu.as_secs_f64() / rows(data);
+    let row_cpu = one.server_cpu.as_secs_f64() / float(data.rows);
     text.push_str(&format!(
         "\nThe server spends {:.1} µs of CPU time on a row, so one of its cores takes {:.0} rows/s. One worker \
          sends {:.0} rows/s. The server's cores are the limit beyond:\n\n| cores of the server | workers |\n\
@@ -61,18 +69,28 @@ pub fn workers(bench: &Bench, data: &Data) -> String {
         let limit = f64::from(cores) / row_cpu / rate(data, one);
         text.push_str(&format!("| {cores} | {limit:.1} |\n"));
     }
+    let (of_object, of_row) = sizes;
+    text.push_str(&format!(
+        "\nOn the disk, the ledger has {of_object:.0} bytes for each object, and `logs` {of_row:.0} bytes for each \
+         row without indexes.\n"
+    ));
     text
+}
+
+/// Returns how much of the disk a table has, with its key.
+fn bytes_of(database: &OwnDatabase, table: &str) -> f64 {
+    float(database.number(&format!("SELECT pg_total_relation_size('{table}')")))
 }
 
 /// Loads everything once, and checks that nothing is missing. Returns what it took, and how many LIST
 /// requests there were.
-fn run(s3: &S3Server, data: &Data, workers: usize) -> (Usage, usize) {
+fn run(s3: &S3Server, data: &Data, workers: usize) -> (OwnDatabase, Usage, usize) {
     let database = with_tables(Engine::Postgres, &["--no-index"]);
     settle(Engine::Postgres);
     let lists_before = s3.calls(crate::s3_server::Op::ListObjectsV2);
     let usage = with_server(server(Engine::Postgres), || run_workers(s3, &database, workers));
     assert_eq!(database.number("SELECT COUNT(*) FROM logs"), data.rows);
-    (usage, s3.calls(crate::s3_server::Op::ListObjectsV2) - lists_before)
+    (database, usage, s3.calls(crate::s3_server::Op::ListObjectsV2) - lists_before)
 }
 
 /// Runs the workers at once; returns the time until the last one ended, and the sums of the rest.
@@ -99,12 +117,12 @@ fn run_workers(s3: &S3Server, database: &OwnDatabase, workers: usize) -> Usage {
     Usage { wall: started.elapsed(), ..sum }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "millions")]
-fn rows(data: &Data) -> f64 {
-    data.rows as f64
+#[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+fn float(number: u64) -> f64 {
+    number as f64
 }
 
 /// Returns rows per second.
 fn rate(data: &Data, usage: Usage) -> f64 {
-    rows(data) / usage.wall.as_secs_f64()
+    float(data.rows) / usage.wall.as_secs_f64()
 }

@@ -50,7 +50,8 @@ pub(super) async fn find_mismatch(
         }
         (Some(narrow), _) => narrow,
         (None, _) if rest.is_some() => {
-            let difference = "the partitioned table `logs` refuses rows of days for which no partition was made";
+            let difference =
+                "the partitioned table `logs` refuses rows of days for which no partition was made";
             let statement =
                 "ALTER TABLE logs ADD PARTITION (PARTITION rest VALUES LESS THAN (MAXVALUE))";
             let statements = vec![statement.to_owned()];
