@@ -13,15 +13,14 @@
 //! without it, so that it is left out where the account may not create one, or the user has a view or
 //! table of its name.
 //!
-//! sqlx only embeds the files. Its own runner is not used: its table has the same name for every
-//! program that uses sqlx, and its lock does not work on MariaDB. Its checksums are not used
-//! either, so comments in the files may be reworded.
-
-use sqlx::migrate::Migration;
+//! sqlx has a runner, too. It is not used: its table has the same name for every program that uses
+//! sqlx, and its lock does not work on MariaDB. It also compares checksums of the files, so that
+//! no comment in them could be reworded.
 
 use super::added_columns::statements_of_added_columns;
 use super::connection::{Cell, CellType, Connection, Value};
 use super::error::{SqlErrorClass, cause_of};
+use super::migrations::Migration;
 use super::schema::{
     IDENTITIES, LOGS, OBJECTS, SchemaMismatch, VIEW, VIEW_COLUMNS, has_columns, other_columns,
     placeholders,
@@ -201,7 +200,7 @@ impl SqlStore {
             connection.run(CREATE_TABLE).await.map_err(while_doing(doing))?;
         }
         let applied = applied.unwrap_or_default();
-        for migration in &self.schema.tables {
+        for migration in self.schema.tables {
             if !applied.contains(&migration.version) {
                 self.run_migration(connection, migration).await.map_err(while_doing(doing))?;
             }
@@ -230,7 +229,7 @@ impl SqlStore {
         migration: &Migration,
     ) -> Result<(), sqlx::Error> {
         tracing::debug!(version = migration.version, "running a migration");
-        connection.run(&migration.sql).await?;
+        connection.run(migration.sql).await?;
         self.record_migration(connection, migration).await
     }
 
@@ -241,7 +240,7 @@ impl SqlStore {
     ) -> Result<(), sqlx::Error> {
         let insert = placeholders(self.driver.engine(), INSERT);
         let now = jiff::Timestamp::now().to_string();
-        let name = Value::Text(Some(&migration.description));
+        let name = Value::Text(Some(migration.name));
         let line = [Value::Int(migration.version), name, Value::Text(Some(&now))];
         connection.execute(&insert, &line).await?;
         Ok(())

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::error::DatabaseError;
-use sqlx::migrate::Migrator;
 use sqlx::mysql::{
     MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow,
     MySqlSslMode,
@@ -191,10 +190,6 @@ impl Driver for MysqlDriver {
             self.create_database_sql(),
             quoted(self.database_name(), '`')
         )
-    }
-
-    fn migrations(&self) -> Migrator {
-        sqlx::migrate!("migrations/mysql")
     }
 
     async fn begin_migrations(
