@@ -32,6 +32,8 @@ mod schema;
 
 mod completions;
 
+mod man;
+
 use indicatif::MultiProgress;
 
 use crate::cli::config::{CommandSettings, Settings};
@@ -63,5 +65,6 @@ pub async fn run(settings: Settings) -> Result<Exit, RunError> {
         CommandSettings::Forget(settings) => forget::run(settings, console.output).await,
         CommandSettings::Schema(engine) => schema::run(*engine),
         CommandSettings::Completions(shell) => completions::run(*shell),
+        CommandSettings::Man(folder) => man::run(folder),
     }
 }

@@ -9,12 +9,20 @@ use super::pages::{page, pages, root};
 
 /// Options on the pages that belong to other programs, among them `cargo`, `docker` and our
 /// benchmarks.
-const FOREIGN: [&str; 18] = [
+const FOREIGN: [&str; 32] = [
+    "--algorithm",
     "--bench",
     "--case",
+    "--check",
+    "--checksums",
     "--clusters",
     "--data",
     "--detach",
+    "--env",
+    "--git",
+    "--ignore-missing",
+    "--image",
+    "--install",
     "--lib",
     "--locked",
     "--open",
@@ -25,12 +33,18 @@ const FOREIGN: [&str; 18] = [
     "--rounds",
     "--servers",
     "--soak",
+    "--tag",
     "--test",
+    "--time",
+    "--timings",
     "--tools",
+    "--tty",
+    "--user",
+    "--volume",
     "--wait",
 ];
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "import",
     "index",
     "status",
@@ -41,6 +55,7 @@ const COMMANDS: [&str; 10] = [
     "forget",
     "schema",
     "completions",
+    "man",
 ];
 
 fn help(command: Option<&str>) -> String {
