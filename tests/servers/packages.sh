@@ -110,7 +110,7 @@ unpack_packages() {
     fail "cannot find the packages $* for $OS_ID $OS_RELEASE" "$(cat "$state/update.log" "$state/resolve.log")"
   # Left out are the tools of the maintainer scripts, which we do not run.
   # LLVM serves PostgreSQL's JIT compiler only, which we turn off.
-  names=$(grep -E '^(lib.*|postgresql-[0-9]+|galera-[0-9]+|(mariadb|mysql)-(server|client)-core.*|python3\.[0-9]+(-minimal)?|python3-pip-whl|chromium-(common|headless-shell)|fonts-liberation)$' <<<"$names" |
+  names=$(grep -E '^(lib.*|postgresql-[0-9]+|galera-[0-9]+|(mariadb|mysql)-(server|client)-core.*|python3\.[0-9]+(-minimal)?|python3-pip-whl|chromium-(common|headless-shell)|mandoc|fonts-liberation)$' <<<"$names" |
     grep -Ev "^(lib(perl|gdbm|db5|llvm|z3).*|$unwanted)\$")
   mkdir -p "$state/debs" "$dest"
   # shellcheck disable=SC2086 # one word per package
