@@ -21,11 +21,15 @@ mod answers;
 
 mod report;
 
+mod manual;
+
 mod settings;
 
 use self::answers::{QueryArgs, SearchArgs};
 use self::help::{DATABASES, EXAMPLES, EXIT_CODES, IMPORT_EXAMPLES};
 use self::report::ReportArgs;
+
+pub(crate) use self::manual::manual_pages;
 
 /// Imports AWS CloudTrail logs into SQLite, PostgreSQL, MySQL or MariaDB.
 ///
@@ -89,6 +93,14 @@ enum Command {
     Completions {
         /// The shell.
         shell: Shell,
+    },
+    /// Write a manual page for each command into a folder.
+    ///
+    /// The folder is created if it does not exist. After `cargo install`, `man` finds the pages that
+    /// `cloudtrail2sql man ~/.cargo/share/man/man1` writes.
+    Man {
+        /// The folder.
+        folder: PathBuf,
     },
 }
 

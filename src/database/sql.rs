@@ -31,6 +31,8 @@ mod relay;
 
 mod tls_relay;
 
+mod migrations;
+
 mod schema;
 
 mod added_columns;
@@ -145,7 +147,7 @@ impl SqlStore {
             tracing::warn!("{warning}");
         }
         Ok(Self {
-            schema: Schema::new(&driver.migrations()),
+            schema: Schema::new(engine),
             rules: CellRules {
                 keeps_other_fields: options.keeps_other_fields,
                 limits: limits(engine),

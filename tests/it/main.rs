@@ -16,6 +16,7 @@ mod logs;
 mod missing_servers;
 mod model;
 mod proxy;
+mod release;
 mod report;
 mod s3_server;
 mod shards;

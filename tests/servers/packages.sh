@@ -110,6 +110,7 @@ chromium-(common|headless-shell)
 fonts-liberation
 galera-[0-9]+
 krb5-multidev
+mandoc
 munge
 openjdk-[0-9]+-jre-headless
 parallel

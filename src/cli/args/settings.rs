@@ -72,6 +72,7 @@ impl Cli {
             }),
             Command::Schema => CommandSettings::Schema(global.database(environment)?.engine()),
             Command::Completions { shell } => CommandSettings::Completions(*shell),
+            Command::Man { folder } => CommandSettings::Man(folder.clone()),
         };
         let blocking_threads = defaults::blocking_threads(typed_fetchers);
         Ok(Settings { command, console, blocking_threads })

@@ -60,6 +60,8 @@ pub enum CommandSettings {
     Schema(Engine),
     /// Prints a completion script.
     Completions(Shell),
+    /// Writes the manual pages into a folder.
+    Man(PathBuf),
 }
 
 /// The settings of `import`, with or without `--dry-run`.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::migrate::CREATE_TABLE;
+use super::migrations::migrations;
 use super::schema::{alter_table_statements, create_index_statements};
 use crate::database::indexes::INDEXES;
 use crate::database::url::Engine;
@@ -10,20 +11,20 @@ use crate::database::url::Engine;
 /// Returns SQL that makes what an import makes.
 pub(in crate::database) fn ddl(engine: Engine) -> String {
     const WRITABLE: &str = "writing to a String cannot fail";
-    let (name, files) = match engine {
-        Engine::Sqlite => ("SQLite", sqlx::migrate!("migrations/sqlite")),
-        Engine::Postgres => ("PostgreSQL", sqlx::migrate!("migrations/postgres")),
-        Engine::Mysql => ("MySQL and MariaDB", sqlx::migrate!("migrations/mysql")),
+    let name = match engine {
+        Engine::Sqlite => "SQLite",
+        Engine::Postgres => "PostgreSQL",
+        Engine::Mysql => "MySQL and MariaDB",
     };
     let (version, now) = (env!("CARGO_PKG_VERSION"), jiff::Timestamp::now());
     let mut sql = format!(
         "-- The tables of cloudtrail2sql {version} for {name}. An account that imports into them needs no\n\
          -- right to create any.\n{CREATE_TABLE};\n"
     );
-    for file in files.iter() {
+    for file in migrations(engine) {
         let insert = format!(
             "INSERT INTO import_migrations (version, name, finished_at) VALUES ({}, '{}', '{now}')",
-            file.version, file.description
+            file.version, file.name
         );
         write!(sql, "\n{}\n{insert};\n", file.sql.trim_end()).expect(WRITABLE);
     }

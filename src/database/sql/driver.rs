@@ -4,7 +4,6 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::migrate::Migrator;
 
 use super::connection::Connection;
 use super::error::SqlErrorClass;
@@ -45,9 +44,6 @@ pub(super) trait Driver: Send + Sync + fmt::Debug {
 
     /// Returns what the user can do if the account may not create the database.
     fn create_database_hint(&self) -> String;
-
-    /// Returns the files of this engine's folder in `migrations/`.
-    fn migrations(&self) -> Migrator;
 
     /// Begins the transaction of the migrations, and takes the lock that keeps other imports out of
     /// theirs. Both last until COMMIT or until the connection is closed. Waits for the lock at most

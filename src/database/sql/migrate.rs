@@ -13,16 +13,16 @@
 //! without it, so that it is left out where the account may not create one, or the user has a view or
 //! table of its name.
 //!
-//! sqlx only embeds the files. Its own runner is not used: its table has the same name for every
-//! program that uses sqlx, and its lock does not work on MariaDB. Its checksums are not used
-//! either, so comments in the files may be reworded.
+//! sqlx has a runner, too. It is not used: its table has the same name for every program that uses
+//! sqlx, and its lock does not work on MariaDB. It also compares checksums of the files, so that
+//! no comment in them could be reworded.
 
 use jiff::SignedDuration;
-use sqlx::migrate::Migration;
 
 use super::added_columns::statements_of_added_columns;
 use super::connection::{Cell, CellType, Connection, Value};
 use super::error::{SqlErrorClass, cause_of};
+use super::migrations::Migration;
 use super::pool::PooledConnection;
 use super::schema::{
     IDENTITIES, LOGS, OBJECTS, RUNS, Remedy, SchemaMismatch, VIEW, VIEW_COLUMNS, has_columns,
@@ -221,7 +221,7 @@ impl SqlStore {
             connection.run(CREATE_TABLE).await.map_err(while_doing(doing))?;
         }
         let applied = applied.unwrap_or_default();
-        for migration in &self.schema.tables {
+        for migration in self.schema.tables {
             if !applied.contains(&migration.version) {
                 self.run_migration(connection, migration).await.map_err(while_doing(doing))?;
             }
@@ -250,7 +250,7 @@ impl SqlStore {
         migration: &Migration,
     ) -> Result<(), sqlx::Error> {
         tracing::debug!(version = migration.version, "running a migration");
-        connection.run(&migration.sql).await?;
+        connection.run(migration.sql).await?;
         let now = jiff::Timestamp::now().to_string();
         self.insert_migration(connection, migration, &now).await
     }
@@ -262,7 +262,7 @@ impl SqlStore {
         finished_at: &str,
     ) -> Result<(), sqlx::Error> {
         let insert = placeholders(self.driver.engine(), INSERT);
-        let name = Value::Text(Some(&migration.description));
+        let name = Value::Text(Some(migration.name));
         let line = [Value::Int(migration.version), name, Value::Text(Some(finished_at))];
         connection.execute(&insert, &line).await?;
         Ok(())
@@ -333,7 +333,7 @@ impl SqlStore {
         // replace a view, MySQL would need the right to drop tables.
         if existing.is_empty() {
             tracing::debug!(version = view.version, "running a migration");
-            if let Err(error) = connection.run(&view.sql).await {
+            if let Err(error) = connection.run(view.sql).await {
                 // Where the transaction has failed, the claim is gone with it.
                 let _ = connection.execute(&delete, &[version, Value::Text(Some(&claim))]).await;
                 return Err(error);

@@ -4,7 +4,6 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::migrate::Migrator;
 use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlRow, MySqlSslMode};
 use sqlx::{Column, ConnectOptions, Connection as _, Row, TypeInfo};
 
@@ -189,10 +188,6 @@ impl Driver for MysqlDriver {
             self.create_database_sql(),
             quoted(self.database_name(), '`')
         )
-    }
-
-    fn migrations(&self) -> Migrator {
-        sqlx::migrate!("migrations/mysql")
     }
 
     async fn begin_migrations(

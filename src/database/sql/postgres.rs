@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow, PgSslMode};
 use sqlx::{Column, ConnectOptions, Connection as _, Row, TypeInfo};
 
@@ -235,10 +234,6 @@ impl Driver for PostgresDriver {
         let (create, owner) =
             (self.create_database_sql(), quoted(self.options.get_username(), '"'));
         format!("let an administrator run: {create} OWNER {owner}")
-    }
-
-    fn migrations(&self) -> Migrator {
-        sqlx::migrate!("migrations/postgres")
     }
 
     async fn begin_migrations(

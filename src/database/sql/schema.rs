@@ -2,8 +2,7 @@
 //!
 //! The files in `migrations/` create the tables; a test compares them with this file.
 
-use sqlx::migrate::{Migration, Migrator};
-
+use super::migrations::{Migration, migrations};
 use crate::database::indexes::{INDEXES, Index, IndexedTable};
 use crate::database::url::Engine;
 use crate::trail::fields::{COLUMN_COUNT, COLUMNS, FIELDS, MysqlType};
@@ -14,20 +13,22 @@ use crate::trail::record::CellLimit;
 #[derive(Debug)]
 pub(super) struct Schema {
     /// The migrations that make the tables, in the order in which they run.
-    pub(super) tables: Vec<Migration>,
+    pub(super) tables: &'static [Migration],
     /// The migration that makes the view `events`. The program works without it.
     pub(super) view: Migration,
 }
 
 impl Schema {
-    /// Reads the files of one folder in `migrations/`.
+    /// Returns the schema of an engine.
     ///
     /// # Panics
-    /// If the last of them does not make the view; a test checks that.
-    pub(super) fn new(files: &Migrator) -> Self {
-        let mut tables: Vec<Migration> = files.iter().cloned().collect();
-        let view = tables.pop().filter(|migration| migration.description == VIEW);
-        Self { tables, view: view.expect("the last migration makes the view") }
+    /// If the engine's last migration does not make the view; a test checks that.
+    pub(super) fn new(engine: Engine) -> Self {
+        let (view, tables) = migrations(engine)
+            .split_last()
+            .filter(|(last, _)| last.name == VIEW)
+            .expect("the last migration makes the view");
+        Self { tables, view: *view }
     }
 
     /// Returns whether one of the applied migrations belongs to a later version of the program.

@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::error::DatabaseError;
-use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{ConnectOptions, Connection as _, Row, TypeInfo, ValueRef};
 
@@ -129,10 +128,6 @@ impl Driver for SqliteDriver {
             return format!("`{}` is a folder: name a file", file.display());
         }
         format!("the folder `{}` must exist and be writable", folder_of(file).display())
-    }
-
-    fn migrations(&self) -> Migrator {
-        sqlx::migrate!("migrations/sqlite")
     }
 
     async fn begin_migrations(

@@ -9,10 +9,13 @@ use super::pages::{page, pages, root};
 
 /// Options on the pages that belong to other programs, among them `cargo`, `docker`, our benchmarks and
 /// the commands of job engines.
-const FOREIGN: [&str; 29] = [
+const FOREIGN: [&str; 43] = [
+    "--algorithm",
     "--array",
     "--bench",
     "--case",
+    "--check",
+    "--checksums",
     "--citus",
     "--cli-input-json",
     "--clusters",
@@ -20,8 +23,13 @@ const FOREIGN: [&str; 29] = [
     "--dependency",
     "--depends-on",
     "--detach",
+    "--env",
     "--for",
     "--from-literal",
+    "--git",
+    "--ignore-missing",
+    "--image",
+    "--install",
     "--lib",
     "--locked",
     "--open",
@@ -34,14 +42,20 @@ const FOREIGN: [&str; 29] = [
     "--rounds",
     "--servers",
     "--soak",
+    "--tag",
     "--test",
+    "--time",
     "--timeout",
+    "--timings",
     "--tools",
+    "--tty",
+    "--user",
+    "--volume",
     "--wait",
     "--wrap",
 ];
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "import",
     "index",
     "status",
@@ -52,6 +66,7 @@ const COMMANDS: [&str; 10] = [
     "forget",
     "schema",
     "completions",
+    "man",
 ];
 
 fn help(command: Option<&str>) -> String {
