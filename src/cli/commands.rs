@@ -28,6 +28,8 @@ mod report;
 
 mod forget;
 
+mod dedupe;
+
 mod schema;
 
 mod completions;
@@ -61,6 +63,7 @@ pub async fn run(settings: Settings) -> Result<Exit, RunError> {
         CommandSettings::Search(settings) => search::run(settings, console.columns).await,
         CommandSettings::Report(settings) => report::run(settings).await,
         CommandSettings::Forget(settings) => forget::run(settings, console.output).await,
+        CommandSettings::Dedupe(settings) => dedupe::run(settings, console.output).await,
         CommandSettings::Schema(engine) => schema::run(*engine),
         CommandSettings::Completions(shell) => completions::run(*shell),
     }

@@ -51,6 +51,8 @@ mod runs;
 
 mod records;
 
+mod dedupe;
+
 mod forget;
 
 mod answer;
