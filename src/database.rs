@@ -22,9 +22,9 @@ pub mod jobs;
 
 pub mod forget;
 
-pub mod dedupe;
-
 pub mod answer;
+
+pub mod dedupe;
 
 pub(crate) mod attempts;
 

@@ -145,7 +145,9 @@ impl Plan {
                 plan.differing.push(DifferingEvent { event_id, contents: contents.len() as u64 });
             }
             let removable = plan.duplicates.len();
-            contents.into_values().for_each(|copies| plan.keep_first(copies, owners));
+            for copies in contents.into_values() {
+                plan.keep_first(copies, owners);
+            }
             plan.events += u64::from(plan.duplicates.len() > removable);
         }
         plan
@@ -156,19 +158,19 @@ impl Plan {
         let owner = |row: &FoundRow| {
             row.object.and_then(|number| owners.get(&number).map(|owner| (number, owner)))
         };
-        let (mut owned, orphans): (Vec<_>, Vec<_>) =
+        let (mut ranked, orphans): (Vec<_>, Vec<_>) =
             copies.into_iter().partition(|row| owner(row).is_some());
-        owned.sort_by(|one, other| {
+        ranked.sort_by(|one, other| {
             let rank = |row| owner(row).map(|(_, owner)| (owner.run_id, &owner.uri));
             rank(one).cmp(&rank(other)).then_with(|| one.key.cmp(&other.key))
         });
-        let mut owned = owned.into_iter().filter_map(|row| Some((row.object?, row.key)));
-        let Some((kept_in, _)) = owned.next() else {
+        let mut ranked = ranked.into_iter().filter_map(|row| Some((row.object?, row.key)));
+        let Some((kept_in, _)) = ranked.next() else {
             self.left += orphans.len() as u64 - 1;
             return;
         };
         self.left += orphans.len() as u64;
-        self.duplicates.extend(owned.map(|(object, key)| Duplicate { key, object, kept_in }));
+        self.duplicates.extend(ranked.map(|(object, key)| Duplicate { key, object, kept_in }));
     }
 
     /// Returns how many rows each object loses.

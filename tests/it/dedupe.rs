@@ -21,6 +21,10 @@ promises! { on all:
     the_row_of_the_earliest_run_is_kept
 }
 
+promises! { on [sqlite postgres]:
+    an_event_with_more_rows_than_memory_holds_loses_all_but_one
+}
+
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sample");
 
 /// How many records the sample has.
@@ -274,6 +278,23 @@ fn the_row_of_the_earliest_run_is_kept(engine: Engine) {
     let mut expected = ["B.json 1 NULL", "a.json 0 3", "c.json 1 2", "z.json 2 NULL"];
     expected.sort_by_key(|line| counts.iter().position(|it| it == line));
     assert_eq!(counts, expected);
+}
+
+fn an_event_with_more_rows_than_memory_holds_loses_all_but_one(engine: Engine) {
+    // The limit is 50,000.
+    const COPIES: u64 = 60_001;
+    let database = OwnDatabase::new(engine);
+    let place = Place::with_database(&database.url);
+    let mut records = vec![record("many"); COPIES.try_into().unwrap()];
+    records.push(record_with("many", "\"n\":1"));
+    records.extend([record("zz"), record("zz")]);
+    place.write("logs/b.json", wrapper(&records));
+    write(&place, "logs/a.json", &["many"]);
+    place.run(&["--quiet", "import", "logs"]).expect(0);
+    assert_eq!(counts(&dedupe(&place, &database, &[], 0)), (2, COPIES + 1));
+    let removed = dedupe(&place, &database, &["--delete"], 0);
+    assert_eq!(counts(&removed), (2, COPIES + 1), "{removed}");
+    assert_eq!(rows(&database), ["many a", "many b", "zz b"]);
 }
 
 /// Returns the number of rows that a run of `dedupe` has removed.

@@ -217,9 +217,8 @@ impl SqlStore {
         })
     }
 
-    /// Deletes the rows and the ledger line of an object's earlier content. If another import has
-    /// replaced it, the line stays, and the new one conflicts with it. Objects that lost duplicates of
-    /// those rows are to be loaded again.
+    /// Deletes the rows and the ledger line of an object's earlier content, of which other objects may have lost
+    /// duplicates. If another import has replaced it, the line stays, and the new one conflicts with it.
     async fn delete_content(
         &self,
         connection: &mut dyn Connection,

@@ -40,7 +40,7 @@ const FOREIGN: [&str; 28] = [
     "--wrap",
 ];
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "import",
     "index",
     "status",
@@ -49,6 +49,7 @@ const COMMANDS: [&str; 10] = [
     "search",
     "report",
     "forget",
+    "dedupe",
     "schema",
     "completions",
 ];

@@ -11,7 +11,7 @@ use crate::database::DatabaseError;
 use crate::database::attempts::Attempts;
 use crate::database::dedupe::{Duplicate, Duplicates, Owner, Plan, ROWS_MAX};
 use crate::database::ledger::READ_AGAIN;
-use crate::database::sql::connection::{CellType, Connection, Value};
+use crate::database::sql::connection::{Cell, CellType, Connection, Value};
 use crate::database::sql::schema::placeholders;
 use crate::database::sql::{SqlStore, without_data};
 use crate::database::url::Engine;
@@ -100,7 +100,7 @@ impl SqlStore {
         );
         let query = placeholders(self.driver.engine(), &query);
         let rows = connection.query(&query, &values, &[CellType::Int]).await?;
-        Ok(rows.into_iter().flatten().map(|cell| cell.into_int()).collect())
+        Ok(rows.into_iter().flatten().map(Cell::into_int).collect())
     }
 
     async fn delete_rows(
