@@ -24,6 +24,8 @@ pub mod forget;
 
 pub mod answer;
 
+pub mod dedupe;
+
 pub(crate) mod attempts;
 
 #[doc(hidden)]
@@ -41,6 +43,7 @@ use async_trait::async_trait;
 
 use self::answer::{RowSink, Statement};
 use self::batch::Batch;
+use self::dedupe::{Cursor, Duplicates, IdPage};
 use self::forget::{KnownObject, UriScope};
 use self::indexes::Index;
 use self::ledger::Line;
@@ -152,7 +155,26 @@ pub trait Store: Sink {
 
     /// Removes the rows, rejects and ledger lines of these objects in one transaction. What is not
     /// there any longer is no error.
-    async fn forget(&self, objects: &[KnownObject]) -> Result<(), DatabaseError>;
+    ///
+    /// Objects that lost rows as duplicates of those rows are loaded again by the next import; returns
+    /// how many they are.
+    async fn forget(&self, objects: &[KnownObject]) -> Result<u64, DatabaseError>;
+
+    /// Fails if duplicates cannot be found, or with `removes` not removed.
+    async fn check_duplicates(&self, removes: bool) -> Result<(), DatabaseError>;
+
+    /// Returns some of the values of `eventID` that several rows have, from a place on.
+    async fn duplicated_ids(&self, cursor: &Cursor) -> Result<IdPage, DatabaseError>;
+
+    /// Returns the duplicates among the rows with these values of `eventID`.
+    async fn duplicates(&self, ids: &[String]) -> Result<Duplicates, DatabaseError>;
+
+    /// Removes the duplicates among the rows with these values of `eventID` in one transaction, together
+    /// with their part of the ledger's counts.
+    async fn remove_duplicates(&self, ids: &[String]) -> Result<Duplicates, DatabaseError>;
+
+    /// Returns how many rows of the ledger's objects were removed as duplicates.
+    async fn duplicates_removed(&self) -> Result<u64, DatabaseError>;
 
     /// Returns which of the tables and views that [`Store::answer`] reads are missing, such as
     /// "view `events`".

@@ -44,7 +44,7 @@ CREATE TABLE IF NOT EXISTS import_objects (
     digest        varchar(64)  NOT NULL,             -- SHA-256 of the stored bytes, in hexadecimal
     outcome       varchar(16)  NOT NULL,             -- loaded, skipped or failed
     kind          varchar(32),                    -- the kind of file, if skipped
-    record_count  bigint       NOT NULL,             -- records read = rows + rejects
+    record_count  bigint       NOT NULL,             -- records read = rows + rejects + duplicates
     row_count     bigint       NOT NULL,
     reject_count  bigint       NOT NULL,
     altered_count bigint       NOT NULL,             -- characters replaced by U+FFFD
@@ -52,7 +52,9 @@ CREATE TABLE IF NOT EXISTS import_objects (
     run_id        bigint       NOT NULL,
     batch_id      bigint       NOT NULL,
     finished_at   varchar(40)  NOT NULL,             -- RFC 3339, UTC
-    number        bigint UNIQUE                      -- `logs.objectId` of its rows
+    number        bigint UNIQUE,                     -- `logs.objectId` of its rows
+    duplicate_count bigint,                          -- rows removed as duplicates; NULL: none
+    kept_for      longtext                           -- numbers of objects that lost rows which this one has
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 -- Records that cannot become rows, with their text.

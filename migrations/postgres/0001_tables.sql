@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS import_objects (
     digest        TEXT    NOT NULL,             -- SHA-256 of the stored bytes, in hexadecimal
     outcome       TEXT    NOT NULL,             -- loaded, skipped or failed
     kind          TEXT,                         -- the kind of file, if skipped
-    record_count  BIGINT  NOT NULL,             -- records read = rows + rejects
+    record_count  BIGINT  NOT NULL,             -- records read = rows + rejects + duplicates
     row_count     BIGINT  NOT NULL,
     reject_count  BIGINT  NOT NULL,
     altered_count BIGINT  NOT NULL,             -- characters replaced by U+FFFD
@@ -41,7 +41,9 @@ CREATE TABLE IF NOT EXISTS import_objects (
     run_id        BIGINT  NOT NULL,
     batch_id      BIGINT  NOT NULL,
     finished_at   TEXT    NOT NULL,             -- RFC 3339, UTC
-    number        BIGINT  UNIQUE                -- `logs.objectId` of its rows
+    number        BIGINT  UNIQUE,               -- `logs.objectId` of its rows
+    duplicate_count BIGINT,                     -- rows removed as duplicates; NULL: none
+    kept_for      TEXT                          -- numbers of objects that lost rows which this one has
 );
 
 -- Records that cannot become rows, with their text.

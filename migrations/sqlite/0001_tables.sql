@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS import_objects (
     digest        TEXT    NOT NULL,             -- SHA-256 of the stored bytes, in hexadecimal
     outcome       TEXT    NOT NULL,             -- loaded, skipped or failed
     kind          TEXT,                         -- the kind of file, if skipped
-    record_count  INTEGER NOT NULL,             -- records read = rows + rejects
+    record_count  INTEGER NOT NULL,             -- records read = rows + rejects + duplicates
     row_count     INTEGER NOT NULL,
     reject_count  INTEGER NOT NULL,
     altered_count INTEGER NOT NULL,             -- characters replaced by U+FFFD
@@ -40,7 +40,9 @@ CREATE TABLE IF NOT EXISTS import_objects (
     run_id        INTEGER NOT NULL,
     batch_id      INTEGER NOT NULL,
     finished_at   TEXT    NOT NULL,             -- RFC 3339, UTC
-    number        INTEGER UNIQUE                -- `logs.objectId` of its rows
+    number        INTEGER UNIQUE,               -- `logs.objectId` of its rows
+    duplicate_count INTEGER,                    -- rows removed as duplicates; NULL: none
+    kept_for      TEXT                          -- numbers of objects that lost rows which this one has
 ) WITHOUT ROWID;
 
 -- Records that cannot become rows, with their text.

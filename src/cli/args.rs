@@ -82,6 +82,12 @@ enum Command {
     /// The rows, rejected records and ledger lines of a file are removed together. Run the same command
     /// again after an interruption.
     Forget(ForgetArgs),
+    /// Report events that are there more than once, and remove all rows of them but the first.
+    ///
+    /// Two trails, copies of files and redelivery store an event twice. Rows are duplicates if they have
+    /// the same `eventID` and the same content; a shared event of two accounts is none. Run the same
+    /// command again after an interruption.
+    Dedupe(DedupeArgs),
     /// Print the SQL that creates the tables, the view and the indexes.
     ///
     /// An administrator can run it, so that the importing account needs no right to create tables. The
@@ -117,6 +123,21 @@ struct ForgetArgs {
     /// Count what would be removed, but remove nothing
     #[arg(long)]
     dry_run: bool,
+}
+
+/// Arguments of `dedupe`.
+#[derive(Debug, Args)]
+struct DedupeArgs {
+    /// Remove the duplicates; without this option, nothing is written
+    ///
+    /// The row of the object that was loaded by the earliest run is kept, then that of the first object by
+    /// name. The ledger counts the removed rows.
+    #[arg(long)]
+    delete: bool,
+
+    /// List at most this number of folders, and of events whose rows have different content
+    #[arg(long, value_name = "N", default_value_t = defaults::STATUS_LINES)]
+    limit: usize,
 }
 
 /// Options of every command.

@@ -28,6 +28,8 @@ mod report;
 
 mod forget;
 
+mod dedupe;
+
 mod schema;
 
 mod completions;
@@ -77,6 +79,7 @@ async fn run_command(settings: Settings) -> Result<Exit, RunError> {
         CommandSettings::Search(settings) => search::run(settings, console.columns).await,
         CommandSettings::Report(settings) => report::run(settings).await,
         CommandSettings::Forget(settings) => forget::run(settings, console.output).await,
+        CommandSettings::Dedupe(settings) => dedupe::run(settings, console.output).await,
         CommandSettings::Schema(engine) => schema::run(*engine),
         CommandSettings::Completions(shell) => completions::run(*shell),
         CommandSettings::Man(folder) => man::run(folder),

@@ -49,8 +49,8 @@ pub use self::error::ConfigError;
 pub use self::origin::Origin;
 pub(crate) use self::selection::{DayEdge, account, day, moment};
 pub use self::settings::{
-    CommandSettings, Export, ForgetSettings, ImportSettings, Prices, QuerySettings, RecordSettings,
-    ReportSettings, SearchSettings, Settings, StatusPart, StatusSettings,
+    CommandSettings, DedupeSettings, Export, ForgetSettings, ImportSettings, Prices, QuerySettings,
+    RecordSettings, ReportSettings, SearchSettings, Settings, StatusPart, StatusSettings,
 };
 pub(crate) use self::shard::shard;
 pub use self::shard::{ShardError, ShardSettings};

@@ -22,6 +22,8 @@ mod status;
 
 mod forget;
 
+mod dedupe;
+
 mod record;
 
 mod questions;
@@ -33,6 +35,7 @@ mod page;
 mod stdout;
 
 pub(crate) use self::answer::{AnswerWriter, Destination};
+pub(crate) use self::dedupe::DedupeReport;
 pub(crate) use self::dry_run::DryRunReport;
 pub(crate) use self::forget::ForgetReport;
 pub(crate) use self::indexes::IndexReport;

@@ -91,15 +91,26 @@ pub struct LoadedContent {
     pub number: Option<i64>,
 }
 
+/// Stands for the SHA-256 of an object that the next import loads again, although it may not have changed.
+/// `dedupe` removed rows of it that another object had, and that object is gone.
+pub(crate) const READ_AGAIN: &str = "read again";
+
+impl LoadedContent {
+    /// Returns whether the object is loaded again, whatever its bytes are.
+    pub fn is_read_again(&self) -> bool {
+        self.sha256 == READ_AGAIN
+    }
+}
+
 /// Compares a listed object with its line in the ledger, if it has one. With `replaces_changed`, an
-/// object that is known to have changed is compared again.
+/// object that is known to have changed is compared again; one that is to be loaded again always is.
 pub fn triage(object: &ObjectRef, line: Option<&Line>, replaces_changed: bool) -> Triage {
     let Some(line) = line else { return Triage::New };
     let is_same = line.version == object.version;
     let compare =
         || Triage::Compare(LoadedContent { sha256: line.sha256.clone(), number: line.number });
     match &line.outcome {
-        ObjectOutcome::Changed(_) if replaces_changed => compare(),
+        ObjectOutcome::Changed(_) if replaces_changed || line.sha256 == READ_AGAIN => compare(),
         ObjectOutcome::Loaded | ObjectOutcome::AlreadyLoaded if is_same => {
             Triage::Settled(ObjectOutcome::AlreadyLoaded)
         }

@@ -14,6 +14,7 @@ use tokio::time::sleep;
 
 use super::answer::{RowSink, Statement};
 use super::batch::{Batch, ParsedObject};
+use super::dedupe::{Cursor, Duplicates, IdPage};
 use super::forget::{KnownObject, UriScope};
 use super::indexes::{INDEXES, Index};
 use super::ledger::{Line, ObjectOutcome};
@@ -521,8 +522,28 @@ impl Store for MemoryStore {
         unreachable!("the tests of `forget` use a database")
     }
 
-    async fn forget(&self, _objects: &[KnownObject]) -> Result<(), DatabaseError> {
+    async fn forget(&self, _objects: &[KnownObject]) -> Result<u64, DatabaseError> {
         unreachable!("the tests of `forget` use a database")
+    }
+
+    async fn check_duplicates(&self, _removes: bool) -> Result<(), DatabaseError> {
+        unreachable!("the tests of `dedupe` use a database")
+    }
+
+    async fn duplicated_ids(&self, _cursor: &Cursor) -> Result<IdPage, DatabaseError> {
+        unreachable!("the tests of `dedupe` use a database")
+    }
+
+    async fn duplicates(&self, _ids: &[String]) -> Result<Duplicates, DatabaseError> {
+        unreachable!("the tests of `dedupe` use a database")
+    }
+
+    async fn remove_duplicates(&self, _ids: &[String]) -> Result<Duplicates, DatabaseError> {
+        unreachable!("the tests of `dedupe` use a database")
+    }
+
+    async fn duplicates_removed(&self) -> Result<u64, DatabaseError> {
+        Ok(0)
     }
 
     async fn missing_for_answers(&self) -> Result<Vec<&'static str>, DatabaseError> {

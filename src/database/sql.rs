@@ -53,6 +53,8 @@ mod runs;
 
 mod records;
 
+mod dedupe;
+
 mod forget;
 
 mod answer;

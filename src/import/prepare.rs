@@ -110,7 +110,9 @@ impl Preparer {
         };
         let sha256 = sha256_hex(&stored);
         if let Some(loaded) = &loaded
-            && (!self.replaces_changed || loaded.sha256 == sha256 || loaded.number.is_none())
+            && (!(self.replaces_changed || loaded.is_read_again())
+                || loaded.sha256 == sha256
+                || loaded.number.is_none())
         {
             let object = ParsedObject::compared(object, id, sha256, loaded);
             return Some(Prepared { object, permit: None });

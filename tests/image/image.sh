@@ -36,7 +36,7 @@ CHECKS=0
 # Returns whether the image can be built on this machine, and says so if not.
 can_build_image() {
   if engine_works; then return; fi
-  if [ "$(id -u)" = 0 ] && unshare --mount bash -ec 'cd "$(mktemp -d)"; mount -t tmpfs tmpfs .; mkdir upper work all
+  if [ "$(id -u)" = 0 ] && unshare --mount bash -ec 'cd /tmp; mount -t tmpfs tmpfs .; mkdir upper work all
     mount -t overlay overlay -o lowerdir=/,upperdir=upper,workdir=work all' 2>/dev/null; then return; fi
   note "the container image is not checked: no Docker or Podman runs here, and no chroot can be made"
   return 1

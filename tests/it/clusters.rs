@@ -27,7 +27,7 @@ const ROWS: &str = "SELECT l.eventVersion, l.userIdentity, l.eventTime, l.eventS
 
 /// Each of these counts must be 0.
 const EQUATIONS: [&str; 5] = [
-    "SELECT COUNT(*) FROM import_objects WHERE record_count <> row_count + reject_count",
+    "SELECT COUNT(*) FROM import_objects WHERE record_count <> row_count + reject_count + COALESCE(duplicate_count, 0)",
     "SELECT (SELECT COUNT(*) FROM logs) - (SELECT COALESCE(SUM(row_count), 0) FROM import_objects)",
     "SELECT (SELECT COUNT(*) FROM import_rejects) - \
      (SELECT COALESCE(SUM(reject_count), 0) FROM import_objects)",

@@ -9,6 +9,7 @@ mod browser;
 mod cli;
 mod clusters;
 mod databases;
+mod dedupe;
 mod docs;
 mod exactly_once;
 mod hostile_mysql;

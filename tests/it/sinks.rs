@@ -5,7 +5,7 @@
 //! Each test has its own database on a real server, and inspects it with sqlx, not with the
 //! program. A missing server is a failure.
 
-mod account;
+pub mod account;
 mod backend;
 mod commits;
 mod deadlocks;

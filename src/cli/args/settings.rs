@@ -6,9 +6,9 @@ use super::{
     Cli, Command, GlobalArgs, ImportArgs, LoadArgs, Method, S3Args, SelectionArgs, StatusArgs,
 };
 use crate::cli::config::{
-    self, CommandSettings, ConfigError, Console, DatabaseSettings, Environment, ForgetSettings,
-    Form, ImportSettings, Prices, RecordSettings, Settings, ShardSettings, SourceSpec, StatusPart,
-    StatusSettings, defaults,
+    self, CommandSettings, ConfigError, Console, DatabaseSettings, DedupeSettings, Environment,
+    ForgetSettings, Form, ImportSettings, Prices, RecordSettings, Settings, ShardSettings,
+    SourceSpec, StatusPart, StatusSettings, defaults,
 };
 use crate::database::LoadMethod;
 use crate::database::url::Engine;
@@ -69,6 +69,11 @@ impl Cli {
                 database: global.database(environment)?,
                 scopes: args.sources.iter().map(|it| config::uri_scope(it)).collect(),
                 is_dry_run: args.dry_run,
+            }),
+            Command::Dedupe(args) => CommandSettings::Dedupe(DedupeSettings {
+                database: global.database(environment)?,
+                deletes: args.delete,
+                lines_max: config::count_in("--limit", args.limit, &defaults::STATUS_LINES_RANGE)?,
             }),
             Command::Schema => CommandSettings::Schema(global.database(environment)?.engine()),
             Command::Completions { shell } => CommandSettings::Completions(*shell),

@@ -63,7 +63,7 @@ async fn forget(
                 return Ok(());
             }
             if !report.is_dry_run {
-                store.forget(part).await?;
+                report.loaded_again += store.forget(part).await?;
             }
             report.forgotten.add(part);
         }

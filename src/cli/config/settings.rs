@@ -56,6 +56,8 @@ pub enum CommandSettings {
     Report(Box<ReportSettings>),
     /// Removes what objects brought in.
     Forget(ForgetSettings),
+    /// Reports or removes duplicates.
+    Dedupe(DedupeSettings),
     /// Prints the definition of the tables.
     Schema(Engine),
     /// Prints a completion script.
@@ -203,6 +205,18 @@ pub struct ForgetSettings {
     pub scopes: Vec<UriScope>,
     /// Whether they are only counted.
     pub is_dry_run: bool,
+}
+
+/// The settings of `dedupe`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DedupeSettings {
+    /// The database.
+    pub database: DatabaseSettings,
+    /// Whether duplicates are removed, and not only reported.
+    pub deletes: bool,
+    /// The largest number of pairs of folders that are listed, and of events with different contents, in
+    /// [`defaults::STATUS_LINES_RANGE`].
+    pub lines_max: usize,
 }
 
 /// What `status` prints.

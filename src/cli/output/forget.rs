@@ -16,6 +16,9 @@ pub(crate) struct ForgetReport {
     pub(crate) is_dry_run: bool,
     /// What was removed, or would be.
     pub(crate) forgotten: Forgotten,
+    /// Objects that the next import loads again, because `dedupe` kept their duplicates in those that were
+    /// removed.
+    pub(crate) loaded_again: u64,
     /// Objects that version 0.1.0 loaded.
     pub(crate) left: Forgotten,
     /// Sources that no object of the ledger belongs to.
@@ -37,6 +40,13 @@ impl Report for ForgetReport {
             text.push_str(&format!(
                 "\nwarning: {objects} cannot be removed: version 0.1.0 loaded them, whose rows do not \
                  name their object\n"
+            ));
+        }
+        if self.loaded_again > 0 {
+            let objects = counted(self.loaded_again, "object");
+            text.push_str(&format!(
+                "\nwarning: the next import loads {objects} again: `dedupe` kept rows of them in those \
+                 that were removed (`cloudtrail2sql status --failed` lists them)\n"
             ));
         }
         for source in &self.not_found {

@@ -21,6 +21,8 @@ pub(crate) enum Status {
     Totals {
         /// The sums over all lines of the ledger.
         totals: RunTotals,
+        /// Rows that `dedupe` removed.
+        duplicates_removed: u64,
         /// Rows that version 0.1.0 loaded.
         rows_of_first_schema: u64,
         /// The newest run, if there was one.
@@ -40,6 +42,8 @@ pub(crate) enum Status {
 #[derive(Serialize)]
 struct TotalsJson<'s> {
     totals: &'s RunTotals,
+    #[serde(skip_serializing_if = "is_zero")]
+    duplicates_removed: u64,
     rows_of_first_schema: u64,
     last_run: Option<&'s RunLine>,
     jobs: &'s [Job],
@@ -48,8 +52,9 @@ struct TotalsJson<'s> {
 impl Report for Status {
     fn text(&self) -> String {
         match self {
-            Self::Totals { totals, rows_of_first_schema, last_run, jobs } => {
-                let mut text = totals_text(totals, *rows_of_first_schema, last_run.as_deref());
+            Self::Totals { totals, duplicates_removed, rows_of_first_schema, last_run, jobs } => {
+                let rows = (*duplicates_removed, *rows_of_first_schema);
+                let mut text = totals_text(totals, rows, last_run.as_deref());
                 text.push_str(&jobs_text(jobs));
                 text
             }
@@ -65,17 +70,26 @@ impl Report for Status {
 
     fn json(&self) -> String {
         match self {
-            Self::Totals { totals, rows_of_first_schema, last_run, jobs } => to_json(&TotalsJson {
-                totals,
-                rows_of_first_schema: *rows_of_first_schema,
-                last_run: last_run.as_deref(),
-                jobs,
-            }),
+            Self::Totals { totals, duplicates_removed, rows_of_first_schema, last_run, jobs } => {
+                to_json(&TotalsJson {
+                    totals,
+                    duplicates_removed: *duplicates_removed,
+                    rows_of_first_schema: *rows_of_first_schema,
+                    last_run: last_run.as_deref(),
+                    jobs,
+                })
+            }
             Self::Runs(runs) => to_json(runs),
             Self::Failed(failed) => to_json(failed),
             Self::Rejected(rejected) => to_json(rejected),
         }
     }
+}
+
+/// Returns whether a count is left out.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 fn failed_text(failed: &FailedObject) -> String {
@@ -104,7 +118,7 @@ fn or_none(text: String, none: &str) -> String {
 
 fn totals_text(
     totals: &RunTotals,
-    rows_of_first_schema: u64,
+    (duplicates_removed, rows_of_first_schema): (u64, u64),
     last_run: Option<&RunLine>,
 ) -> String {
     let mut table = Table::new(["objects", "rows", "rejected"]);
@@ -113,6 +127,9 @@ fn totals_text(
     table.row("", "loaded", loaded);
     table.row("", "skipped", [Some(count(totals.skipped)), None, None]);
     table.row("", "failed", [Some(count(totals.failed)), None, None]);
+    if duplicates_removed > 0 {
+        table.row("", "duplicates removed", [None, Some(count(duplicates_removed)), None]);
+    }
     let mut text = table.to_string();
     if totals.replaced_chars > 0 {
         text.push_str(&format!("\n{}\n", Warning::Replaced(totals.replaced_chars)));

@@ -24,7 +24,7 @@ macro_rules! invisible {
 }
 
 /// The columns that are added to existing tables.
-pub(super) const ADDED_COLUMNS: [AddedColumn; 8] = [
+pub(super) const ADDED_COLUMNS: [AddedColumn; 10] = [
     AddedColumn {
         table: LOGS.name,
         name: "otherFields",
@@ -64,6 +64,22 @@ pub(super) const ADDED_COLUMNS: [AddedColumn; 8] = [
         postgres: "bigint",
         mysql: "bigint",
         is_unique: true,
+    },
+    AddedColumn {
+        table: OBJECTS.name,
+        name: "duplicate_count",
+        sqlite: "integer",
+        postgres: "bigint",
+        mysql: "bigint",
+        is_unique: false,
+    },
+    AddedColumn {
+        table: OBJECTS.name,
+        name: "kept_for",
+        sqlite: "text",
+        postgres: "text",
+        mysql: "longtext",
+        is_unique: false,
     },
     AddedColumn {
         table: RUNS.name,
@@ -194,9 +210,10 @@ mod tests {
         let old = columns(&["eventID"]);
         assert_eq!(statements(Engine::Sqlite, "logs", &old).unwrap().len(), 4);
         assert_eq!(statements(Engine::Mysql, "logs", &old).unwrap().len(), 1);
-        let number =
-            ["ALTER TABLE import_objects ADD COLUMN number bigint UNIQUE"].map(str::to_owned);
-        assert_eq!(statements(Engine::Postgres, "import_objects", &old), Ok(number.into()));
+        let ledger = ["ALTER TABLE import_objects ADD COLUMN number bigint UNIQUE, \
+             ADD COLUMN duplicate_count bigint, ADD COLUMN kept_for text"];
+        let ledger = ledger.map(str::to_owned);
+        assert_eq!(statements(Engine::Postgres, "import_objects", &old), Ok(ledger.into()));
         let mut with_ours = old;
         with_ours.push(info("OTHERFIELDS", "TEXT"));
         with_ours.push(info("eventat", "timestamp without time zone"));

@@ -1,7 +1,9 @@
 //! Takes back what objects brought in: rows, rejects and the ledger's lines, in one transaction.
 
+use std::collections::BTreeSet;
+
 use super::connection::{Cell, CellType, Connection, Value};
-use super::schema::placeholders;
+use super::schema::{OBJECTS, placeholders};
 use super::write::id_list;
 use super::{SqlStore, without_data};
 use crate::database::DatabaseError;
@@ -53,15 +55,18 @@ impl SqlStore {
         Ok(rows.into_iter().filter_map(read).collect())
     }
 
-    /// Removes the rows, rejects and ledger lines of these objects in one transaction.
+    /// Removes the rows, rejects and ledger lines of these objects in one transaction. Returns how many
+    /// other objects are to be loaded again, because these kept their duplicates.
     pub(super) async fn delete_objects(
         &self,
         objects: &[KnownObject],
-    ) -> Result<(), DatabaseError> {
+    ) -> Result<u64, DatabaseError> {
         if objects.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         let doing = "remove objects";
+        let lacking = self.lacking_columns(OBJECTS.name).await?;
+        let may_keep = !lacking.contains(&"kept_for");
         let mut pooled = self.connection(doing).await?;
         let session = pooled.connection.session();
         let checking = self.driver.find_split_commits(&mut *pooled.connection);
@@ -69,11 +74,11 @@ impl SqlStore {
         match found {
             Ok(None) => {}
             found => {
-                return self.put_back(pooled, found)?.map_or(Ok(()), |it| Err(self.refusal(&it)));
+                return self.put_back(pooled, found)?.map_or(Ok(0), |it| Err(self.refusal(&it)));
             }
         }
         let session = pooled.connection.session();
-        let deleting = self.delete_on(&mut *pooled.connection, objects);
+        let deleting = self.delete_on(&mut *pooled.connection, objects, may_keep);
         let outcome = self.watched(doing, session, deleting).await;
         self.put_back(pooled, outcome).map_err(|error| without_data(error, doing))
     }
@@ -82,24 +87,32 @@ impl SqlStore {
         &self,
         connection: &mut dyn Connection,
         objects: &[KnownObject],
-    ) -> Result<(), sqlx::Error> {
+        may_keep: bool,
+    ) -> Result<u64, sqlx::Error> {
         let engine = self.driver.engine();
         connection.begin().await?;
+        let ids: Vec<ObjectId> = objects.iter().map(|object| object.id).collect();
+        let (list, ids) = id_list(&ids);
+        let kept_for = if may_keep {
+            self.lock_kept_for(connection, &list, &ids).await?
+        } else {
+            BTreeSet::new()
+        };
         let numbers: Vec<Value<'_>> =
             objects.iter().filter_map(|object| object.number).map(Value::Int).collect();
         if !numbers.is_empty() {
-            let list = vec!["?"; numbers.len()].join(",");
-            let delete = format!("DELETE FROM logs WHERE objectId IN ({list})");
+            let numbers_list = vec!["?"; numbers.len()].join(",");
+            let delete = format!("DELETE FROM logs WHERE objectId IN ({numbers_list})");
             connection.execute(&placeholders(engine, &delete), &numbers).await?;
         }
-        let ids: Vec<ObjectId> = objects.iter().map(|object| object.id).collect();
-        let (list, ids) = id_list(&ids);
         for delete in [
             format!("DELETE FROM import_rejects WHERE object_id IN ({list})"),
             format!("DELETE FROM import_objects WHERE id IN ({list})"),
         ] {
             connection.execute(&placeholders(engine, &delete), &ids).await?;
         }
-        connection.run("COMMIT").await
+        let loaded_again = self.load_again(connection, &kept_for).await?;
+        connection.run("COMMIT").await?;
+        Ok(loaded_again)
     }
 }

@@ -259,7 +259,10 @@ impl SqlStore {
 
     /// Returns those of [`ADDED_COLUMNS`] that a table lacks, because only earlier versions of the
     /// program have imported into this database.
-    async fn lacking_columns(&self, table: &str) -> Result<Vec<&'static str>, DatabaseError> {
+    pub(super) async fn lacking_columns(
+        &self,
+        table: &str,
+    ) -> Result<Vec<&'static str>, DatabaseError> {
         let mut pooled = self.connection(READ_LEDGER).await?;
         let session = pooled.connection.session();
         let request = self.columns_of(&mut *pooled.connection, table);

@@ -251,6 +251,7 @@ pub(super) const IDENTITIES: Table = Table {
     ignores_existing: true,
 };
 
+/// The ledger, without `duplicate_count` and `kept_for`, which are NULL in a new line.
 pub(super) const OBJECTS: Table = Table {
     name: "import_objects",
     placeholder: Some(("id", "?id")),

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use super::connection::CellType;
 use super::{SqlStore, post_load, retried};
 use crate::database::answer::{RowSink, Statement};
+use crate::database::dedupe::{Cursor, Duplicates, IdPage};
 use crate::database::forget::{KnownObject, UriScope};
 use crate::database::indexes::Index;
 use crate::database::status::{
@@ -90,8 +91,28 @@ impl Store for SqlStore {
         retried!(self, self.select_known_objects(scope, after, objects_max))
     }
 
-    async fn forget(&self, objects: &[KnownObject]) -> Result<(), DatabaseError> {
+    async fn forget(&self, objects: &[KnownObject]) -> Result<u64, DatabaseError> {
         retried!(self, self.delete_objects(objects))
+    }
+
+    async fn check_duplicates(&self, removes: bool) -> Result<(), DatabaseError> {
+        retried!(self, self.check_duplicates_once(removes))
+    }
+
+    async fn duplicated_ids(&self, cursor: &Cursor) -> Result<IdPage, DatabaseError> {
+        retried!(self, self.select_duplicated_ids(cursor))
+    }
+
+    async fn duplicates(&self, ids: &[String]) -> Result<Duplicates, DatabaseError> {
+        retried!(self, self.select_duplicates(ids))
+    }
+
+    async fn remove_duplicates(&self, ids: &[String]) -> Result<Duplicates, DatabaseError> {
+        self.delete_duplicates(ids).await
+    }
+
+    async fn duplicates_removed(&self) -> Result<u64, DatabaseError> {
+        retried!(self, self.sum_duplicates())
     }
 
     async fn missing_for_answers(&self) -> Result<Vec<&'static str>, DatabaseError> {

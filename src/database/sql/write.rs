@@ -217,8 +217,8 @@ impl SqlStore {
         })
     }
 
-    /// Deletes the rows and the ledger line of an object's earlier content. If another import has
-    /// replaced it, the line stays, and the new one conflicts with it.
+    /// Deletes the rows and the ledger line of an object's earlier content, of which other objects may have lost
+    /// duplicates. If another import has replaced it, the line stays, and the new one conflicts with it.
     async fn delete_content(
         &self,
         connection: &mut dyn Connection,
@@ -226,6 +226,7 @@ impl SqlStore {
         replaced_sha256: &str,
     ) -> Result<(), sqlx::Error> {
         let engine = self.driver.engine();
+        self.load_again_without(connection, &object.id).await?;
         let line = "DELETE FROM import_objects WHERE id = ?id AND digest = ? \
              AND outcome IN ('loaded', 'changed')";
         let values = [Value::Id(&object.id), Value::Text(Some(replaced_sha256))];

@@ -64,6 +64,7 @@ const COMMANDS: [&str; 11] = [
     "search",
     "report",
     "forget",
+    "dedupe",
     "schema",
     "completions",
     "man",

@@ -47,6 +47,28 @@ fn make_postgres(database: &OwnDatabase, place: &Place, clause: &str) {
     database.query(&sql);
 }
 
+/// Imports a copy of the sample, and removes it again as duplicates. Rows of several partitions have the
+/// same place in their partition.
+fn assert_copies_are_removed(place: &Place, database: &OwnDatabase) {
+    let before = database.contents().rows;
+    for (n, entry) in walkdir::WalkDir::new(SAMPLE).into_iter().enumerate() {
+        let entry = entry.unwrap();
+        if entry.file_type().is_file() {
+            place.write(format!("copy/{n}.json.gz"), std::fs::read(entry.path()).unwrap());
+        }
+    }
+    place.run(&["--quiet", "import", "copy"]).expect(0);
+    assert_eq!(database.number("SELECT COUNT(*) FROM logs"), 2 * SAMPLE_ROWS);
+    for rows in [SAMPLE_ROWS, 0] {
+        let report = place.run(&["--output=json", "dedupe", "--delete"]).expect(0).json();
+        assert_eq!(report["rows"], rows);
+        assert_eq!(database.contents().rows, before);
+    }
+    let left = "SELECT COUNT(*) FROM logs l JOIN import_objects o ON o.number = l.objectId \
+         WHERE o.uri LIKE '%/copy/%' OR o.record_count <> o.row_count + COALESCE(o.duplicate_count, 0)";
+    assert_eq!(database.number(left), 0);
+}
+
 /// Imports the sample twice, and checks it.
 fn assert_imported(place: &Place, database: &OwnDatabase) {
     let run = place.run(&["--output=json", "import", SAMPLE]).expect(0);
@@ -56,6 +78,7 @@ fn assert_imported(place: &Place, database: &OwnDatabase) {
     let again = place.run(&["--output=json", "import", SAMPLE]).expect(0).json();
     assert_eq!(again["loaded"]["objects"].as_u64(), Some(0));
     assert_eq!(database.number("SELECT COUNT(*) FROM logs"), SAMPLE_ROWS);
+    assert_copies_are_removed(place, database);
 }
 
 /// Checks that a day's partition has rows, and that another import does not bring back those of a day that
