@@ -18,7 +18,7 @@ use crate::source::{Source, SourceError};
 use crate::trail::gzip::{DecodeError, decode, decoded_bytes_hint, is_gzip};
 use crate::trail::object::ObjectRef;
 use crate::trail::record::{
-    CellRules, Kind, Log, ParseError, ParseLimits, REJECTS_MAX, parse_object,
+    CellRules, Kind, Log, ParseError, ParseLimits, REJECTS_MAX, may_be_text_export, parse_object,
 };
 
 /// What decodes to no more than this is read in less than a millisecond. The runtime's own threads
@@ -135,7 +135,10 @@ impl Preparer {
         let is_suspect = !object.claims_to_be_log() && object.size_bytes > UNNAMED_BYTES_MAX;
         if is_too_large || is_suspect {
             let head = source.fetch_head(object, HEAD_BYTES).await.map_err(FetchError::Source)?;
-            let may_be_log = object.claims_to_be_log() || is_gzip(&head) || may_be_json(&head);
+            let may_be_log = object.claims_to_be_log()
+                || is_gzip(&head)
+                || may_be_json(&head)
+                || may_be_text_export(&head);
             if !may_be_log {
                 return Err(FetchError::NotALog(Kind::OtherFile));
             }

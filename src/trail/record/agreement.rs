@@ -28,6 +28,6 @@ pub(crate) fn assert_passes_agree(text: &str, rules: &CellRules, limits: ParseLi
         }
         Err(error) => error.to_string(),
     };
-    assert_eq!(shown(fast.into_log(0)), shown(exact.into_log(0)), "{text:?}");
+    assert_eq!(shown(fast.into_log()), shown(exact.into_log()), "{text:?}");
     true
 }

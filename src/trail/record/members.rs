@@ -14,6 +14,12 @@ use crate::trail::fields::{COLUMN_COUNT, COLUMNS, FIELDS, Fallback, column};
 const EVENT_SOURCE: usize = column("eventSource");
 const EVENT_TYPE: usize = column("eventType");
 
+/// How many fields that mark a record it needs.
+const MARKS_MIN: usize = 2;
+
+/// The fields that tell when and which, not what.
+const DISTINCTIVE: [usize; 3] = [column("eventVersion"), column("eventTime"), column("eventID")];
+
 /// Above this number of members, duplicates are found by a hash map instead of by comparing each
 /// with each.
 const COMPARED_MEMBERS_MAX: usize = 16;
@@ -131,12 +137,16 @@ impl<'t> Members<'t> {
             || self.columns[EVENT_SOURCE].is_some_and(|source| source.starts_with("\"aws:"))
     }
 
-    /// Returns whether any member marks the object as a CloudTrail record.
+    /// Returns whether the members mark the object as a CloudTrail record: at least two of the fields that
+    /// do so, among them one of [`DISTINCTIVE`]. Rule catalogues have an `eventName` and an `eventSource`,
+    /// and events of other clouds have an `eventId`.
     pub(super) fn is_marked(&self) -> bool {
-        let is_set = |values: &[Option<&str>; COLUMN_COUNT]| {
-            FIELDS.iter().zip(values).any(|(field, value)| field.is_mark && value.is_some())
+        let has = |column: usize| {
+            let aggregated = self.aggregated.as_ref().and_then(|aggregated| aggregated[column]);
+            self.columns[column].or(aggregated).is_some()
         };
-        is_set(&self.columns) || self.aggregated.as_ref().is_some_and(is_set)
+        let marks = (0..COLUMN_COUNT).filter(|column| FIELDS[*column].is_mark && has(*column));
+        marks.count() >= MARKS_MIN && DISTINCTIVE.into_iter().any(has)
     }
 
     /// Returns what an object is that is not a CloudTrail record.
