@@ -276,6 +276,13 @@ pub enum ParseError {
     },
 }
 
+impl ParseError {
+    /// Returns why a text of this length is not JSON.
+    fn from_json(error: serde_json::Error, text_bytes: usize) -> Self {
+        if error.is_eof() { Self::CutOff { text_bytes } } else { Self::Syntax(error) }
+    }
+}
+
 /// Reads one object's decoded bytes.
 ///
 /// ```
@@ -372,16 +379,14 @@ fn parse_unwrapped(
     limits: ParseLimits,
     object_number: i64,
 ) -> Result<Log, ParseError> {
-    let bytes_max = limits.bytes_max.saturating_sub(unwrapped.text.len());
+    let bytes_max = limits.bytes_max.saturating_sub(unwrapped.bytes());
     let limits = ParseLimits { bytes_max, ..limits };
     let parsed = parse_text(&unwrapped.text, rules, limits, object_number);
     let mut log = parsed.map_err(|error| match error {
         ParseError::NotALog(_) => ParseError::NotALog(unwrapped.kind),
         error => error,
     })?;
-    for reject in &mut log.rejects {
-        reject.offset_bytes = unwrapped.place_of(reject.offset_bytes);
-    }
+    log.rejects.iter_mut().for_each(|reject| unwrapped.restore(reject));
     log.replaced_chars += unwrapped.replaced_chars;
     Ok(log)
 }

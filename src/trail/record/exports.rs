@@ -5,8 +5,13 @@
 //! parser then reads like a log file; what stands in a record's place and is none stays in the array, so
 //! that it is rejected with its text. What the envelope says of a record becomes a further member of the
 //! record, and so a part of `otherFields`.
+//!
+//! The work is linear in the text. What is kept is bounded by [`ParseLimits`](super::ParseLimits), except
+//! for one record and its envelope.
 
-use super::{Kind, ParseError};
+use serde::de::IgnoredAny;
+
+use super::{Kind, ParseError, Reject, RejectReason};
 
 mod csv;
 
@@ -39,43 +44,61 @@ pub(super) struct Unwrapped {
     pub(super) replaced_chars: u64,
     /// Where each element begins in the array, and where it begins in the export.
     starts: Vec<(usize, usize)>,
+    /// Whether the export is not JSON. What is no record in it is a JSON string of its text.
+    is_text: bool,
 }
 
 impl Unwrapped {
-    /// Returns where the element of the array that begins at `offset_bytes` begins in the export.
-    pub(super) fn place_of(&self, offset_bytes: u64) -> u64 {
-        let is_at = |(start, _): &(usize, usize)| (*start as u64).cmp(&offset_bytes);
-        let found = self.starts.binary_search_by(is_at);
-        found.map_or(offset_bytes, |n| self.starts[n].1 as u64)
+    /// Returns how many bytes this occupies.
+    pub(super) fn bytes(&self) -> usize {
+        self.text.len() + self.starts.len() * START_BYTES
+    }
+
+    /// Gives a reject of the array its place in the export; what is no object, its text there, too.
+    pub(super) fn restore(&self, reject: &mut Reject) {
+        let is_at = |(start, _): &(usize, usize)| (*start as u64).cmp(&reject.offset_bytes);
+        if let Ok(n) = self.starts.binary_search_by(is_at) {
+            reject.offset_bytes = self.starts[n].1 as u64;
+        }
+        if self.is_text && matches!(reject.reason, RejectReason::NotAnObject(_)) {
+            reject.text = serde_json::from_str(&reject.text).expect("`Builder` made the string");
+        }
     }
 }
 
 /// Returns the records of a JSON export: `None` if the documents are none.
 ///
 /// # Errors
-/// [`ParseError::OutOfRoom`]: the array takes more than `bytes_max`.
+/// [`ParseError::OutOfRoom`]: the array takes more than `bytes_max`. [`ParseError::NoEventJson`]: a query
+/// result without whole records. What is not valid JSON after the first export in the text.
 pub(super) fn unwrap_json(text: &str, bytes_max: usize) -> Result<Option<Unwrapped>, ParseError> {
-    json::unwrap(text, Builder::new(text, bytes_max))
+    json::unwrap(text, bytes_max)
 }
 
-/// Returns the records of an export that does not begin like JSON: `None` if it is none.
+/// Returns the records of an export that does not begin like a JSON object or array: `None` if it is none.
 ///
 /// # Errors
-/// [`ParseError::OutOfRoom`], and [`ParseError::NoEventJson`]: a query result without whole records.
+/// As for [`unwrap_json`].
 pub(super) fn unwrap_text(text: &str, bytes_max: usize) -> Result<Option<Unwrapped>, ParseError> {
     if lines::is_export(text) {
         return lines::unwrap(text, Builder::new(text, bytes_max)).map(Some);
     }
-    csv::unwrap(text, Builder::new(text, bytes_max))
+    match csv::unwrap(text, Builder::new(text, bytes_max))? {
+        // Records as JSON strings, one after another: `jq '.Events[].CloudTrailEvent'` prints them.
+        None if text.trim_ascii_start().starts_with('"') => json::unwrap(text, bytes_max),
+        unwrapped => Ok(unwrapped),
+    }
 }
 
 /// Returns whether a file that begins in this way may be an export that is not JSON.
 pub(crate) fn may_be_text_export(head: &[u8]) -> bool {
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
-    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let line = String::from_utf8_lossy(line);
-    lines::is_export(&line) || csv::is_export(&line)
+    let head = String::from_utf8_lossy(head);
+    lines::is_export(&head) || csv::is_export(&head) || head.trim_ascii_start().starts_with("\"{")
 }
+
+/// What an element's entry in [`Unwrapped::starts`] occupies.
+const START_BYTES: usize = size_of::<(usize, usize)>();
 
 /// Builds the array.
 struct Builder<'t> {
@@ -88,42 +111,45 @@ struct Builder<'t> {
 
 impl<'t> Builder<'t> {
     fn new(export: &'t str, bytes_max: usize) -> Self {
-        let text = String::with_capacity(export.len().min(bytes_max));
-        Self { export, text, starts: Vec::new(), replaced_chars: 0, bytes_max }
+        Self { export, text: String::new(), starts: Vec::new(), replaced_chars: 0, bytes_max }
     }
 
     /// Adds a record, with a further member if the envelope has something to add. `place` is where it
-    /// begins in the export. What is not a JSON object is added as `otherwise`, which is JSON.
+    /// begins in the export. If it is not a JSON object, adds `otherwise`, which is JSON.
     fn push(
         &mut self,
         record: &str,
         added: Option<(&str, String)>,
         place: usize,
-        otherwise: &str,
+        otherwise: impl FnOnce() -> String,
     ) -> Result<(), ParseError> {
-        let is_object = record.trim_ascii_start().starts_with('{')
-            && serde_json::from_str::<serde::de::IgnoredAny>(record).is_ok();
-        if !is_object {
-            return self.push_json(otherwise, place);
-        }
         let record = record.trim_ascii();
-        let Some((name, value)) = added else { return self.push_json(record, place) };
-        let inside = record[1..record.len() - 1].trim_ascii();
-        let comma = if inside.is_empty() { "" } else { "," };
-        self.push_json(&format!("{{{inside}{comma}\"{name}\":{value}}}"), place)
+        let is_object =
+            record.starts_with('{') && serde_json::from_str::<IgnoredAny>(record).is_ok();
+        if !is_object {
+            return self.push_json(&[&otherwise()], place);
+        }
+        let Some((name, value)) = added else { return self.push_json(&[record], place) };
+        let members = record[..record.len() - 1].trim_ascii_end();
+        let comma = if members == "{" { "" } else { "," };
+        self.push_json(&[members, comma, "\"", name, "\":", &value, "}"], place)
     }
 
-    /// Adds JSON as it is.
-    fn push_json(&mut self, json: &str, place: usize) -> Result<(), ParseError> {
-        // With its comma, the bracket at the end, and its entry in the list of starts.
-        let bytes =
-            self.text.len() + json.len() + 2 + (self.starts.len() + 1) * size_of::<[usize; 2]>();
-        if bytes > self.bytes_max {
+    /// Adds an element that is JSON, in parts.
+    fn push_json(&mut self, parts: &[&str], place: usize) -> Result<(), ParseError> {
+        let json_bytes: usize = parts.iter().map(|part| part.len()).sum();
+        // With the comma, and the bracket at the end.
+        let text_bytes = self.text.len() + json_bytes + 2;
+        if text_bytes + (self.starts.len() + 1) * START_BYTES > self.bytes_max {
             return Err(ParseError::OutOfRoom { bytes_max: self.bytes_max });
+        }
+        if self.starts.is_empty() {
+            // An array seldom takes more than its export: the records lose their escapes.
+            self.text.reserve(text_bytes.max(self.export.len().min(self.bytes_max)));
         }
         self.text.push(if self.starts.is_empty() { '[' } else { ',' });
         self.starts.push((self.text.len(), place));
-        self.text.push_str(json);
+        parts.iter().for_each(|part| self.text.push_str(part));
         Ok(())
     }
 
@@ -132,10 +158,12 @@ impl<'t> Builder<'t> {
         part.as_ptr() as usize - self.export.as_ptr() as usize
     }
 
-    fn finish(mut self, kind: Kind) -> Unwrapped {
+    fn finish(mut self, kind: Kind, is_text: bool) -> Unwrapped {
         self.text.push_str(if self.starts.is_empty() { "[]" } else { "]" });
+        self.text.shrink_to_fit();
+        self.starts.shrink_to_fit();
         let Self { text, starts, replaced_chars, .. } = self;
-        Unwrapped { text, kind, replaced_chars, starts }
+        Unwrapped { text, kind, replaced_chars, starts, is_text }
     }
 }
 
@@ -150,3 +178,6 @@ fn object<'m>(members: impl IntoIterator<Item = (&'m str, &'m str)>) -> String {
         members.into_iter().map(|(name, value)| format!("{}:{value}", quoted(name))).collect();
     format!("{{{}}}", members.join(","))
 }
+
+#[cfg(test)]
+mod tests;

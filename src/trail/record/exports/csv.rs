@@ -8,11 +8,14 @@ use crate::trail::record::{Kind, ParseError};
 /// The column of a query result that has whole records (CloudTrail Lake).
 const EVENT_JSON: &str = "eventjson";
 
-/// How the header of the Event history begins: since 2021, and before.
-const HISTORY_HEADERS: [&str; 2] =
-    ["User name,AWS access key,Event time,", "Event ID,Event time,User name,"];
+/// Columns that the Event history has always had. Since 2021 there are 16, before there were 10.
+const HISTORY_COLUMNS: [&str; 5] =
+    ["Event ID", "Event time", "User name", "Event name", "Event source"];
 
-/// The columns of the Event history that a record has, and their fields. Both headers.
+/// The longest header that is read. The known ones have up to 400 bytes.
+const HEADER_BYTES_MAX: usize = 16 << 10;
+
+/// The columns of the Event history that a record has as text, and their fields.
 const FIELDS: [(&str, &str); 11] = [
     ("Event time", "eventTime"),
     ("Event source", "eventSource"),
@@ -28,6 +31,7 @@ const FIELDS: [(&str, &str); 11] = [
 ];
 
 /// What the first line says of a table.
+#[derive(Clone, Copy)]
 enum Table {
     History,
     /// A query result, whose records are in this column.
@@ -37,8 +41,8 @@ enum Table {
 }
 
 /// Returns whether the first line is the header of a table that this module reads or refuses.
-pub(super) fn is_export(line: &str) -> bool {
-    header_of(line).is_some()
+pub(super) fn is_export(text: &str) -> bool {
+    header_of(text).is_some()
 }
 
 /// Returns the records of a table; `None` if it is none that is known.
@@ -50,27 +54,38 @@ pub(super) fn unwrap<'t>(
     mut builder: Builder<'t>,
 ) -> Result<Option<Unwrapped>, ParseError> {
     let Some((header, table)) = header_of(text) else { return Ok(None) };
+    // One row may have all commas of the text, and the reader keeps a number for each.
+    let cells_max = text.bytes().filter(|byte| *byte == b',').count();
+    if cells_max.saturating_mul(size_of::<usize>()) > builder.bytes_max {
+        return Err(ParseError::OutOfRoom { bytes_max: builder.bytes_max });
+    }
     let mut rows = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
     let mut row = csv::StringRecord::new();
     // The text is UTF-8, and a reader of bytes in memory does not fail.
     while rows.read_record(&mut row).unwrap_or(false) {
-        let at = row.position().map_or(0, csv::Position::byte);
-        let place = usize::try_from(at).unwrap_or(usize::MAX).min(text.len());
+        let position = |of: Option<&csv::Position>| {
+            let byte = of.map_or(0, csv::Position::byte);
+            usize::try_from(byte).unwrap_or(usize::MAX).min(text.len())
+        };
+        let (start, end) = (position(row.position()), position(Some(rows.position())));
+        // The reader takes the second character of an end of line with the next row.
+        let line = text[start..end].trim_matches(['\r', '\n']);
+        let place = builder.place_of(line);
+        let as_text = || quoted(line);
         if row.len() != header.len() {
-            let cells: Vec<&str> = row.iter().collect();
-            builder.push_json(&quoted(&cells.join(",")), place)?;
+            builder.push_json(&[&as_text()], place)?;
             continue;
         }
         match table {
             Table::Columns => return Err(ParseError::NoEventJson),
-            Table::History => builder.push_json(&record_of(&header, &row), place)?,
+            Table::History => builder.push_json(&[&record_of(&header, &row)], place)?,
             Table::Records(column) => {
                 let others = header.iter().zip(&row).enumerate().filter(|(n, _)| *n != column);
                 let others: Vec<(&str, String)> =
                     others.map(|(_, (name, cell))| (name, quoted(cell))).collect();
                 let others = object(others.iter().map(|(name, cell)| (*name, &**cell)));
                 let others = (header.len() > 1).then_some((added::QUERY_RESULT, others));
-                builder.push(&row[column], others, place, &quoted(&row[column]))?;
+                builder.push(&row[column], others, place, as_text)?;
             }
         }
     }
@@ -78,26 +93,29 @@ pub(super) fn unwrap<'t>(
         Table::History => Kind::EventHistory,
         Table::Records(_) | Table::Columns => Kind::QueryResult,
     };
-    Ok(Some(builder.finish(kind)))
+    Ok(Some(builder.finish(kind, true)))
 }
 
 /// Reads the header, if it is one that is known.
 fn header_of(text: &str) -> Option<(csv::StringRecord, Table)> {
-    let mut reader =
-        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+    let line = text.split('\n').next().filter(|line| line.len() <= HEADER_BYTES_MAX)?;
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_bytes());
     let mut header = csv::StringRecord::new();
     if !reader.read_record(&mut header).ok()? {
         return None;
     }
-    if HISTORY_HEADERS.iter().any(|known| text.starts_with(known)) {
-        return Some((header, Table::History));
-    }
     let position = |name: &str| header.iter().position(|it| it.eq_ignore_ascii_case(name));
-    if let Some(column) = position(EVENT_JSON) {
-        return Some((header.clone(), Table::Records(column)));
-    }
-    let has = |name: &str| position(name).is_some();
-    (has("eventtime") && has("eventname")).then_some((header.clone(), Table::Columns))
+    let has_all = |names: &[&str]| names.iter().all(|name| position(name).is_some());
+    let table = if has_all(&HISTORY_COLUMNS) {
+        Table::History
+    } else if let Some(column) = position(EVENT_JSON) {
+        Table::Records(column)
+    } else if has_all(&["eventtime", "eventname"]) {
+        Table::Columns
+    } else {
+        return None;
+    };
+    Some((header, table))
 }
 
 /// Returns the record of a line of the Event history. It has the fields that the download has.

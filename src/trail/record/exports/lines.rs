@@ -18,17 +18,18 @@ pub(super) fn is_export(text: &str) -> bool {
 pub(super) fn unwrap<'t>(text: &'t str, mut builder: Builder<'t>) -> Result<Unwrapped, ParseError> {
     let mut rest = text.trim_ascii_start();
     while !rest.is_empty() {
-        let ends = rest.match_indices('\n').map(|(at, _)| at + 1);
-        let end = ends.into_iter().find(|at| begins_with_time(&rest.as_bytes()[*at..]));
+        let mut ends = rest.match_indices('\n').map(|(at, _)| at + 1);
+        let end = ends.find(|at| begins_with_time(&rest.as_bytes()[*at..]));
         let (line, later) = rest.split_at(end.unwrap_or(rest.len()));
         rest = later;
         let line = line.trim_ascii_end();
-        let (place, otherwise) = (builder.place_of(line), quoted(line));
+        // The first line begins with a time, and so does each that begins after an `end`.
         let (time, message) = line.split_at_checked(TIME.len()).unwrap_or((line, ""));
         let info = object([("timestamp", &*quoted(time.trim_ascii_end()))]);
-        builder.push(message, Some((added::CLOUDWATCH_LOGS, info)), place, &otherwise)?;
+        let (place, added) = (builder.place_of(line), (added::CLOUDWATCH_LOGS, info));
+        builder.push(message, Some(added), place, || quoted(line))?;
     }
-    Ok(builder.finish(Kind::CloudWatchLogs))
+    Ok(builder.finish(Kind::CloudWatchLogs, true))
 }
 
 fn begins_with_time(text: &[u8]) -> bool {
