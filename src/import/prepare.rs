@@ -42,6 +42,9 @@ const GZIP_OVERHEAD_MIN: u64 = 64 << 10;
 /// tiny record (8), and as much again while the rows are moved to a larger buffer.
 const WORST_RATIO: u64 = 3 + 2 * (6 + 8);
 
+/// Bytes for one byte of a usual export: a copy of its records, their places, and their rows.
+const EXPORT_RATIO: u64 = 4;
+
 /// Turns triaged objects into parsed ones; shared by the fetchers.
 ///
 /// Memory is reserved in a fixed order, from two budgets: first for the stored bytes, then for the
@@ -70,7 +73,7 @@ impl Preparer {
             Triage::Retry => (true, None),
             Triage::Compare(loaded) => (false, Some(loaded)),
             Triage::Settled(outcome) => {
-                self.progress.settled_unread(object.size_bytes, &outcome);
+                self.progress.settled_unread(&object, &outcome);
                 return None;
             }
         };
@@ -183,7 +186,8 @@ impl Preparer {
                 Err(ReadError::Parse(ParseError::OutOfRoom { .. }))
                     if rows_max < decoded_max * WORST_RATIO =>
                 {
-                    rows_max = decoded_max * WORST_RATIO;
+                    let is_usual = rows_max < decoded_max * EXPORT_RATIO;
+                    rows_max = decoded_max * if is_usual { EXPORT_RATIO } else { WORST_RATIO };
                 }
                 other => return (other, permit),
             }

@@ -46,7 +46,7 @@ mod fast;
 mod agreement;
 
 #[cfg(any(test, feature = "fuzzing"))]
-pub(crate) use agreement::assert_passes_agree;
+pub(crate) use agreement::{assert_passes_agree, records_of_export};
 
 pub(crate) use exports::may_be_text_export;
 pub use rebuild::rebuild;
@@ -207,9 +207,20 @@ impl Kind {
         }
     }
 
+    /// Returns whether objects of this kind are usual in a bucket or folder of logs.
+    pub const fn is_usual(self) -> bool {
+        matches!(self, Self::Digest | Self::Empty)
+    }
+
     /// Returns the kind of that name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+impl serde::Serialize for Kind {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 

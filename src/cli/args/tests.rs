@@ -301,6 +301,7 @@ fn status_shows_what_was_asked_for() {
         (&[][..], StatusPart::Totals, 20),
         (&["--failed"], StatusPart::Failed, 20),
         (&["--rejected", "--limit", "7"], StatusPart::Rejected, 7),
+        (&["--skipped"], StatusPart::Skipped, 20),
         (&["--runs"], StatusPart::Runs, 20),
     ] {
         let settings = status(args).unwrap();

@@ -143,6 +143,12 @@ pub enum ConfigError {
     /// Not a valid shard.
     #[error("`--shard {0}` is not a shard")]
     Shard(String),
+    /// Standard input more than once.
+    #[error("standard input can only be read once")]
+    StdinTwice,
+    /// A shard of standard input.
+    #[error("`--shard` cannot divide standard input, which is one object")]
+    StdinShard,
     /// An option with an empty value.
     #[error("`{0}` is empty")]
     EmptyFlag(&'static str),
@@ -197,6 +203,8 @@ impl ConfigError {
             Self::TimesReversed { .. } | Self::DaysReversed { .. } => "swap them".into(),
             Self::Account(_) => "an account number has 12 digits".into(),
             Self::Shard(_) => "write it as `K/N`: `1/3`, `2/3` and `3/3` for three machines".into(),
+            Self::StdinTwice => "give `-` once".into(),
+            Self::StdinShard => "omit `--shard`, and run the command on one machine".into(),
             Self::EndpointUrl => "write it as `https://HOST:PORT`, without a user name".into(),
             Self::EmptyFlag(flag) => format!("give `{flag}` a value, or omit it"),
         };

@@ -149,7 +149,7 @@ impl<'t> Builder<'t> {
         }
         self.text.push(if self.starts.is_empty() { '[' } else { ',' });
         self.starts.push((self.text.len(), place));
-        parts.iter().for_each(|part| self.text.push_str(part));
+        self.text.extend(parts.iter().copied());
         Ok(())
     }
 

@@ -196,10 +196,13 @@ impl<'t> Reader<'t> {
     }
 }
 
+/// The name of a column, and its value as JSON.
+type Cell<'t> = (Cow<'t, str>, &'t str);
+
 /// Returns the columns of a query's row and their values; none if there are too many for a row.
 fn cells<'t>(
     row: &'t RawValue,
-    cell: fn(&'t RawValue) -> Option<(Cow<'t, str>, &'t str)>,
+    cell: fn(&'t RawValue) -> Option<Cell<'t>>,
 ) -> Vec<(String, &'t str)> {
     /// CloudTrail Lake has some 30 columns, Logs Insights discovers up to 1,000 fields.
     const CELLS_MAX: usize = 1_100;
@@ -214,13 +217,13 @@ fn cells<'t>(
 }
 
 /// Reads a cell such as `{"field":"@message","value":"…"}`.
-fn insights_cell(cell: &RawValue) -> Option<(Cow<'_, str>, &str)> {
+fn insights_cell(cell: &RawValue) -> Option<Cell<'_>> {
     let envelope = Envelope::of(cell)?;
     Some((name_of(envelope.text("field")?), envelope.get("value")?.get()))
 }
 
 /// Reads a cell such as `{"eventJson":"…"}`. Names of columns are known in lower case.
-fn query_cell(cell: &RawValue) -> Option<(Cow<'_, str>, &str)> {
+fn query_cell(cell: &RawValue) -> Option<Cell<'_>> {
     let envelope = Envelope::of(cell)?;
     let (name, value) = envelope.first()?;
     Some((name.to_lowercase().into(), value.get()))

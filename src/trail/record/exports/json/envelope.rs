@@ -82,10 +82,8 @@ pub(super) fn each_document<'t, B>(
 ) -> Result<ControlFlow<B>, serde_json::Error> {
     for document in serde_json::Deserializer::from_str(text).into_iter::<&RawValue>() {
         let document = document?;
-        let taken = match document.get().starts_with('[') {
-            true => each_element(document, take),
-            false => take(document),
-        };
+        let is_array = document.get().starts_with('[');
+        let taken = if is_array { each_element(document, take) } else { take(document) };
         if taken.is_break() {
             return Ok(taken);
         }
