@@ -12,6 +12,7 @@ mod databases;
 mod docs;
 mod exactly_once;
 mod hostile_mysql;
+mod inputs;
 mod logs;
 mod missing_servers;
 mod model;

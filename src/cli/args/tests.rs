@@ -240,7 +240,8 @@ fn an_empty_profile_or_region_is_refused() {
 
 #[test]
 fn a_source_that_is_not_valid_is_refused() {
-    assert!(refusal(&["logs", "-"]).starts_with("cannot import from `-`; "));
+    assert!(refusal(&["-", "-"]).starts_with("standard input can only be read once; "));
+    assert!(refusal(&["-", "--shard=1/2"]).starts_with("`--shard` cannot divide standard input"));
     let error = parse(&["import"]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::MissingRequiredArgument);
 }

@@ -421,3 +421,63 @@ fn the_two_passes_agree() {
     }
     assert!(agreed > 10_000, "{agreed}");
 }
+
+/// What other services and other clouds write, after true samples. Some have one or two of CloudTrail's
+/// names.
+#[test]
+fn events_that_look_like_records_stay_out() {
+    for foreign in [
+        // Azure: an activity log, an answer of Graph.
+        r#"{"data":{},"version":"1","eventId":"x","eventType":"Microsoft.Resources"}"#,
+        r#"{"id":"x","eventName":"Delete","activityDateTime":"2023","category":"UserManagement"}"#,
+        // A query's answer, two rule catalogues, Windows, web analytics, an application's log.
+        r#"{"took":1,"eventName":"q","hits":{"total":1}}"#,
+        r#"{"eventName":"StopLogging","eventSource":"cloudtrail.amazonaws.com","mitreAttackTactics":[]}"#,
+        r#"{"details":{"eventVersion":"1","eventID":"a"},"eventName":"x","eventSource":"s"}"#,
+        r#"{"eventId":4624,"channel":"Security","computer":"dc1","EventRecordID":1}"#,
+        r#"{"eventName":"page_view","userId":"u","properties":{}}"#,
+        r#"{"eventTime":"2023-07-10T12:00:00Z","message":"started","level":"info"}"#,
+        // Alibaba Cloud's ActionTrail.
+        r#"{"eventId":"x","eventVersion":"1","eventSource":"ecs.aliyuncs.com","eventName":"StartInstance","eventTime":"2023","eventType":"ApiCall","acsRegion":"cn","requestId":"r","userIdentity":{}}"#,
+        // SES, VPC Lattice, GuardDuty, WAF, Route 53 Resolver, AWS Config, EKS.
+        r#"{"eventType":"Delivery","mail":{"messageId":"m"},"delivery":{}}"#,
+        r#"{"startTime":"2023","serviceNetworkArn":"a","requestMethod":"GET","responseCode":200}"#,
+        r#"{"schemaVersion":"2.0","accountId":"1","id":"i","type":"Recon:EC2","service":{"eventFirstSeen":"2023"}}"#,
+        r#"{"timestamp":1,"formatVersion":1,"webaclId":"w","action":"BLOCK","httpRequest":{}}"#,
+        r#"{"version":"1.100000","account_id":"1","query_name":"a.example.","query_timestamp":"2023"}"#,
+        r#"{"configurationItemVersion":"1.3","configurationItemCaptureTime":"2023","resourceType":"t"}"#,
+        r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"a","verb":"get"}"#,
+        // Okta, Google Cloud, OCSF, Macie, AWS Health, streams of DynamoDB.
+        r#"{"uuid":"u","eventType":"user.session.start","published":"2023","actor":{}}"#,
+        r#"{"insertId":"i","logName":"l","protoPayload":{"methodName":"m"},"timestamp":"2023"}"#,
+        r#"{"class_uid":3005,"metadata":{"uid":"u","version":"1.1.0"},"time":1}"#,
+        r#"{"id":"i","type":"Policy:IAMUser","category":"POLICY","severity":{},"schemaVersion":"1.0"}"#,
+        r#"{"eventArn":"a","service":"EC2","eventTypeCode":"c","eventTypeCategory":"issue","startTime":"2023"}"#,
+        r#"{"eventID":"1","eventName":"INSERT","eventVersion":"1.0","eventSource":"aws:dynamodb","dynamodb":{}}"#,
+        // Events of S3 and SNS in their wrappers.
+        r#"{"eventVersion":"2.1","eventSource":"aws:s3","eventTime":"2023","eventName":"ObjectCreated:Put","s3":{}}"#,
+        r#"{"EventSource":"aws:sns","EventVersion":"1.0","Sns":{"Message":"m"}}"#,
+    ] {
+        for document in
+            [foreign.to_owned(), format!("[{foreign}]"), format!("{foreign}\n{foreign}")]
+        {
+            kind(&document);
+        }
+    }
+}
+
+/// The categories of CloudTrail's records, each with the fields that all of its category have.
+#[test]
+fn records_of_every_category_are_records() {
+    for record in [
+        r#"{"eventVersion":"1.08","eventTime":"2023","eventSource":"iam.amazonaws.com","eventName":"CreateUser","eventID":"a","managementEvent":true,"eventCategory":"Management"}"#,
+        r#"{"eventVersion":"1.08","eventTime":"2023","eventSource":"s3.amazonaws.com","eventName":"GetObject","eventID":"a","managementEvent":false,"eventCategory":"Data"}"#,
+        r#"{"eventVersion":"1.09","eventTime":"2023","eventSource":"kms.amazonaws.com","eventName":"Decrypt","eventID":"a","eventCategory":"NetworkActivity","vpcEndpointId":"v"}"#,
+        r#"{"eventVersion":"1.07","eventTime":"2023","awsRegion":"us-east-1","eventID":"a","eventType":"AwsCloudTrailInsight","insightDetails":{"state":"Start"},"eventCategory":"Insight"}"#,
+        r#"{"eventVersion":"1.0","accountId":"1","eventId":"g","eventCategory":"Aggregated","eventType":"AwsAggregatedEvent","timeWindow":{}}"#,
+        // Before June 2013 there was no `eventID`.
+        r#"{"eventVersion":"1.0","eventTime":"2013-05-01T00:00:00Z","eventSource":"ec2.amazonaws.com","eventName":"StopInstances"}"#,
+    ] {
+        assert_eq!(log(record).rows.len(), 1, "{record}");
+    }
+}
