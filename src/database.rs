@@ -47,7 +47,9 @@ use self::dedupe::{Cursor, Duplicates, IdPage};
 use self::forget::{KnownObject, UriScope};
 use self::indexes::Index;
 use self::ledger::Line;
-use self::status::{FailedObject, RejectedRecord, RunLine, RunStart, RunTotals, StoredRecord};
+use self::status::{
+    FailedObject, RejectedRecord, RunLine, RunStart, RunTotals, SkippedObject, StoredRecord,
+};
 use self::url::{DatabaseUrl, Engine};
 use crate::retry::RetryPolicy;
 use crate::trail::object::ObjectId;
@@ -136,6 +138,9 @@ pub trait Store: Sink {
     /// Returns objects that failed, or changed after they were loaded: at most `lines_max`, those of
     /// the newest run first, then by URI.
     async fn failed_objects(&self, lines_max: u32) -> Result<Vec<FailedObject>, DatabaseError>;
+
+    /// Returns objects that were skipped: at most `lines_max`, those of the newest run first, then by URI.
+    async fn skipped_objects(&self, lines_max: u32) -> Result<Vec<SkippedObject>, DatabaseError>;
 
     /// Returns rejected records: at most `lines_max`, those of the newest run first, then by URI and
     /// position.

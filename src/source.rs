@@ -9,6 +9,8 @@ pub mod folder;
 
 pub mod s3;
 
+pub mod stdin;
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
@@ -22,7 +24,7 @@ use serde::Serialize;
 use crate::trail::layout::Selection;
 use crate::trail::object::ObjectRef;
 
-/// A place that holds objects: one file, a folder, an S3 object or an S3 prefix.
+/// A place that holds objects: one file, a folder, an S3 object or prefix, or standard input.
 #[async_trait]
 pub trait Source: Send + Sync + std::fmt::Debug {
     /// Returns the first step of a listing of the selected objects.
@@ -165,6 +167,19 @@ pub enum SourceError {
         /// The error of the operating system.
         #[source]
         cause: io::Error,
+    },
+    /// Standard input cannot be read, or not be copied into a temporary file.
+    #[error("cannot copy standard input into a temporary file")]
+    Stdin {
+        /// The error of the operating system.
+        #[source]
+        cause: io::Error,
+    },
+    /// Standard input has more bytes than an object may have.
+    #[error("standard input has more than {bytes_max} bytes")]
+    StdinTooLarge {
+        /// The limit.
+        bytes_max: u64,
     },
     /// The process has as many open files as it may have.
     #[error("too many open files to read `{place}`")]
@@ -338,6 +353,8 @@ impl SourceError {
     pub fn is_fatal(&self) -> bool {
         match self {
             Self::Path { .. }
+            | Self::Stdin { .. }
+            | Self::StdinTooLarge { .. }
             | Self::OpenFiles { .. }
             | Self::Credentials { .. }
             | Self::Expired { .. }
@@ -363,6 +380,13 @@ impl SourceError {
         let hint = match self {
             Self::Path { cause, .. } if cause.kind() == io::ErrorKind::NotFound => {
                 "check the spelling; S3 addresses start with `s3://`".into()
+            }
+            Self::Stdin { .. } => {
+                "the file is in the folder that `TMPDIR` names, or in /tmp".into()
+            }
+            Self::StdinTooLarge { .. } => {
+                "it is one object: raise `--max-object-size`, or import files, which may be many"
+                    .into()
             }
             Self::OpenFiles { .. } => {
                 "raise the limit with `ulimit -n 4096` in this shell, or set \

@@ -116,7 +116,7 @@ struct ForgetArgs {
     /// Files, folders or prefixes whose rows are removed, such as `s3://BUCKET/PREFIX/`
     ///
     /// `status --failed` and `record` print the names of files. What is on another S3 server begins with
-    /// the server's URL instead of `s3://`.
+    /// the server's URL instead of `s3://`, and what came from standard input with `stdin:`.
     #[arg(required = true, value_name = "SOURCE")]
     sources: Vec<OsString>,
 
@@ -213,10 +213,11 @@ struct GlobalArgs {
 #[command(after_help = "Use --help for details, examples and exit codes.")]
 #[command(after_long_help = [IMPORT_EXAMPLES, EXIT_CODES].join("\n\n"))]
 struct ImportArgs {
-    /// File, folder, `s3://BUCKET/KEY` or `s3://BUCKET/PREFIX/`
+    /// File, folder, `s3://BUCKET/KEY`, `s3://BUCKET/PREFIX/`, or `-` for standard input
     ///
     /// A folder or a prefix includes everything below it. The content of a file decides whether it
-    /// is a CloudTrail log and whether it is compressed, not its name.
+    /// has records of CloudTrail and whether it is compressed, not its name. Standard input is one file,
+    /// which is known by the hash of its content: the same content is loaded once.
     #[arg(required = true, value_name = "SOURCE")]
     sources: Vec<OsString>,
 
@@ -400,10 +401,15 @@ struct LoadArgs {
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 struct StatusArgs {
     /// List the objects that could not be loaded or have changed since, and why
     #[arg(long, group = "part")]
     failed: bool,
+
+    /// List the objects that were skipped because they hold no records, and what they are
+    #[arg(long, group = "part")]
+    skipped: bool,
 
     /// List the records that were rejected, and why
     #[arg(long, group = "part")]

@@ -18,7 +18,9 @@ use super::dedupe::{Cursor, Duplicates, IdPage};
 use super::forget::{KnownObject, UriScope};
 use super::indexes::{INDEXES, Index};
 use super::ledger::{Line, ObjectOutcome};
-use super::status::{FailedObject, RejectedRecord, RunLine, RunStart, RunTotals, StoredRecord};
+use super::status::{
+    FailedObject, RejectedRecord, RunLine, RunStart, RunTotals, SkippedObject, StoredRecord,
+};
 use super::{BuiltIndexes, DatabaseError, Sink, Store, Timeouts, UpgradePolicy};
 use crate::trail::fields::column;
 use crate::trail::object::ObjectId;
@@ -494,6 +496,23 @@ impl Store for MemoryStore {
         });
         failed.truncate(lines_max as usize);
         Ok(failed)
+    }
+
+    async fn skipped_objects(&self, lines_max: u32) -> Result<Vec<SkippedObject>, DatabaseError> {
+        let state = self.state();
+        let skipped = state.lines.iter().filter_map(|(id, line)| {
+            let ObjectOutcome::Skipped(kind) = &line.outcome else { return None };
+            let facts = state.facts.get(id)?;
+            let (uri, finished_at) = (facts.uri.clone(), facts.finished_at.clone());
+            let (kind, run_id) = (kind.as_str().to_owned(), line.run_id);
+            Some(SkippedObject { uri, kind, finished_at, run_id })
+        });
+        let mut skipped: Vec<SkippedObject> = skipped.collect();
+        skipped.sort_by(|one, other| {
+            other.run_id.cmp(&one.run_id).then_with(|| one.uri.cmp(&other.uri))
+        });
+        skipped.truncate(lines_max as usize);
+        Ok(skipped)
     }
 
     async fn rejected_records(&self, lines_max: u32) -> Result<Vec<RejectedRecord>, DatabaseError> {

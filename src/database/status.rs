@@ -79,6 +79,19 @@ pub struct FailedObject {
     pub run_id: i64,
 }
 
+/// An object that was skipped, because it holds no records, as the ledger records it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SkippedObject {
+    /// Its location.
+    pub uri: String,
+    /// What it is: the name of a [`Kind`](crate::trail::record::Kind).
+    pub kind: String,
+    /// RFC 3339, UTC.
+    pub finished_at: String,
+    /// The run that skipped it.
+    pub run_id: i64,
+}
+
 /// A record that was rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RejectedRecord {

@@ -19,11 +19,16 @@ pub(super) struct LossLog {
 }
 
 impl LossLog {
-    /// Logs an object's outcome: a failure as an error, anything else for debugging.
+    /// Logs an object's outcome: a failure as an error, and also if a file that the user named is no log;
+    /// anything else for debugging.
     pub(super) fn outcome(&self, object: &ObjectRef, outcome: &ObjectOutcome) {
         match outcome {
             ObjectOutcome::Changed(reason) | ObjectOutcome::Failed(reason) if self.may_log() => {
                 error!(cause = %reason, "cannot load {}", object.location);
+            }
+            ObjectOutcome::Skipped(kind) if object.is_named && self.may_log() => {
+                let cause = format!("it has no CloudTrail records (kind `{}`)", kind.as_str());
+                error!(cause, "nothing loaded from {}", object.location);
             }
             ObjectOutcome::Skipped(kind) => {
                 debug!(kind = kind.as_str(), "skipped {}", object.location);

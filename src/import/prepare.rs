@@ -18,7 +18,7 @@ use crate::source::{Source, SourceError};
 use crate::trail::gzip::{DecodeError, decode, decoded_bytes_hint, is_gzip};
 use crate::trail::object::ObjectRef;
 use crate::trail::record::{
-    CellRules, Kind, Log, ParseError, ParseLimits, REJECTS_MAX, parse_object,
+    CellRules, Kind, Log, ParseError, ParseLimits, REJECTS_MAX, may_be_text_export, parse_object,
 };
 
 /// What decodes to no more than this is read in less than a millisecond. The runtime's own threads
@@ -41,6 +41,9 @@ const GZIP_OVERHEAD_MIN: u64 = 64 << 10;
 /// same twice in its row, as a column and among the other fields (6), 106 bytes of row for each 14 of a
 /// tiny record (8), and as much again while the rows are moved to a larger buffer.
 const WORST_RATIO: u64 = 3 + 2 * (6 + 8);
+
+/// Bytes for one byte of a usual export: a copy of its records, their places, and their rows.
+const EXPORT_RATIO: u64 = 4;
 
 /// Turns triaged objects into parsed ones; shared by the fetchers.
 ///
@@ -70,7 +73,7 @@ impl Preparer {
             Triage::Retry => (true, None),
             Triage::Compare(loaded) => (false, Some(loaded)),
             Triage::Settled(outcome) => {
-                self.progress.settled_unread(object.size_bytes, &outcome);
+                self.progress.settled_unread(&object, &outcome);
                 return None;
             }
         };
@@ -137,7 +140,10 @@ impl Preparer {
         let is_suspect = !object.claims_to_be_log() && object.size_bytes > UNNAMED_BYTES_MAX;
         if is_too_large || is_suspect {
             let head = source.fetch_head(object, HEAD_BYTES).await.map_err(FetchError::Source)?;
-            let may_be_log = object.claims_to_be_log() || is_gzip(&head) || may_be_json(&head);
+            let may_be_log = object.claims_to_be_log()
+                || is_gzip(&head)
+                || may_be_json(&head)
+                || may_be_text_export(&head);
             if !may_be_log {
                 return Err(FetchError::NotALog(Kind::OtherFile));
             }
@@ -182,7 +188,8 @@ impl Preparer {
                 Err(ReadError::Parse(ParseError::OutOfRoom { .. }))
                     if rows_max < decoded_max * WORST_RATIO =>
                 {
-                    rows_max = decoded_max * WORST_RATIO;
+                    let is_usual = rows_max < decoded_max * EXPORT_RATIO;
+                    rows_max = decoded_max * if is_usual { EXPORT_RATIO } else { WORST_RATIO };
                 }
                 other => return (other, permit),
             }

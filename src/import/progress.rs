@@ -1,6 +1,6 @@
 //! The counters of a run, and the equations that they must satisfy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
@@ -9,10 +9,14 @@ use crate::database::batch::ParsedObject;
 use crate::database::ledger::ObjectOutcome;
 use crate::database::status::RunTotals;
 use crate::source::{FolderCounts, Found, UnreadableFolder};
+use crate::trail::object::ObjectRef;
 use crate::trail::record::Kind;
 
 /// Unreadable folders that are named in the summary; the others are only counted.
 const UNREADABLE_NAMED_MAX: usize = 20;
+
+/// Skipped objects that are named in the summary; the others are only counted.
+const SKIPPED_NAMED_MAX: usize = 5;
 
 /// The counters of one run, shared by its tasks.
 #[derive(Debug, Default)]
@@ -31,6 +35,11 @@ pub struct Tally {
     pub already_loaded: Count,
     /// Objects that are not log files, by kind.
     pub skipped: BTreeMap<Kind, Count>,
+    /// Skipped objects of the other kinds than are usual beside logs, the first
+    /// [`SKIPPED_NAMED_MAX`] of them: those that the user named come first.
+    pub skipped_first: BTreeSet<SkippedObject>,
+    /// Skipped objects that the user named: files, not folders or prefixes above them.
+    pub skipped_named: u64,
     /// Objects that could not be loaded: nothing was committed, or only their earlier content.
     pub failed: Count,
     /// Objects that were listed and not settled, because the run was stopped or failed.
@@ -61,6 +70,18 @@ pub struct Tally {
     pub unreadable: Vec<UnreadableFolder>,
     /// Whether all objects have been listed.
     pub is_listing_done: bool,
+}
+
+/// An object that was skipped.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct SkippedObject {
+    /// Whether only a folder or prefix above it was named.
+    #[serde(skip)]
+    pub is_found: bool,
+    /// Where it is.
+    pub uri: String,
+    /// What it is.
+    pub kind: Kind,
 }
 
 /// Objects and their stored bytes.
@@ -121,14 +142,14 @@ impl Progress {
     }
 
     /// Counts an object that was settled without its records.
-    pub fn settled_unread(&self, size_bytes: u64, outcome: &ObjectOutcome) {
-        self.change(|tally| tally.settle(size_bytes, outcome));
+    pub fn settled_unread(&self, object: &ObjectRef, outcome: &ObjectOutcome) {
+        self.change(|tally| tally.settle(object, outcome));
     }
 
     /// Counts an object that went through a batch.
     pub fn settled(&self, object: &ParsedObject, outcome: &ObjectOutcome) {
         self.change(|tally| {
-            tally.settle(object.object.size_bytes, outcome);
+            tally.settle(&object.object, outcome);
             if *outcome == ObjectOutcome::Loaded {
                 let log = object.log();
                 tally.records += log.records();
@@ -145,11 +166,22 @@ impl Progress {
 }
 
 impl Tally {
-    fn settle(&mut self, size_bytes: u64, outcome: &ObjectOutcome) {
+    fn settle(&mut self, object: &ObjectRef, outcome: &ObjectOutcome) {
+        let size_bytes = object.size_bytes;
         match outcome {
             ObjectOutcome::Loaded => self.loaded.add(size_bytes),
             ObjectOutcome::AlreadyLoaded => self.already_loaded.add(size_bytes),
-            ObjectOutcome::Skipped(kind) => self.skipped.entry(*kind).or_default().add(size_bytes),
+            ObjectOutcome::Skipped(kind) => {
+                self.skipped.entry(*kind).or_default().add(size_bytes);
+                self.skipped_named += u64::from(object.is_named);
+                if !kind.is_usual() || object.is_named {
+                    let (is_found, uri) = (!object.is_named, object.location.uri());
+                    self.skipped_first.insert(SkippedObject { is_found, uri, kind: *kind });
+                    if self.skipped_first.len() > SKIPPED_NAMED_MAX {
+                        self.skipped_first.pop_last();
+                    }
+                }
+            }
             ObjectOutcome::Changed(_) | ObjectOutcome::Failed(_) => self.failed.add(size_bytes),
         }
     }
@@ -184,8 +216,20 @@ impl Tally {
     }
 
     /// Returns whether something was left out or replaced.
+    ///
+    /// An object that is no log is not left out: folders and buckets hold other files, too. Who names a
+    /// file expects something of it, so a named one is.
     pub fn has_losses(&self) -> bool {
-        self.failed.objects + self.unreadable_folders + self.rejects + self.replaced_chars > 0
+        let objects = self.failed.objects + self.skipped_named + self.unreadable_folders;
+        objects + self.rejects + self.replaced_chars > 0
+    }
+
+    /// Returns how many skipped objects are neither of a usual kind nor in `skipped_first`.
+    pub fn skipped_others(&self) -> u64 {
+        let unusual = self.skipped.iter().filter(|(kind, _)| !kind.is_usual());
+        let unusual: u64 = unusual.map(|(_, count)| count.objects).sum();
+        let shown = self.skipped_first.iter().filter(|it| !it.kind.is_usual()).count() as u64;
+        unusual - shown
     }
 
     /// Returns the sums that the ledger keeps of a run.
@@ -207,13 +251,38 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trail::object::Location;
+
+    fn object(key: &str, size_bytes: u64) -> ObjectRef {
+        let location = Location::S3 { bucket: "b".into(), key: key.into() };
+        ObjectRef { location, size_bytes, version: String::new(), is_named: false }
+    }
+
+    #[test]
+    fn the_first_skipped_objects_are_kept_and_named_files_come_first() {
+        let progress = Progress::default();
+        let skip = |object: &ObjectRef, kind| {
+            progress.settled_unread(object, &ObjectOutcome::Skipped(kind));
+        };
+        for n in [7, 3, 9, 1, 5, 2, 8] {
+            skip(&object(&n.to_string(), 1), Kind::OtherJson);
+        }
+        skip(&object("0", 1), Kind::Digest);
+        assert!(!progress.tally().has_losses());
+        skip(&ObjectRef { is_named: true, ..object("x", 1) }, Kind::Digest);
+        let tally = progress.tally();
+        let first: Vec<&str> = tally.skipped_first.iter().map(|it| &it.uri[5..]).collect();
+        assert_eq!(first, ["b/x", "b/1", "b/2", "b/3", "b/5"]);
+        assert_eq!((tally.skipped_others(), tally.skipped_named), (3, 1));
+        assert!(tally.has_losses());
+    }
 
     #[test]
     fn what_was_not_settled_is_pending() {
         let progress = Progress::default();
         (1..=5).for_each(|size_bytes| progress.listed(size_bytes));
-        progress.settled_unread(1, &ObjectOutcome::AlreadyLoaded);
-        progress.settled_unread(2, &ObjectOutcome::Skipped(Kind::Digest));
+        progress.settled_unread(&object("a", 1), &ObjectOutcome::AlreadyLoaded);
+        progress.settled_unread(&object("b", 2), &ObjectOutcome::Skipped(Kind::Digest));
         progress.pending(3);
         let mut tally = progress.tally();
         assert!(!tally.is_balanced());

@@ -9,7 +9,7 @@ use super::losses::LossLog;
 use super::progress::Progress;
 use super::stop::StopSignals;
 use crate::database::attempts::Attempts;
-use crate::database::ledger::{Line, Triage, triage};
+use crate::database::ledger::{Line, ObjectOutcome, Triage, triage};
 use crate::database::{DatabaseError, Sink};
 use crate::retry::RetryPolicy;
 use crate::source::Source;
@@ -100,7 +100,10 @@ impl Lister {
         for (object, id) in page.into_iter().zip(ids) {
             match triage(&object, lines.get(&id), self.replaces_changed) {
                 Triage::Settled(outcome) if !self.sends_settled => {
-                    self.progress.settled_unread(object.size_bytes, &outcome);
+                    if matches!(outcome, ObjectOutcome::Skipped(_)) {
+                        self.losses.outcome(&object, &outcome);
+                    }
+                    self.progress.settled_unread(&object, &outcome);
                 }
                 triage => {
                     let source = Arc::clone(source);

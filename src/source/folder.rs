@@ -323,7 +323,9 @@ fn read(object: &ObjectRef, bytes_max: u64) -> Result<Bytes, SourceError> {
 fn path(object: &ObjectRef) -> &Path {
     match &object.location {
         Location::File(path) => path,
-        Location::S3 { .. } | Location::OtherS3 { .. } => unreachable!("a folder lists only files"),
+        Location::S3 { .. } | Location::OtherS3 { .. } | Location::Stdin { .. } => {
+            unreachable!("a folder lists only files")
+        }
     }
 }
 

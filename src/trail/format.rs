@@ -21,8 +21,6 @@ pub enum Format {
     Parquet,
     /// JSON in UTF-16, as PowerShell before version 6 writes it.
     Utf16,
-    /// The CSV download of CloudTrail's Event history.
-    EventHistoryCsv,
 }
 
 /// Formats by their first bytes.
@@ -41,14 +39,9 @@ const MAGIC: [(&[u8], Format); 9] = [
 /// Where a tar archive has `ustar` (POSIX.1-2008, pax, "ustar Interchange Format").
 const TAR_MAGIC_OFFSET: usize = 257;
 
-/// How the header of the CSV download begins: since 2021, and before.
-const CSV_HEADERS: [&[u8]; 2] =
-    [b"User name,AWS access key,Event time,", b"Event ID,Event time,User name,"];
-
 impl Format {
     /// Returns the format of bytes that are not gzip, or that were decoded from it.
     pub fn of(bytes: &[u8]) -> Option<Self> {
-        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let magic = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic));
         if let Some((_, format)) = magic {
             return Some(*format);
@@ -57,9 +50,6 @@ impl Format {
             [b'{' | b'[', 0, ..] | [0, b'{' | b'[', ..] => Some(Self::Utf16),
             _ if bytes.get(TAR_MAGIC_OFFSET..).is_some_and(|rest| rest.starts_with(b"ustar")) => {
                 Some(Self::Tar)
-            }
-            _ if CSV_HEADERS.iter().any(|header| text.starts_with(header)) => {
-                Some(Self::EventHistoryCsv)
             }
             _ => None,
         }
@@ -73,7 +63,6 @@ impl Format {
             Self::Zstd | Self::Bzip2 | Self::Xz => "unpack it first, or compress it with gzip",
             Self::Parquet => "import the logs that it was made from",
             Self::Utf16 => "convert it to UTF-8, such as with `iconv -f UTF-16 -t UTF-8`",
-            Self::EventHistoryCsv => "choose \"Download as JSON\" in the Event history",
         }
     }
 }
@@ -89,7 +78,6 @@ impl fmt::Display for Format {
             Self::Tar => "a tar archive",
             Self::Parquet => "a Parquet file",
             Self::Utf16 => "text in UTF-16",
-            Self::EventHistoryCsv => "CSV from CloudTrail's Event history",
         })
     }
 }
@@ -113,11 +101,6 @@ mod tests {
             (b"\xfe\xff\0{", Some(Format::Utf16)),
             (b"{\0\r\0", Some(Format::Utf16)),
             (b"\0[\0{", Some(Format::Utf16)),
-            (
-                b"\xef\xbb\xbfUser name,AWS access key,Event time,Event source",
-                Some(Format::EventHistoryCsv),
-            ),
-            (b"Event ID,Event time,User name,Event name", Some(Format::EventHistoryCsv)),
             (b"{\"Records\":[]}", None),
             (b"[]", None),
             (b"\xef\xbb\xbf{}", None),

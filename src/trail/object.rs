@@ -30,11 +30,16 @@ pub enum Location {
     },
     /// A local file, by its absolute path.
     File(PathBuf),
+    /// What standard input had.
+    Stdin {
+        /// The SHA-256 of its bytes, in hexadecimal.
+        sha256: String,
+    },
 }
 
 impl Location {
     /// Returns the name that people read: `s3://bucket/key`, `https://server/bucket/key` for another
-    /// S3 server, or the path.
+    /// S3 server, the path, or `stdin:SHA256`.
     ///
     /// In a path that is not UTF-8, U+FFFD stands for each invalid byte; [`Location::id`] still
     /// distinguishes two such paths.
@@ -45,7 +50,9 @@ impl Location {
     /// Returns the object's key in the ledger.
     pub fn id(&self) -> ObjectId {
         let name = match self {
-            Self::S3 { .. } | Self::OtherS3 { .. } => Cow::Owned(self.uri().into_bytes()),
+            Self::S3 { .. } | Self::OtherS3 { .. } | Self::Stdin { .. } => {
+                Cow::Owned(self.uri().into_bytes())
+            }
             Self::File(path) => Cow::Borrowed(path.as_os_str().as_encoded_bytes()),
         };
         let folder_bytes = name.iter().rposition(|byte| *byte == b'/').unwrap_or_default();
@@ -56,11 +63,11 @@ impl Location {
         ObjectId(id)
     }
 
-    /// Returns the key of an S3 object; `None` for a file.
+    /// Returns the key of an S3 object; `None` for anything else.
     pub fn key(&self) -> Option<&str> {
         match self {
             Self::S3 { key, .. } | Self::OtherS3 { key, .. } => Some(key),
-            Self::File(_) => None,
+            Self::File(_) | Self::Stdin { .. } => None,
         }
     }
 
@@ -77,6 +84,7 @@ impl fmt::Display for Location {
             Self::S3 { bucket, key } => write!(f, "s3://{bucket}/{key}"),
             Self::OtherS3 { endpoint, bucket, key } => write!(f, "{endpoint}/{bucket}/{key}"),
             Self::File(path) => write!(f, "{}", path.display()),
+            Self::Stdin { sha256 } => write!(f, "stdin:{sha256}"),
         }
     }
 }

@@ -20,6 +20,7 @@ use std::fmt;
 use serde::de::IgnoredAny;
 use thiserror::Error;
 
+use self::exports::Unwrapped;
 use super::format::Format;
 use super::rows::Rows;
 
@@ -28,6 +29,8 @@ mod text;
 mod scan;
 
 mod members;
+
+mod exports;
 
 mod row;
 
@@ -43,8 +46,9 @@ mod fast;
 mod agreement;
 
 #[cfg(any(test, feature = "fuzzing"))]
-pub(crate) use agreement::assert_passes_agree;
+pub(crate) use agreement::{assert_passes_agree, records_of_export};
 
+pub(crate) use exports::may_be_text_export;
 pub use rebuild::rebuild;
 pub use text::{CellLimit, CellRules};
 
@@ -139,7 +143,7 @@ impl ParseLimits {
 /// something is wrong with it, not with its records.
 pub const REJECTS_MAX: usize = 10_000;
 
-/// What an object is that holds no CloudTrail records.
+/// What an object is that holds no CloudTrail records. Exports may hold some, which are loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// A CloudTrail digest file.
@@ -152,6 +156,16 @@ pub enum Kind {
     LambdaEvent,
     /// An AWS Config snapshot or history.
     ConfigItems,
+    /// Answers of `aws cloudtrail lookup-events`.
+    LookupEvents,
+    /// Events of EventBridge.
+    EventBridge,
+    /// Messages of CloudWatch Logs.
+    CloudWatchLogs,
+    /// The result of a query.
+    QueryResult,
+    /// The CSV download of CloudTrail's Event history.
+    EventHistory,
     /// Any other JSON.
     OtherJson,
     /// Neither gzip nor JSON, and not named like a log.
@@ -160,12 +174,17 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 12] = [
         Self::Digest,
         Self::Empty,
         Self::S3Notification,
         Self::LambdaEvent,
         Self::ConfigItems,
+        Self::LookupEvents,
+        Self::EventBridge,
+        Self::CloudWatchLogs,
+        Self::QueryResult,
+        Self::EventHistory,
         Self::OtherJson,
         Self::OtherFile,
     ];
@@ -178,14 +197,30 @@ impl Kind {
             Self::S3Notification => "s3-notification",
             Self::LambdaEvent => "lambda-event",
             Self::ConfigItems => "config-items",
+            Self::LookupEvents => "lookup-events",
+            Self::EventBridge => "eventbridge",
+            Self::CloudWatchLogs => "cloudwatch-logs",
+            Self::QueryResult => "query-result",
+            Self::EventHistory => "event-history",
             Self::OtherJson => "other-json",
             Self::OtherFile => "other-file",
         }
     }
 
+    /// Returns whether objects of this kind are usual in a bucket or folder of logs.
+    pub const fn is_usual(self) -> bool {
+        matches!(self, Self::Digest | Self::Empty)
+    }
+
     /// Returns the kind of that name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+impl serde::Serialize for Kind {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 
@@ -204,6 +239,9 @@ pub enum ParseError {
         /// The format.
         format: Format,
     },
+    /// A query result with some columns of records, but without whole records.
+    #[error("a query result without whole records (select the column `eventJson` in the query)")]
+    NoEventJson,
     /// A JSON value that is neither an object nor an array.
     #[error("JSON, but {0} instead of an object or an array")]
     Scalar(&'static str),
@@ -249,6 +287,13 @@ pub enum ParseError {
     },
 }
 
+impl ParseError {
+    /// Returns why a text of this length is not JSON.
+    fn from_json(error: serde_json::Error, text_bytes: usize) -> Self {
+        if error.is_eof() { Self::CutOff { text_bytes } } else { Self::Syntax(error) }
+    }
+}
+
 /// Reads one object's decoded bytes.
 ///
 /// ```
@@ -291,28 +336,69 @@ pub(crate) fn parse_object(
     // A copy of the text leaves less room for the rows.
     let copied_bytes = if replaced_chars > 0 { text.len() } else { 0 };
     let limits = ParseLimits { bytes_max: limits.bytes_max - copied_bytes, ..limits };
-    match text.trim_ascii_start().as_bytes().first() {
+    let read = |text: &str| parse_text(text, rules, limits, object_number);
+    let mut log = match text.trim_ascii_start().as_bytes().first() {
         None => return Err(ParseError::Empty),
-        Some(b'{' | b'[') => {}
-        Some(_) if serde_json::from_str::<IgnoredAny>(&text).is_ok() => {
-            return Err(ParseError::Scalar(text::json_type(text.trim_ascii_start())));
-        }
-        Some(_) => {
-            let head = &json[..json.len().min(12)];
-            return Err(ParseError::NotJson { starts_with: format!("`{}`", head.escape_ascii()) });
-        }
-    }
-    let collected = match fast::read(&text, rules, limits, object_number)? {
-        Some(collected) => collected,
-        None => exact::read(&text, rules, limits, object_number)?,
+        Some(b'{' | b'[') => match read(&text) {
+            Err(ParseError::NotALog(Kind::OtherJson)) => {
+                let unwrapped = exports::unwrap_json(&text, limits.bytes_max)?;
+                let unwrapped = unwrapped.ok_or(ParseError::NotALog(Kind::OtherJson))?;
+                parse_unwrapped(&unwrapped, rules, limits, object_number)?
+            }
+            read => read?,
+        },
+        Some(_) => match exports::unwrap_text(&text, limits.bytes_max)? {
+            Some(unwrapped) => parse_unwrapped(&unwrapped, rules, limits, object_number)?,
+            None if serde_json::from_str::<IgnoredAny>(&text).is_ok() => {
+                return Err(ParseError::Scalar(text::json_type(text.trim_ascii_start())));
+            }
+            None => {
+                let head = &json[..json.len().min(12)];
+                let starts_with = format!("`{}`", head.escape_ascii());
+                return Err(ParseError::NotJson { starts_with });
+            }
+        },
     };
-    let mut log = collected.into_log(replaced_chars)?;
+    log.replaced_chars += replaced_chars;
     if replaced_chars > 0 {
         text::restore_offsets(json, log.rejects.iter_mut().map(|it| &mut it.offset_bytes));
     }
     if marked.is_some() {
         log.rejects.iter_mut().for_each(|it| it.offset_bytes += BYTE_ORDER_MARK.len() as u64);
     }
+    Ok(log)
+}
+
+/// Reads the documents of a text.
+fn parse_text(
+    text: &str,
+    rules: &CellRules,
+    limits: ParseLimits,
+    object_number: i64,
+) -> Result<Log, ParseError> {
+    let collected = match fast::read(text, rules, limits, object_number)? {
+        Some(collected) => collected,
+        None => exact::read(text, rules, limits, object_number)?,
+    };
+    collected.into_log()
+}
+
+/// Reads the records of an export.
+fn parse_unwrapped(
+    unwrapped: &Unwrapped,
+    rules: &CellRules,
+    limits: ParseLimits,
+    object_number: i64,
+) -> Result<Log, ParseError> {
+    let bytes_max = limits.bytes_max.saturating_sub(unwrapped.bytes());
+    let limits = ParseLimits { bytes_max, ..limits };
+    let parsed = parse_text(&unwrapped.text, rules, limits, object_number);
+    let mut log = parsed.map_err(|error| match error {
+        ParseError::NotALog(_) => ParseError::NotALog(unwrapped.kind),
+        error => error,
+    })?;
+    log.rejects.iter_mut().for_each(|reject| unwrapped.restore(reject));
+    log.replaced_chars += unwrapped.replaced_chars;
     Ok(log)
 }
 

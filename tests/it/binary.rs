@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write as _};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -95,9 +95,26 @@ impl Place {
         self.start(args).end()
     }
 
+    /// Runs the program to its end, with these bytes as its standard input.
+    pub fn feed(&self, args: &[&str], input: &[u8]) -> Run {
+        let mut command = self.command(args);
+        command.stdin(Stdio::piped());
+        let mut running = self.spawn(command);
+        let mut stdin = running.child.stdin.take().unwrap();
+        let input = input.to_vec();
+        // A program that refuses its arguments does not read.
+        let feeding = std::thread::spawn(move || drop(stdin.write_all(&input)));
+        let run = running.end();
+        feeding.join().unwrap();
+        run
+    }
+
     /// Starts the program.
     pub fn start(&self, args: &[&str]) -> Running {
-        let mut command = self.command(args);
+        self.spawn(self.command(args))
+    }
+
+    fn spawn(&self, mut command: Command) -> Running {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = child.stdout.take().unwrap();
         let stdout = std::thread::spawn(move || {

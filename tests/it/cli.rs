@@ -148,6 +148,7 @@ fn status_reports_that_there_are_no_losses() {
     let place = small_tree();
     place.run(&["import", "AWSLogs"]).expect(0);
     assert_shown!("status_failed_none", place.run(&["status", "--failed"]));
+    assert_shown!("status_skipped_none", place.run(&["status", "--skipped"]));
     assert_shown!("status_rejected_none", place.run(&["status", "--rejected"]));
 }
 

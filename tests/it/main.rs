@@ -13,6 +13,7 @@ mod dedupe;
 mod docs;
 mod exactly_once;
 mod hostile_mysql;
+mod inputs;
 mod logs;
 mod missing_servers;
 mod model;

@@ -6,6 +6,7 @@ mod independent;
 mod plan;
 mod rate_limiter;
 mod s3;
+mod stdin;
 mod unreadable;
 
 use std::collections::BTreeMap;

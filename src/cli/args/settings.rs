@@ -108,6 +108,13 @@ impl ImportArgs {
         let engine = database.engine();
         let sources: Vec<SourceSpec> =
             self.sources.iter().map(|it| config::source(it)).collect::<Result<_, _>>()?;
+        let inputs = sources.iter().filter(|spec| **spec == SourceSpec::Stdin).count();
+        if inputs > 1 {
+            return Err(ConfigError::StdinTwice);
+        }
+        if inputs > 0 && self.selection.shard.is_some() {
+            return Err(ConfigError::StdinShard);
+        }
         let has_s3 = sources.iter().any(|spec| matches!(spec, SourceSpec::S3 { .. }));
         let rows = &defaults::BATCH_ROWS_RANGE;
         let batch_bytes =
@@ -221,9 +228,10 @@ impl LoadArgs {
 
 impl StatusArgs {
     fn settings(&self, database: DatabaseSettings) -> Result<StatusSettings, ConfigError> {
-        let part = match (self.failed, self.rejected, self.runs) {
+        let part = match (self.failed, self.skipped, self.rejected, self.runs) {
             (true, ..) => StatusPart::Failed,
-            (_, true, _) => StatusPart::Rejected,
+            (_, true, ..) => StatusPart::Skipped,
+            (_, _, true, _) => StatusPart::Rejected,
             (.., true) => StatusPart::Runs,
             _ => StatusPart::Totals,
         };

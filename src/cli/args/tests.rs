@@ -263,7 +263,8 @@ fn an_empty_profile_or_region_is_refused() {
 
 #[test]
 fn a_source_that_is_not_valid_is_refused() {
-    assert!(refusal(&["logs", "-"]).starts_with("cannot import from `-`; "));
+    assert!(refusal(&["-", "-"]).starts_with("standard input can only be read once; "));
+    assert!(refusal(&["-", "--shard=1/2"]).starts_with("`--shard` cannot divide standard input"));
     let error = parse(&["import"]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::MissingRequiredArgument);
 }
@@ -324,6 +325,7 @@ fn status_shows_what_was_asked_for() {
         (&[][..], StatusPart::Totals, 20),
         (&["--failed"], StatusPart::Failed, 20),
         (&["--rejected", "--limit", "7"], StatusPart::Rejected, 7),
+        (&["--skipped"], StatusPart::Skipped, 20),
         (&["--runs"], StatusPart::Runs, 20),
     ] {
         let settings = status(args).unwrap();

@@ -67,9 +67,7 @@ pub(super) async fn run(
     let stop = signals::stop_on_signals()?;
     let own_files = settings.database.own_files();
     let prepared = async {
-        let sources =
-            sources::open(&settings.sources, &settings.s3, settings.follows_links, own_files)
-                .await?;
+        let sources = sources::open(settings, own_files).await?;
         Ok::<_, RunError>((sources, prepare(settings).await?))
     };
     let Some(prepared) = signals::unless_stopped(&stop, Box::pin(prepared)).await else {

@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn rejected_records_count() {
-        let json = br#"[1, {"eventID":"a"}, 2, 3, {"eventID":"b"}, {"eventID":"c"}, 4]"#;
+        let json = br#"[1, {"eventVersion":"1","eventID":"a"}, 2, 3, {"eventVersion":"1","eventID":"b"}, {"eventVersion":"1","eventID":"c"}, 4]"#;
         let log = parse(json, &CellRules::ANY, ParseLimits::UNBOUNDED_BYTES).unwrap();
         let indexes: Vec<u64> = (0..3).map(|row| index_of_row(&log, row)).collect();
         assert_eq!(indexes, [1, 4, 5]);

@@ -37,6 +37,7 @@ async fn read(
         }
         StatusPart::Runs => Status::Runs(store.runs(lines_max).await?),
         StatusPart::Failed => Status::Failed(store.failed_objects(lines_max).await?),
+        StatusPart::Skipped => Status::Skipped(store.skipped_objects(lines_max).await?),
         StatusPart::Rejected => Status::Rejected(store.rejected_records(lines_max).await?),
     })
 }

@@ -149,6 +149,12 @@ pub enum ConfigError {
         /// Why.
         source: ShardError,
     },
+    /// Standard input more than once.
+    #[error("standard input can only be read once")]
+    StdinTwice,
+    /// A shard of standard input.
+    #[error("`--shard` cannot divide standard input, which is one object")]
+    StdinShard,
     /// An option with an empty value.
     #[error("`{0}` is empty")]
     EmptyFlag(&'static str),
@@ -203,6 +209,8 @@ impl ConfigError {
             Self::OnlyForAnswers(_) => "use `text` or `json`".into(),
             Self::TimesReversed { .. } | Self::DaysReversed { .. } => "swap them".into(),
             Self::Account(_) => "an account number has 12 digits".into(),
+            Self::StdinTwice => "give `-` once".into(),
+            Self::StdinShard => "omit `--shard`, and run the command on one machine".into(),
             Self::EndpointUrl => "write it as `https://HOST:PORT`, without a user name".into(),
             Self::EmptyFlag(flag) => format!("give `{flag}` a value, or omit it"),
         };

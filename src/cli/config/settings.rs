@@ -226,6 +226,8 @@ pub enum StatusPart {
     Totals,
     /// Objects that failed, with the reason.
     Failed,
+    /// Objects that were skipped, with their kind.
+    Skipped,
     /// Records that were rejected, with the reason.
     Rejected,
     /// Runs of `import`.

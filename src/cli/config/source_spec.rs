@@ -1,4 +1,4 @@
-//! Parses one SOURCE of the command line: a location in S3, a file or a folder.
+//! Parses one SOURCE of the command line: a location in S3, a file, a folder, or standard input.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -16,7 +16,7 @@ const BUCKET_BYTES_MAX: usize = 255;
 /// Amazon S3 user guide, "Naming Amazon S3 objects": 1,024 bytes of UTF-8.
 const KEY_BYTES_MAX: usize = 1_024;
 
-/// One SOURCE: a location in S3, or a file or folder.
+/// One SOURCE: a location in S3, a file or folder, or standard input.
 ///
 /// Whether anything exists there is checked when the source is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub enum SourceSpec {
     },
     /// A file, or a folder with everything below it.
     Path(PathBuf),
+    /// Standard input.
+    Stdin,
 }
 
 /// Why a text is not a source.
@@ -38,9 +40,6 @@ pub enum SourceSpecError {
     /// It is empty.
     #[error("it is empty")]
     Empty,
-    /// It is `-`, and standard input cannot be resumed.
-    #[error("standard input cannot be a source: it has no name for the ledger")]
-    Stdin,
     /// An S3 URI without a bucket.
     #[error("no bucket after `s3://`")]
     NoBucket,
@@ -83,8 +82,8 @@ pub enum SourceSpecError {
 impl SourceSpec {
     /// Returns the meaning of `typed`.
     ///
-    /// `s3://…` is always S3. Anything else that looks like a URI, or is `-`, is a path if a file or
-    /// folder of exactly this name exists.
+    /// `s3://…` is always S3, and `-` is always standard input. Anything else that looks like a URI is a
+    /// path if a file or folder of exactly this name exists.
     pub fn parse(typed: &OsStr) -> Result<Self, SourceSpecError> {
         Self::meaning_of(typed, Path::exists)
     }
@@ -106,11 +105,11 @@ impl SourceSpec {
     }
 }
 
-/// Returns which objects of the ledger a SOURCE of `forget` names: what begins with `s3://`, `http://`
-/// or `https://` as it is typed, and anything else as an absolute path without links.
+/// Returns which objects of the ledger a SOURCE of `forget` names: what begins with `s3://`, `http://`,
+/// `https://` or `stdin:` as it is typed, and anything else as an absolute path without links.
 pub(crate) fn uri_scope(typed: &OsStr) -> UriScope {
     let text = typed.to_string_lossy();
-    if ["s3://", "http://", "https://"].iter().any(|scheme| text.starts_with(scheme)) {
+    if ["s3://", "http://", "https://", "stdin:"].iter().any(|scheme| text.starts_with(scheme)) {
         return UriScope::new(&text);
     }
     let path = Path::new(typed);
@@ -124,6 +123,7 @@ impl fmt::Display for SourceSpec {
         match self {
             Self::S3 { bucket, key } => write!(f, "s3://{bucket}/{key}"),
             Self::Path(path) => write!(f, "{}", path.display()),
+            Self::Stdin => f.write_str("-"),
         }
     }
 }
@@ -135,9 +135,6 @@ impl SourceSpecError {
             Self::Empty => {
                 "name a file, a folder or `s3://BUCKET/PREFIX/`; `.` is the current folder"
                     .into()
-            }
-            Self::Stdin => {
-                "name the file itself, or its folder; write a file called `-` as `./-`".into()
             }
             Self::NoBucket => "name the bucket: `s3://BUCKET/PREFIX/`".into(),
             Self::BadBucket(_) => "a bucket name has up to 255 letters, digits, `.`, `-` or `_`: \
@@ -235,7 +232,7 @@ fn access_point_bytes(rest: &str) -> Option<usize> {
 fn parse_other(text: &str) -> Result<SourceSpec, SourceSpecError> {
     match text {
         "" => return Err(SourceSpecError::Empty),
-        "-" => return Err(SourceSpecError::Stdin),
+        "-" => return Ok(SourceSpec::Stdin),
         _ => {}
     }
     let lower = text.to_ascii_lowercase();
@@ -318,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_source_is_shown_as_it_may_be_typed() {
-        for text in ["s3://acme-trail/AWSLogs/", "logs/2023"] {
+        for text in ["s3://acme-trail/AWSLogs/", "logs/2023", "-"] {
             assert_eq!(parse(text).unwrap().to_string(), text);
         }
     }
@@ -380,7 +377,6 @@ mod tests {
     fn a_text_that_cannot_be_a_source_is_refused_with_the_reason() {
         for (text, expected) in [
             ("", SourceSpecError::Empty),
-            ("-", SourceSpecError::Stdin),
             ("https://acme.s3.amazonaws.com/x", SourceSpecError::Web),
             ("HTTP://x/y", SourceSpecError::Web),
             ("gs://acme/x", SourceSpecError::UnknownScheme("gs".into())),
@@ -391,7 +387,7 @@ mod tests {
 
     #[test]
     fn a_text_that_looks_like_a_uri_is_a_path_if_it_exists() {
-        for text in ["-", "gs://acme", "s3:/acme", "http://x", "file:x"] {
+        for text in ["gs://acme", "s3:/acme", "http://x", "file:x"] {
             let typed = OsStr::new(text);
             let path = SourceSpec::Path(text.into());
             assert_eq!(SourceSpec::meaning_of(typed, |_| true), Ok(path), "{text}");
@@ -399,6 +395,8 @@ mod tests {
         }
         let spec = SourceSpec::meaning_of(OsStr::new("s3://acme"), |_| true);
         assert_eq!(spec, Ok(s3("acme", "")), "`s3://` is always S3");
+        let spec = SourceSpec::meaning_of(OsStr::new("-"), |_| true);
+        assert_eq!(spec, Ok(SourceSpec::Stdin), "`-` is always standard input");
     }
 
     #[test]

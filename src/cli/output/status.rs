@@ -9,7 +9,7 @@ use super::warnings::Warning;
 use super::{Report, to_json};
 use crate::cli::escape::visible;
 use crate::database::jobs::Job;
-use crate::database::status::{FailedObject, RejectedRecord, RunLine, RunTotals};
+use crate::database::status::{FailedObject, RejectedRecord, RunLine, RunTotals, SkippedObject};
 
 /// The most characters of a rejected record that the text shows; JSON has all of them.
 const RECORD_CHARS_MAX: usize = 200;
@@ -34,6 +34,8 @@ pub(crate) enum Status {
     Runs(Vec<RunLine>),
     /// The objects that failed or changed, the newest run first.
     Failed(Vec<FailedObject>),
+    /// The objects that were skipped, the newest run first.
+    Skipped(Vec<SkippedObject>),
     /// The records that were rejected, the newest run first.
     Rejected(Vec<RejectedRecord>),
 }
@@ -62,6 +64,9 @@ impl Report for Status {
             Self::Failed(failed) => {
                 or_none(failed.iter().map(failed_text).collect(), "no failed objects\n")
             }
+            Self::Skipped(skipped) => {
+                or_none(skipped.iter().map(skipped_text).collect(), "no skipped objects\n")
+            }
             Self::Rejected(rejected) => {
                 or_none(rejected.iter().map(rejected_text).collect(), "no rejected records\n")
             }
@@ -81,6 +86,7 @@ impl Report for Status {
             }
             Self::Runs(runs) => to_json(runs),
             Self::Failed(failed) => to_json(failed),
+            Self::Skipped(skipped) => to_json(skipped),
             Self::Rejected(rejected) => to_json(rejected),
         }
     }
@@ -95,6 +101,11 @@ fn is_zero(count: &u64) -> bool {
 fn failed_text(failed: &FailedObject) -> String {
     let (uri, reason) = (visible(&failed.uri), visible(&failed.reason));
     format!("{uri}\n  {reason} ({})\n", to_second(&failed.finished_at))
+}
+
+fn skipped_text(skipped: &SkippedObject) -> String {
+    let (uri, kind) = (visible(&skipped.uri), visible(&skipped.kind));
+    format!("{uri}\n  {kind} ({})\n", to_second(&skipped.finished_at))
 }
 
 fn rejected_text(rejected: &RejectedRecord) -> String {

@@ -11,7 +11,7 @@ use crate::cli::error::Exit;
 use crate::cli::escape::visible;
 use crate::database::BuiltIndexes;
 use crate::database::indexes::Index;
-use crate::import::progress::{Count, Tally};
+use crate::import::progress::{Count, SkippedObject, Tally};
 use crate::source::{FolderCounts, UnreadableFolder};
 
 mod json;
@@ -127,6 +127,9 @@ impl Summary {
         if tally.failed.objects > 0 {
             warnings.push(Warning::Failed(tally.failed.objects));
         }
+        if tally.skipped_named > 0 {
+            warnings.push(Warning::NothingLoaded(tally.skipped_named));
+        }
         if tally.unreadable_folders > 0 {
             warnings.push(Warning::Unreadable(tally.unreadable_folders));
         }
@@ -180,6 +183,13 @@ pub(super) fn left_out(tally: &Tally) -> Vec<String> {
     if unnamed > 0 {
         lines.push(format!("cannot list {}", counted(unnamed, "more folder")));
     }
+    for SkippedObject { uri, kind, .. } in &tally.skipped_first {
+        lines.push(format!("skipped {}: {}", visible(uri), kind.as_str()));
+    }
+    if tally.skipped_others() > 0 {
+        let objects = counted(tally.skipped_others(), "more object");
+        lines.push(format!("skipped {objects} (see `cloudtrail2sql status --skipped`)"));
+    }
     match tally.filtered_out {
         0 => {}
         1 => lines.push("filtered out: 1 folder or object".to_owned()),
@@ -232,6 +242,7 @@ pub(crate) fn equations(tally: &Tally) -> [String; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trail::record::Kind;
 
     #[test]
     fn what_was_left_out_is_counted_in_words() {
@@ -269,6 +280,14 @@ mod tests {
         let links = "not followed: 1 link out of the folder (see `--follow-links`)";
         assert_eq!(left_out(&tally)[0], links);
         tally.links_not_followed = 0;
+        let skipped = SkippedObject { is_found: true, uri: "/a\n".into(), kind: Kind::OtherJson };
+        tally.skipped_first.insert(skipped);
+        tally.skipped.insert(Kind::OtherJson, Count { objects: 3, bytes: 1 });
+        tally.skipped.insert(Kind::Digest, Count { objects: 9, bytes: 1 });
+        let more = "skipped 2 more objects (see `cloudtrail2sql status --skipped`)";
+        assert_eq!(left_out(&tally)[..2], ["skipped /a\\n: other-json", more]);
+        tally.skipped.clear();
+        tally.skipped_first.clear();
         tally.own_files = 1;
         assert_eq!(left_out(&tally)[0], "not listed (used by this program): 1 file");
         tally.own_files = 0;

@@ -41,6 +41,8 @@ pub(crate) enum Warning {
     Replaced(u64),
     /// Objects failed.
     Failed(u64),
+    /// Nothing was loaded from files that the user named.
+    NothingLoaded(u64),
     /// Folders could not be listed.
     Unreadable(u64),
     /// Records were rejected.
@@ -86,6 +88,9 @@ impl Warning {
             Self::Failed(_) => Some(
                 "`cloudtrail2sql status --failed` shows why; the same command \
                       retries all but changed ones",
+            ),
+            Self::NothingLoaded(_) => Some(
+                "no CloudTrail records in it; `cloudtrail2sql status --skipped` shows what it is",
             ),
             Self::Unreadable(_) => Some("make them readable and run the same command again"),
             Self::Rejected(_) => Some("`cloudtrail2sql status --rejected` shows why"),
@@ -138,6 +143,9 @@ impl fmt::Display for Warning {
                 write!(f, "replaced: {} characters or values", count(*chars))
             }
             Self::Failed(objects) => write!(f, "failed: {}", counted(*objects, "object")),
+            Self::NothingLoaded(files) => {
+                write!(f, "nothing loaded: {}", counted(*files, "named file"))
+            }
             Self::Unreadable(folders) => {
                 write!(f, "not listed: {}", counted(*folders, "unreadable folder"))
             }
@@ -200,6 +208,11 @@ mod tests {
                 Warning::Unreadable(2),
                 "not listed: 2 unreadable folders (make them readable and run the same command \
                  again)",
+            ),
+            (
+                Warning::NothingLoaded(1),
+                "nothing loaded: 1 named file (no CloudTrail records in it; `cloudtrail2sql status \
+                 --skipped` shows what it is)",
             ),
             (
                 Warning::Rejected(1_234),

@@ -5,7 +5,9 @@ use super::connection::{Cell, CellType, Value};
 use super::schema::{OBJECTS, RUNS, placeholders};
 use super::{SqlStore, retried};
 use crate::database::attempts::Attempts;
-use crate::database::status::{FailedObject, RejectedRecord, RunLine, RunStart, RunTotals};
+use crate::database::status::{
+    FailedObject, RejectedRecord, RunLine, RunStart, RunTotals, SkippedObject,
+};
 use crate::database::url::Engine;
 use crate::database::{DatabaseError, ErrorClass};
 use crate::trail::object::Shard;
@@ -201,22 +203,45 @@ impl SqlStore {
         &self,
         lines_max: u32,
     ) -> Result<Vec<FailedObject>, DatabaseError> {
+        let rows = self.select_objects("reason", "'failed', 'changed'", lines_max).await?;
+        let read = |[uri, reason, finished_at, run_id]: [Cell; 4]| FailedObject {
+            uri: uri.into_text(),
+            reason: reason.into_text(),
+            finished_at: finished_at.into_text(),
+            run_id: run_id.into_int(),
+        };
+        Ok(rows.into_iter().map(read).collect())
+    }
+
+    /// Returns skipped objects, those of the newest run first.
+    pub(super) async fn select_skipped_objects(
+        &self,
+        lines_max: u32,
+    ) -> Result<Vec<SkippedObject>, DatabaseError> {
+        let rows = self.select_objects("kind", "'skipped'", lines_max).await?;
+        let read = |[uri, kind, finished_at, run_id]: [Cell; 4]| SkippedObject {
+            uri: uri.into_text(),
+            kind: kind.into_text(),
+            finished_at: finished_at.into_text(),
+            run_id: run_id.into_int(),
+        };
+        Ok(rows.into_iter().map(read).collect())
+    }
+
+    /// Returns the URI, the column `of_outcome`, time and run of the objects with one of these outcomes.
+    async fn select_objects(
+        &self,
+        of_outcome: &str,
+        outcomes: &str,
+        lines_max: u32,
+    ) -> Result<Vec<[Cell; 4]>, DatabaseError> {
         let query = format!(
-            "SELECT uri, reason, finished_at, run_id FROM import_objects \
-             WHERE outcome IN ('failed', 'changed') ORDER BY run_id DESC, uri LIMIT {lines_max}"
+            "SELECT uri, {of_outcome}, finished_at, run_id FROM import_objects \
+             WHERE outcome IN ({outcomes}) ORDER BY run_id DESC, uri LIMIT {lines_max}"
         );
         let types = [CellType::Text, CellType::Text, CellType::Text, CellType::Int];
         let rows = self.select(&query, &types).await?;
-        let read = |row| {
-            let [uri, reason, finished_at, run_id] = fixed(row);
-            FailedObject {
-                uri: uri.into_text(),
-                reason: reason.into_text(),
-                finished_at: finished_at.into_text(),
-                run_id: run_id.into_int(),
-            }
-        };
-        Ok(rows.into_iter().map(read).collect())
+        Ok(rows.into_iter().map(fixed).collect())
     }
 
     /// Returns rejected records, those of the newest run first, then by object and position.

@@ -12,7 +12,7 @@ use crate::database::dedupe::{Cursor, Duplicates, IdPage};
 use crate::database::forget::{KnownObject, UriScope};
 use crate::database::indexes::Index;
 use crate::database::status::{
-    FailedObject, RejectedRecord, RunLine, RunStart, RunTotals, StoredRecord,
+    FailedObject, RejectedRecord, RunLine, RunStart, RunTotals, SkippedObject, StoredRecord,
 };
 use crate::database::{BuiltIndexes, DatabaseError, Store, UpgradePolicy};
 use crate::trail::object::ObjectId;
@@ -72,6 +72,10 @@ impl Store for SqlStore {
 
     async fn failed_objects(&self, lines_max: u32) -> Result<Vec<FailedObject>, DatabaseError> {
         retried!(self, self.select_failed_objects(lines_max))
+    }
+
+    async fn skipped_objects(&self, lines_max: u32) -> Result<Vec<SkippedObject>, DatabaseError> {
+        retried!(self, self.select_skipped_objects(lines_max))
     }
 
     async fn rejected_records(&self, lines_max: u32) -> Result<Vec<RejectedRecord>, DatabaseError> {

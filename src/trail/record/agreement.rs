@@ -1,7 +1,7 @@
 //! Compares the two passes, for the tests and the fuzz targets.
 
 use super::text::CellRules;
-use super::{Log, ParseError, ParseLimits, exact, fast};
+use super::{Kind, Log, ParseError, ParseLimits, exact, exports, fast};
 
 /// Asserts that the exact pass reads a text as the fast pass does. Returns whether the fast pass
 /// reads it.
@@ -28,6 +28,19 @@ pub(crate) fn assert_passes_agree(text: &str, rules: &CellRules, limits: ParseLi
         }
         Err(error) => error.to_string(),
     };
-    assert_eq!(shown(fast.into_log(0)), shown(exact.into_log(0)), "{text:?}");
+    assert_eq!(shown(fast.into_log()), shown(exact.into_log()), "{text:?}");
     true
+}
+
+/// Returns the records of an export as one JSON array; `None` if the text is none.
+pub(crate) fn records_of_export(text: &str) -> Option<String> {
+    let (rules, limits) = (&CellRules::ANY, ParseLimits::UNBOUNDED_BYTES);
+    let unwrapped = if text.trim_ascii_start().starts_with(['{', '[']) {
+        let parsed = super::parse_text(text, rules, limits, 0);
+        let is_other = matches!(parsed, Err(ParseError::NotALog(Kind::OtherJson)));
+        if is_other { exports::unwrap_json(text, usize::MAX) } else { Ok(None) }
+    } else {
+        exports::unwrap_text(text, usize::MAX)
+    };
+    unwrapped.ok()?.map(|unwrapped| unwrapped.text)
 }

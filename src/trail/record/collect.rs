@@ -106,7 +106,7 @@ impl<'t> Collector<'t> {
     /// # Errors
     /// [`ParseError::NotALog`] if none of the documents holds a record, and
     /// [`ParseError::TooManyRejects`].
-    pub(super) fn into_log(self, replaced_chars: u64) -> Result<Log, ParseError> {
+    pub(super) fn into_log(self) -> Result<Log, ParseError> {
         let is_empty_log = self.objects == 0 && self.has_records_array;
         if self.records == 0 && !is_empty_log {
             return Err(ParseError::NotALog(self.kind.unwrap_or(Kind::OtherJson)));
@@ -117,7 +117,6 @@ impl<'t> Collector<'t> {
             let first = self.first_reject.expect("there are rejects");
             return Err(ParseError::TooManyRejects { rejects: self.rejects, records, first });
         }
-        log.replaced_chars += replaced_chars;
         log.rows.shrink();
         log.identities.shrink_to_fit();
         Ok(log)

@@ -100,13 +100,8 @@ impl<'t> Reader<'_, 't> {
     }
 
     fn fault(&mut self, error: serde_json::Error) -> ParseError {
-        if let Some(failure) = self.failure.take() {
-            return failure;
-        }
-        if error.is_eof() {
-            return ParseError::CutOff { text_bytes: self.text.len() };
-        }
-        ParseError::Syntax(error)
+        let failure = self.failure.take();
+        failure.unwrap_or_else(|| ParseError::from_json(error, self.text.len()))
     }
 }
 

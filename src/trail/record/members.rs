@@ -11,8 +11,15 @@ use super::Kind;
 use super::text::{Content, characters};
 use crate::trail::fields::{COLUMN_COUNT, COLUMNS, FIELDS, Fallback, column};
 
+const EVENT_ID: usize = column("eventID");
 const EVENT_SOURCE: usize = column("eventSource");
 const EVENT_TYPE: usize = column("eventType");
+
+/// How many fields that mark a record it needs.
+const MARKS_MIN: usize = 2;
+
+/// The fields that tell when and which, not what.
+const DISTINCTIVE: [usize; 3] = [column("eventVersion"), column("eventTime"), EVENT_ID];
 
 /// Above this number of members, duplicates are found by a hash map instead of by comparing each
 /// with each.
@@ -131,12 +138,27 @@ impl<'t> Members<'t> {
             || self.columns[EVENT_SOURCE].is_some_and(|source| source.starts_with("\"aws:"))
     }
 
-    /// Returns whether any member marks the object as a CloudTrail record.
+    /// Returns whether the members mark the object as a CloudTrail record: at least two of the fields that
+    /// do so, among them one of [`DISTINCTIVE`]. Rule catalogues have an `eventName` and an `eventSource`.
+    ///
+    /// An `eventId` is a mark of aggregated records only. In any other it is the mark of another cloud: the
+    /// events of Alibaba Cloud's ActionTrail have all other names of CloudTrail's.
     pub(super) fn is_marked(&self) -> bool {
-        let is_set = |values: &[Option<&str>; COLUMN_COUNT]| {
-            FIELDS.iter().zip(values).any(|(field, value)| field.is_mark && value.is_some())
-        };
-        is_set(&self.columns) || self.aggregated.as_ref().is_some_and(is_set)
+        let event_id = self.aggregated.as_ref().and_then(|aggregated| aggregated[EVENT_ID]);
+        let event_id = self.columns[EVENT_ID].or(event_id);
+        if self.columns[EVENT_ID] != event_id && !self.is_aggregated() {
+            return false;
+        }
+        let has =
+            |column| if column == EVENT_ID { event_id } else { self.columns[column] }.is_some();
+        let marks = (0..COLUMN_COUNT).filter(|column| FIELDS[*column].is_mark && has(*column));
+        marks.count() >= MARKS_MIN && DISTINCTIVE.into_iter().any(has)
+    }
+
+    /// Returns whether this is an aggregated record.
+    fn is_aggregated(&self) -> bool {
+        is_text(self.event_category, "Aggregated")
+            || is_text(self.columns[EVENT_TYPE], "AwsAggregatedEvent")
     }
 
     /// Returns what an object is that is not a CloudTrail record.
@@ -154,9 +176,7 @@ impl<'t> Members<'t> {
             return None;
         }
         let inside = self.insight_details.map(Members::parse);
-        let is_aggregated = is_text(self.event_category, "Aggregated")
-            || is_text(self.columns[EVENT_TYPE], "AwsAggregatedEvent");
-        let aggregated = self.aggregated.filter(|_| is_aggregated);
+        let aggregated = self.aggregated.filter(|_| self.is_aggregated());
         Some(std::array::from_fn(|column| match FIELDS[column].fallback? {
             Fallback::InsightDetails => inside.as_ref()?.columns[column],
             Fallback::Aggregated(_) => aggregated?[column],

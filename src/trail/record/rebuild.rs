@@ -70,20 +70,20 @@ mod tests {
     fn a_record_survives_its_row() {
         for record in [
             r#"{"eventVersion":"1.08","eventID":"a","readOnly":true,"resources":[{"ARN":"x"}]}"#,
-            r#"{"eventID":"a","requestParameters":null,"responseElements":{"b":[1,"\u00e9"]}}"#,
+            r#"{"eventVersion":"1","eventID":"a","requestParameters":null,"responseElements":{"b":[1,"\u00e9"]}}"#,
             r#"{"eventID":"a","errorCode":null,"eventVersion":1.08,"userAgent":{"x":[]}}"#,
-            r#"{"eventID":"a","userAgent":"\"q\"\\\n é😀","k\"\n":"v","\u006b":1}"#,
-            r#"{"eventID":"a","userIdentity":"text","requestParameters":"","x":""}"#,
+            r#"{"eventVersion":"1","eventID":"a","userAgent":"\"q\"\\\n é😀","k\"\n":"v","\u006b":1}"#,
+            r#"{"eventVersion":"1","eventID":"a","userIdentity":"text","requestParameters":"","x":""}"#,
             // Values that have a fallback in the record.
-            r#"{"eventID":"a","insightDetails":{"eventName":"b","eventSource":"s"}}"#,
-            r#"{"eventID":"a","eventName":"b","insightDetails":{"eventName":"b"}}"#,
-            r#"{"eventID":"a","eventName":"c","insightDetails":{"eventName":"b"}}"#,
-            r#"{"eventID":"a","eventName":null,"insightDetails":{"eventName":"b"}}"#,
+            r#"{"eventVersion":"1","eventID":"a","insightDetails":{"eventName":"b","eventSource":"s"}}"#,
+            r#"{"eventVersion":"1","eventID":"a","eventName":"b","insightDetails":{"eventName":"b"}}"#,
+            r#"{"eventVersion":"1","eventID":"a","eventName":"c","insightDetails":{"eventName":"b"}}"#,
+            r#"{"eventVersion":"1","eventID":"a","eventName":null,"insightDetails":{"eventName":"b"}}"#,
             r#"{"eventVersion":"1","eventId":"a","accountId":"1","eventCategory":"Aggregated"}"#,
-            r#"{"eventId":"a","accountId":"1","eventType":"AwsAggregatedEvent"}"#,
-            r#"{"eventID":"z","eventId":"a","recipientAccountId":"1","accountId":"1"}"#,
-            r#"{"eventID":"z","eventId":"a","eventType":"\u0041wsAggregatedEvent"}"#,
-            r#"{"eventID":"z","accountId":"1","eventType":null,"eventCategory":"Aggregated"}"#,
+            r#"{"eventTime":"t","eventId":"a","accountId":"1","eventType":"AwsAggregatedEvent"}"#,
+            r#"{"eventVersion":"1","eventID":"z","eventId":"a","recipientAccountId":"1","accountId":"1"}"#,
+            r#"{"eventVersion":"1","eventID":"z","eventId":"a","eventType":"\u0041wsAggregatedEvent"}"#,
+            r#"{"eventVersion":"1","eventID":"z","accountId":"1","eventType":null,"eventCategory":"Aggregated"}"#,
         ] {
             let rebuilt = round_trip(record);
             let value = |json: &str| serde_json::from_str::<Value>(json).unwrap();
@@ -95,7 +95,9 @@ mod tests {
     fn of_duplicate_members_the_last_is_kept() {
         let many: Vec<String> = (0..20).map(|n| format!(r#""k{n}":0,"#)).collect();
         for more in ["", &many.concat()] {
-            let record = format!(r#"{{{more}"x":1,"eventID":"a","x":2,"eventID":"b","\u0078":3}}"#);
+            let record = format!(
+                r#"{{{more}"x":1,"eventVersion":"1","eventID":"a","x":2,"eventID":"b","\u0078":3}}"#
+            );
             assert_eq!(round_trip(&record).matches("\"x\"").count(), 1);
             assert!(
                 round_trip(&record).contains(r#""x":3"#)

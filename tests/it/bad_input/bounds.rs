@@ -77,7 +77,7 @@ fn count(run: &Run, key: &str) -> u64 {
 /// A log whose only record has so many bytes.
 fn large_log(id: &str, bytes: u64) -> String {
     let filler = "x".repeat(usize::try_from(bytes).unwrap());
-    format!(r#"{{"Records":[{{"eventID":"{id}","userAgent":"{filler}"}}]}}"#)
+    format!(r#"{{"Records":[{{"eventVersion":"1","eventID":"{id}","userAgent":"{filler}"}}]}}"#)
 }
 
 fn write_large_objects(place: &Place) {
@@ -129,8 +129,10 @@ fn foreign_arrays_are_skipped_in_the_memory_of_their_text(engine: Engine) {
 
 fn tiny_records_are_budgeted_by_their_rows(engine: Engine) {
     let records = 300_000_u64;
-    let text =
-        format!("[{}]", vec![r#"{"eventID":1}"#; usize::try_from(records).unwrap()].join(","));
+    let text = format!(
+        "[{}]",
+        vec![r#"{"eventVersion":"1","eventID":1}"#; usize::try_from(records).unwrap()].join(",")
+    );
     // A row takes five times as much as its record, twice while the buffer grows.
     let needs_bytes = 12 * text.len() as u64;
     let (run, database) = import(engine, &["--memory=16MiB"], 16 * MIB, needs_bytes, |place| {
@@ -141,7 +143,7 @@ fn tiny_records_are_budgeted_by_their_rows(engine: Engine) {
 }
 
 fn a_million_rejects_fail_their_object_and_are_not_kept(engine: Engine) {
-    let text = format!(r#"[{{"eventID":"a"}}{}]"#, ",1".repeat(1_000_000));
+    let text = format!(r#"[{{"eventVersion":"1","eventID":"a"}}{}]"#, ",1".repeat(1_000_000));
     let (run, database) = import(engine, &["--memory=16MiB"], 16 * MIB, 0, |place| {
         place.write("logs/rejects.json.gz", gz(text.as_bytes()));
         place.write("logs/good.json.gz", log_gz(&["good"]));

@@ -85,7 +85,11 @@ fn broken_files() -> Vec<Case> {
         failed("d-html.json", "<html><body>403 Forbidden", "neither gzip nor JSON"),
         failed("e-cut.json", &json[..json.len() - 100], "the JSON is cut off after"),
         failed("e-cut-inside-gzip.json.gz", gz(&json[..40]), "the JSON is cut off after 40 bytes"),
-        failed("f-comma.json", r#"{"Records":[{"eventID":"never"},]}"#, "not valid JSON"),
+        failed(
+            "f-comma.json",
+            r#"{"Records":[{"eventVersion":"1","eventID":"never"},]}"#,
+            "not valid JSON",
+        ),
         failed(
             "f-control-character.json",
             wrapper(&[record("x").replace("alice", "al\0ice")]),
@@ -95,7 +99,7 @@ fn broken_files() -> Vec<Case> {
         failed("g-empty-inside-gzip.json.gz", gz(b""), "the file is empty"),
         failed(
             "h-records-object.json",
-            r#"{"Records":{"eventID":"never"}}"#,
+            r#"{"Records":{"eventVersion":"1","eventID":"never"}}"#,
             "`Records` is an object, not an array",
         ),
         failed("h-records-string.json", r#"{"Records":"never"}"#, "`Records` is a string"),
@@ -115,7 +119,7 @@ fn wrong_types() -> Vec<Case> {
         record("first"),
         "5".into(),
         "\"text\"".into(),
-        "[{\"eventID\":\"inner\"}]".into(),
+        "[{\"eventVersion\":\"1\",\"eventID\":\"inner\"}]".into(),
         "true".into(),
         "null".into(),
         "{}".into(),

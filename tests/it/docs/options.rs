@@ -55,7 +55,7 @@ const FOREIGN: [&str; 43] = [
     "--wrap",
 ];
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "import",
     "index",
     "status",

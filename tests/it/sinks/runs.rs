@@ -13,6 +13,7 @@ promises! { async on everywhere:
     a_run_is_recorded_from_its_beginning_to_its_end
     runs_that_begin_at_once_have_different_ids
     failed_objects_and_rejected_records_are_listed
+    skipped_objects_are_listed
     the_newest_run_is_listed_first
     the_ledger_adds_up
 }
@@ -98,6 +99,25 @@ async fn failed_objects_and_rejected_records_are_listed(on: impl Into<BackendKin
     assert_eq!((&*found[0].reason, &*found[0].record), ("not a CloudTrail record", "null"));
     assert!(found[1].record == text && found[1].uri == "s3://trail/b");
     assert_eq!(sink.rejected_records(1).await.unwrap().len(), 1);
+}
+
+async fn skipped_objects_are_listed(on: impl Into<BackendKind>) {
+    let (_backend, sink) = Backend::prepared(on).await;
+    assert!(sink.skipped_objects(10).await.unwrap().is_empty());
+    let skipped = |name: &str, kind| object(name, Err(NoRows::Skipped(kind)));
+    let of_first = [skipped("b", Kind::OtherJson), failed("c", "x"), skipped("a", Kind::Digest)];
+    sink.write(RUN, &batch(1, of_first)).await.unwrap();
+    sink.write(RUN + 1, &batch(1, [skipped("z é😀", Kind::CloudWatchLogs)])).await.unwrap();
+    let found = sink.skipped_objects(10).await.unwrap();
+    let shown: Vec<_> = found.iter().map(|it| (&*it.uri, &*it.kind, it.run_id - RUN)).collect();
+    let expected = [
+        ("s3://trail/z é😀", "cloudwatch-logs", 1),
+        ("s3://trail/a", "digest", 0),
+        ("s3://trail/b", "other-json", 0),
+    ];
+    assert_eq!(shown, expected);
+    assert!(found.iter().all(|it| it.finished_at.ends_with('Z')), "{found:?}");
+    assert_eq!(sink.skipped_objects(2).await.unwrap(), found[..2]);
 }
 
 async fn the_newest_run_is_listed_first(on: impl Into<BackendKind>) {

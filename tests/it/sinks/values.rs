@@ -97,7 +97,7 @@ async fn large_json_survives_byte_for_byte(engine: Engine) {
 
 async fn nul_is_replaced_and_counted(engine: Engine) {
     let (scratch, sink) = Scratch::prepared(engine).await;
-    let json = r#"[{"eventID":"a\u0000b","eventName":"x","requestParameters":{"k":"\u0000"}}]"#;
+    let json = r#"[{"eventVersion":"1","eventID":"a\u0000b","eventName":"x","requestParameters":{"k":"\u0000"}}]"#;
     let object = parsed("a", json, sink.rules());
     assert_eq!(object.log().replaced_chars, 2);
     sink.write(RUN, &batch(1, [object])).await.unwrap();
@@ -153,7 +153,7 @@ async fn what_is_over_the_limit_is_rejected_with_its_text(engine: Engine) {
         };
         let marked = if *name == "eventVersion" { "eventID" } else { "eventVersion" };
         let record = format!(r#"{{"{marked}":"1","{name}":"{over}"}}"#);
-        let json = format!(r#"{{"Records":[{record},{{"eventID":"good"}}]}}"#);
+        let json = format!(r#"{{"Records":[{record},{{"eventVersion":"1","eventID":"good"}}]}}"#);
         let object = parsed(name, &json, sink.rules());
         let log = object.log();
         assert_eq!((log.rows.len(), log.rejects.len()), (1, 1), "{name}");

@@ -18,7 +18,10 @@ const NOBODY: u32 = 65_534;
 fn place() -> Place {
     let place = Place::new();
     for day in [15, 16] {
-        place.write(format!("{TRAIL}/{day}/a.json"), format!(r#"{{"eventID":"of day {day}"}}"#));
+        place.write(
+            format!("{TRAIL}/{day}/a.json"),
+            format!(r#"{{"eventVersion":"1","eventID":"of day {day}"}}"#),
+        );
     }
     place
 }
@@ -89,7 +92,7 @@ fn too_few_open_files_end_the_run_and_fail_no_object() {
     let mut folder = "logs".to_owned();
     for n in 0..12 {
         folder.push_str("/deep");
-        place.write(format!("{folder}/{n}.json"), r#"{"eventID":"x"}"#);
+        place.write(format!("{folder}/{n}.json"), r#"{"eventVersion":"1","eventID":"x"}"#);
     }
     let mut ended = 0;
     for open_files in 8..=40 {

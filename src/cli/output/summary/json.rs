@@ -1,12 +1,12 @@
 //! The summary for programs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::Summary;
 use crate::cli::output::indexes::{BuiltJson, names};
-use crate::import::progress::Count;
+use crate::import::progress::{Count, SkippedObject};
 use crate::source::UnreadableFolder;
 use crate::trail::object::Shard;
 
@@ -24,6 +24,8 @@ pub(super) struct SummaryJson<'s> {
     loaded: Count,
     already_loaded: Count,
     skipped: Vec<SkippedJson>,
+    skipped_first: &'s BTreeSet<SkippedObject>,
+    skipped_named: u64,
     failed: Count,
     pending: Count,
     other_shards: Count,
@@ -74,6 +76,8 @@ impl<'s> From<&'s Summary> for SummaryJson<'s> {
             skipped: skipped
                 .map(|(kind, count)| SkippedJson { kind: kind.as_str(), count: *count })
                 .collect(),
+            skipped_first: &tally.skipped_first,
+            skipped_named: tally.skipped_named,
             failed: tally.failed,
             pending: tally.pending,
             other_shards: tally.other_shards,

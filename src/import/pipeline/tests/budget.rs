@@ -61,7 +61,7 @@ async fn no_object_waits_for_a_batch_to_grow_old() {
 async fn several_members_pass_a_budget_below_the_cap() {
     let (source, sink) = (Arc::new(MemorySource::new()), new_sink());
     for n in 0..13 {
-        let (json, name) = (format!(r#"[{{"eventID":"{n}"}}]"#), name(n));
+        let (json, name) = (format!(r#"[{{"eventVersion":"1","eventID":"{n}"}}]"#), name(n));
         let padding = vec![b' '; 50_000];
         source.put(&name, [gz(json.as_bytes()), gz(&padding), gz(b" ")].concat());
     }

@@ -58,12 +58,12 @@ async fn a_log_that_cannot_be_read_fails_alone() {
     let good = log_gz(&["x"]);
     let garbage = [&*good, b"garbage"].concat();
     let depth = 10_000;
-    let deep = format!(r#"{{"Records":[{{"eventID":{}}}"#, "[".repeat(depth));
+    let deep = format!(r#"{{"Records":[{{"eventVersion":"1","eventID":{}}}"#, "[".repeat(depth));
     for (what, stored) in [
         ("cut gzip", good[..good.len() - 9].to_vec()),
         ("garbage after gzip", garbage),
         ("neither gzip nor JSON", b"hello".to_vec()),
-        ("cut JSON", gz(br#"{"Records":[{"eventID":"a"},{"eve"#)),
+        ("cut JSON", gz(br#"{"Records":[{"eventVersion":"1","eventID":"a"},{"eve"#)),
         ("cut and deep", gz(deep.as_bytes())),
         ("Records is no array", gz(br#"{"Records":17}"#)),
         ("empty", Vec::new()),
@@ -77,7 +77,7 @@ async fn a_log_that_cannot_be_read_fails_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rejected_record_is_counted_and_the_others_load() {
-    let json = br#"{"Records":[{"eventID":"a"},17,{"eventID":"b"},null]}"#;
+    let json = br#"{"Records":[{"eventVersion":"1","eventID":"a"},17,{"eventVersion":"1","eventID":"b"},null]}"#;
     let (tally, sink) = load_with_good(gz(json), "x.json.gz").await;
     assert_eq!((tally.records, tally.rows, tally.rejects), (6, 4, 2));
     assert_eq!((tally.loaded.objects, sink.rows()), (3, 4));

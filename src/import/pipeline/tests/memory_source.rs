@@ -56,8 +56,10 @@ pub(super) fn log_gz(ids: &[impl AsRef<str>]) -> Vec<u8> {
 }
 
 pub(super) fn log_json(ids: &[impl AsRef<str>]) -> String {
-    let records: Vec<String> =
-        ids.iter().map(|id| format!(r#"{{"eventID":"{}"}}"#, id.as_ref())).collect();
+    let records: Vec<String> = ids
+        .iter()
+        .map(|id| format!(r#"{{"eventVersion":"1","eventID":"{}"}}"#, id.as_ref()))
+        .collect();
     format!(r#"{{"Records":[{}]}}"#, records.join(","))
 }
 
