@@ -15,6 +15,7 @@ const EXCEPTIONS: [(&str, &str, &str); 7] = [
     ("database/sql/tls_relay.rs", "tokio::spawn", "passes on what a connection sends"),
     ("cli/output/progress_display.rs", "tokio::spawn", "draws beside the run"),
     ("source/folder.rs", "spawn_blocking", "reads files, which only blocks"),
+    ("source/stdin.rs", "spawn_blocking", "reads its temporary file, which only blocks"),
 ];
 
 /// A file below `src/`.
