@@ -7,7 +7,7 @@ use std::path::Path;
 use regex_lite::Regex;
 
 /// Where else than in `import` something may run by itself, what, and why.
-const EXCEPTIONS: [(&str, &str, &str); 7] = [
+const EXCEPTIONS: [(&str, &str, &str); 9] = [
     ("cli/commands/signals.rs", "tokio::spawn", "waits for signals beside the run"),
     ("cli/commands/signals.rs", "watch::channel", "passes a signal on to the run"),
     ("database/sql/post_load.rs", "JoinSet", "builds several indexes at once"),
@@ -15,6 +15,8 @@ const EXCEPTIONS: [(&str, &str, &str); 7] = [
     ("database/sql/tls_relay.rs", "tokio::spawn", "passes on what a connection sends"),
     ("cli/output/progress_display.rs", "tokio::spawn", "draws beside the run"),
     ("source/folder.rs", "spawn_blocking", "reads files, which only blocks"),
+    ("source/stdin.rs", "spawn_blocking", "reads its temporary file, which only blocks"),
+    ("source/stdin.rs", "oneshot::channel", "waits for a thread that nothing can interrupt"),
 ];
 
 /// A file below `src/`.

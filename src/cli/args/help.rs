@@ -79,7 +79,7 @@ Examples:
   cloudtrail2sql import ./AWSLogs trail.json.gz
       Load a folder and a file into ./cloudtrail.db.
 
-  aws cloudtrail lookup-events --max-items 1000 | cloudtrail2sql import -
+  aws cloudtrail lookup-events | cloudtrail2sql import -
       Load the events of the last 90 days without a trail.
 
   cloudtrail2sql import --dry-run s3://acme-trail/AWSLogs/111122223333/CloudTrail/us-east-1/2023/
