@@ -71,11 +71,10 @@ fn every_command_has_a_manual_page_with_all_its_options() {
         }
         // The sections below the options keep their headings.
         for heading in found(r"(?m)^(Examples|Exit codes|Databases):$", &help) {
-            assert!(
-                page.contains(&format!(".SH \"{}\"", heading.to_uppercase()))
-                    || page.contains(&format!(".SH {}", heading.to_uppercase())),
-                "{heading}{suffix}"
-            );
+            let heading = heading.to_uppercase();
+            let is_there =
+                page.lines().any(|line| line.replace('"', "") == format!(".SH {heading}"));
+            assert!(is_there, "{heading} is not in{suffix}:\n{page}");
         }
     }
 }
@@ -99,7 +98,9 @@ fn the_manual_pages_are_correct_for_mandoc() {
         let run = Command::new(&mandoc).args(["-T", "lint", "-W", "warning"]).arg(&page).output();
         let run = run.unwrap();
         let findings = String::from_utf8(run.stdout).unwrap();
-        assert!(run.status.success() && findings.is_empty(), "{findings}");
+        assert_eq!(findings.lines().count(), 1, "{findings}");
+        // The pages of a version are the same whenever they are made.
+        assert!(findings.contains("missing date"), "{findings}");
     }
 }
 
