@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use cloudtrail2sql::cli::args::Cli;
 use cloudtrail2sql::cli::commands;
-use cloudtrail2sql::cli::config::{Environment, defaults};
+use cloudtrail2sql::cli::config::Environment;
 use cloudtrail2sql::cli::error::{Exit, RunError, render};
 
 fn main() -> ExitCode {
@@ -26,13 +26,5 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<Exit, RunError> {
-    let settings = cli.settings(&Environment::of_process())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .max_blocking_threads(settings.blocking_threads)
-        .build()
-        .map_err(RunError::Threads)?;
-    let outcome = runtime.block_on(commands::run(settings));
-    runtime.shutdown_timeout(defaults::SHUTDOWN_TIMEOUT);
-    outcome
+    commands::run(cli.settings(&Environment::of_process())?)
 }

@@ -36,15 +36,29 @@ mod man;
 
 use indicatif::MultiProgress;
 
-use crate::cli::config::{CommandSettings, Settings};
+use crate::cli::config::{CommandSettings, Settings, defaults};
 use crate::cli::error::{Exit, RunError};
 use crate::cli::logging;
 
-/// Runs one command; returns how it ended.
+/// Runs one command, on threads of its own; returns how it ended.
+///
+/// It does not return a future: the compiler would then generate the code of all commands a second
+/// time, for the program's own crate.
 ///
 /// # Errors
 /// The error that ended the run; the caller prints it.
-pub async fn run(settings: Settings) -> Result<Exit, RunError> {
+pub fn run(settings: Settings) -> Result<Exit, RunError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(settings.blocking_threads)
+        .build()
+        .map_err(RunError::Threads)?;
+    let outcome = runtime.block_on(run_command(settings));
+    runtime.shutdown_timeout(defaults::SHUTDOWN_TIMEOUT);
+    outcome
+}
+
+async fn run_command(settings: Settings) -> Result<Exit, RunError> {
     let console = settings.console;
     let bars = MultiProgress::new();
     logging::start(console.log, bars.clone());
