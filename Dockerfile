@@ -10,9 +10,9 @@
 FROM rust:1.95.0-slim-bookworm AS build
 WORKDIR /src
 COPY . .
-# Static, so that the image needs no libraries. It is glibc and not musl, whose allocator is slow when
-# many threads use it. The target is named so that the flag applies to the program only, not to the
-# macros of the build.
+# Static, so that the image needs no libraries; with glibc, so that it is the same C library, and the same
+# allocator, as everywhere else. The target is named so that the flag applies to the program only, not to
+# the macros of the build.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     target=$(rustc -vV | sed -n 's/^host: //p') && \
