@@ -98,7 +98,9 @@ fn the_manual_pages_are_correct_for_mandoc() {
         let run = Command::new(&mandoc).args(["-T", "lint", "-W", "warning"]).arg(&page).output();
         let run = run.unwrap();
         let findings = String::from_utf8(run.stdout).unwrap();
-        assert!(run.status.success() && findings.is_empty(), "{findings}");
+        assert_eq!(findings.lines().count(), 1, "{findings}");
+        // The pages of a version are the same whenever they are made.
+        assert!(findings.contains("missing date"), "{findings}");
     }
 }
 
