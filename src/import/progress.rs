@@ -36,7 +36,7 @@ pub struct Tally {
     /// Objects that are not log files, by kind.
     pub skipped: BTreeMap<Kind, Count>,
     /// Skipped objects of the other kinds than are usual beside logs, the first
-    /// five of them: those that the user named come first.
+    /// five of them by URI: those that the user named come first.
     pub skipped_first: BTreeSet<SkippedObject>,
     /// Skipped objects that the user named: files, not folders or prefixes above them.
     pub skipped_named: u64,

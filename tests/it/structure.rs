@@ -16,7 +16,7 @@ const EXCEPTIONS: [(&str, &str, &str); 9] = [
     ("cli/output/progress_display.rs", "tokio::spawn", "draws beside the run"),
     ("source/folder.rs", "spawn_blocking", "reads files, which only blocks"),
     ("source/stdin.rs", "spawn_blocking", "reads its temporary file, which only blocks"),
-    ("source/stdin.rs", "oneshot::channel", "waits for a thread that nothing can interrupt"),
+    ("source/stdin.rs", "oneshot::", "waits for a thread that nothing can interrupt"),
 ];
 
 /// A file below `src/`.

@@ -125,7 +125,7 @@ fn records_are_those_of_the_files(engine: Engine) {
     let place = Place::with_database(&database.url);
     place.write(
         "logs/a.json",
-        "{\"Records\":[\n{\"eventVersion\":\"1\",\n\"requestParameters\":\n{\"a\":\n1e5}}]}",
+        "{\"Records\":[\n{\"eventVersion\":\"1\",\"eventID\":\"x\",\n\"requestParameters\":\n{\"a\":\n1e5}}]}",
     );
     place.run(&["--quiet", "import", "logs", SAMPLE]).expect(0);
     let mut expected = records_below(SAMPLE.as_ref());

@@ -151,8 +151,10 @@ async fn what_is_over_the_limit_is_rejected_with_its_text(engine: Engine) {
             CellLimit::Bytes(bytes) if bytes < 100_000 => "x".repeat(bytes + 1),
             CellLimit::Bytes(_) | CellLimit::Any => continue,
         };
-        let marked = if *name == "eventVersion" { "eventID" } else { "eventVersion" };
-        let record = format!(r#"{{"{marked}":"1","{name}":"{over}"}}"#);
+        let marks =
+            ["eventVersion", "eventTime", "eventID"].into_iter().filter(|mark| mark != name);
+        let marks: String = marks.take(2).flat_map(|mark| ["\"", mark, "\":\"1\","]).collect();
+        let record = format!(r#"{{{marks}"{name}":"{over}"}}"#);
         let json = format!(r#"{{"Records":[{record},{{"eventVersion":"1","eventID":"good"}}]}}"#);
         let object = parsed(name, &json, sink.rules());
         let log = object.log();
