@@ -52,6 +52,7 @@ build_citus() {
 
 # serve_citus FOLDER PORT PASSWORD: becomes the node, with the data that FOLDER has.
 serve_citus() {
+  # shellcheck disable=SC2034 # `init_postgres` reads the port
   local folder=$1 port=$2 bin root
   root=$(tree citus)
   bin=$(echo "$root"/usr/lib/postgresql/*/bin)

@@ -8,7 +8,7 @@ fetch_galera() {
 
 # serve_galera FOLDER PORT PASSWORD NAME: becomes the node, with the data that FOLDER has.
 serve_galera() {
-  local folder=$1 port=$2 name=$4 root peers=${PORTS[$4-peers]} is_new= position server
+  local folder=$1 port=$2 name=$4 root peers=${PORTS[$4-peers]} is_new='' position server
   root=$(tree mariadb)
   export LD_LIBRARY_PATH
   LD_LIBRARY_PATH=$(library_path "$root"):$(library_path "$(tree galera)")

@@ -72,6 +72,7 @@ stop_slurm() { kill -s KILL -- "-$1"; }
 start_engines() {
   if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
     note "left out: the runs of deploy/slurm.sh and deploy/parallel.sh, which need packages of Debian or Ubuntu"
+    # shellcheck disable=SC2034 # tests/run reads it
     LEFT_OUT=(--skip slurm_ --skip gnu_parallel_)
     return
   fi
