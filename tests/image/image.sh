@@ -35,6 +35,13 @@ CHECKS=0
 
 # Returns whether the image can be built on this machine, and says so if not.
 can_build_image() {
+  local tool
+  for tool in curl openssl; do
+    if ! command -v "$tool" >/dev/null; then
+      note "the container image is not checked: no \`$tool\` on this machine"
+      return 1
+    fi
+  done
   if engine_works; then return; fi
   if [ "$(id -u)" = 0 ] && unshare --mount bash -ec 'cd /tmp; mount -t tmpfs tmpfs .; mkdir upper work all
     mount -t overlay overlay -o lowerdir=/,upperdir=upper,workdir=work all' 2>/dev/null; then return; fi
