@@ -43,7 +43,8 @@ can_build_image() {
     fi
   done
   if engine_works; then return; fi
-  if [ "$(id -u)" = 0 ] && unshare --mount bash -ec 'cd /tmp; mount -t tmpfs tmpfs .; mkdir upper work all
+  # In a mount namespace of its own, so that nothing stays.
+  if [ "$(id -u)" = 0 ] && unshare --mount bash -ec 'mount -t tmpfs tmpfs /tmp; cd /tmp; mkdir upper work all
     mount -t overlay overlay -o lowerdir=/,upperdir=upper,workdir=work all' 2>/dev/null; then return; fi
   note "the container image is not checked: no Docker or Podman runs here, and no chroot can be made"
   return 1
