@@ -349,7 +349,7 @@ struct LoadArgs {
     #[arg(long)]
     no_other_fields: bool,
 
-    /// Alter an older, narrow logs table if it cannot hold every record
+    /// Change a logs table that cannot hold every record: narrow columns, missing partitions or key
     ///
     /// Without this option, the run refuses such a table and prints the statements.
     #[arg(long)]
