@@ -48,7 +48,8 @@ use self::forget::{KnownObject, UriScope};
 use self::indexes::Index;
 use self::ledger::Line;
 use self::status::{
-    FailedObject, RejectedRecord, RunLine, RunStart, RunTotals, SkippedObject, StoredRecord,
+    FailedObject, PartlyLoaded, RejectedRecord, RunLine, RunStart, RunTotals, SkippedObject,
+    StoredRecord,
 };
 use self::url::{DatabaseUrl, Engine};
 use crate::retry::RetryPolicy;
@@ -180,6 +181,9 @@ pub trait Store: Sink {
 
     /// Returns how many rows of the ledger's objects were removed as duplicates.
     async fn duplicates_removed(&self) -> Result<u64, DatabaseError>;
+
+    /// Returns of which objects only a part is loaded, because of filters; `None` if there are none.
+    async fn partly_loaded(&self) -> Result<Option<PartlyLoaded>, DatabaseError>;
 
     /// Returns which of the tables and views that [`Store::answer`] reads are missing, such as
     /// "view `events`".

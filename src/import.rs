@@ -31,6 +31,7 @@ use std::sync::Arc;
 
 use self::batcher::BatchLimits;
 use crate::retry::RetryPolicy;
+use crate::trail::filter::FilterSet;
 use crate::trail::layout::Selection;
 use crate::trail::object::Shard;
 
@@ -39,6 +40,8 @@ use crate::trail::object::Shard;
 pub struct Plan {
     /// Which objects of the sources are imported.
     pub selection: Arc<Selection>,
+    /// Which of their records are loaded.
+    pub selected: FilterSet,
     /// The part of them that this machine imports.
     pub shard: Shard,
     /// Steps of the listing that are taken at once.

@@ -14,6 +14,8 @@ pub mod fields;
 
 pub mod time;
 
+pub mod filter;
+
 pub mod identity;
 
 pub mod rows;

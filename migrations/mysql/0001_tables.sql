@@ -44,7 +44,7 @@ CREATE TABLE IF NOT EXISTS import_objects (
     digest        varchar(64)  NOT NULL,             -- SHA-256 of the stored bytes, in hexadecimal
     outcome       varchar(16)  NOT NULL,             -- loaded, skipped or failed
     kind          varchar(32),                    -- the kind of file, if skipped
-    record_count  bigint       NOT NULL,             -- records read = rows + rejects + duplicates
+    record_count  bigint       NOT NULL,             -- records read = rows + rejects + duplicates + filtered
     row_count     bigint       NOT NULL,
     reject_count  bigint       NOT NULL,
     altered_count bigint       NOT NULL,             -- characters replaced by U+FFFD
@@ -53,6 +53,8 @@ CREATE TABLE IF NOT EXISTS import_objects (
     batch_id      bigint       NOT NULL,
     finished_at   varchar(40)  NOT NULL,             -- RFC 3339, UTC
     number        bigint UNIQUE,                     -- `logs.objectId` of its rows
+    filters       longtext,                          -- which records are loaded, a JSON array; NULL: all
+    filtered_count bigint,                           -- records that no filter selects; NULL: none
     duplicate_count bigint,                          -- rows removed as duplicates; NULL: none
     kept_for      longtext                           -- numbers of objects that lost rows which this one has
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
@@ -84,6 +86,7 @@ CREATE TABLE IF NOT EXISTS import_runs (
     row_count       bigint       NOT NULL,
     reject_count    bigint       NOT NULL,
     altered_count   bigint       NOT NULL,
+    filtered_count  bigint,                            -- records that no filter selects; NULL: none
     selection       mediumtext,                        -- JSON object: which objects; NULL: all
     shard           varchar(40),                       -- K/N, if it imports one of N parts
     job             mediumtext                         -- what started all parts, as the engine names it

@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS import_objects (
     digest        TEXT    NOT NULL,             -- SHA-256 of the stored bytes, in hexadecimal
     outcome       TEXT    NOT NULL,             -- loaded, skipped or failed
     kind          TEXT,                         -- the kind of file, if skipped
-    record_count  BIGINT  NOT NULL,             -- records read = rows + rejects + duplicates
+    record_count  BIGINT  NOT NULL,             -- records read = rows + rejects + duplicates + filtered
     row_count     BIGINT  NOT NULL,
     reject_count  BIGINT  NOT NULL,
     altered_count BIGINT  NOT NULL,             -- characters replaced by U+FFFD
@@ -42,6 +42,8 @@ CREATE TABLE IF NOT EXISTS import_objects (
     batch_id      BIGINT  NOT NULL,
     finished_at   TEXT    NOT NULL,             -- RFC 3339, UTC
     number        BIGINT  UNIQUE,               -- `logs.objectId` of its rows
+    filters       TEXT,                         -- which records are loaded, a JSON array; NULL: all
+    filtered_count BIGINT,                      -- records that no filter selects; NULL: none
     duplicate_count BIGINT,                     -- rows removed as duplicates; NULL: none
     kept_for      TEXT                          -- numbers of objects that lost rows which this one has
 );
@@ -73,6 +75,7 @@ CREATE TABLE IF NOT EXISTS import_runs (
     row_count       BIGINT  NOT NULL,
     reject_count    BIGINT  NOT NULL,
     altered_count   BIGINT  NOT NULL,
+    filtered_count  BIGINT,                       -- records that no filter selects; NULL: none
     selection       TEXT,                         -- JSON object: which objects; NULL: all
     shard           TEXT,                         -- K/N, if it imports one of N parts
     job             TEXT                          -- what started all parts, as the engine names it

@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS import_objects (
     digest        TEXT    NOT NULL,             -- SHA-256 of the stored bytes, in hexadecimal
     outcome       TEXT    NOT NULL,             -- loaded, skipped or failed
     kind          TEXT,                         -- the kind of file, if skipped
-    record_count  INTEGER NOT NULL,             -- records read = rows + rejects + duplicates
+    record_count  INTEGER NOT NULL,             -- records read = rows + rejects + duplicates + filtered
     row_count     INTEGER NOT NULL,
     reject_count  INTEGER NOT NULL,
     altered_count INTEGER NOT NULL,             -- characters replaced by U+FFFD
@@ -41,6 +41,8 @@ CREATE TABLE IF NOT EXISTS import_objects (
     batch_id      INTEGER NOT NULL,
     finished_at   TEXT    NOT NULL,             -- RFC 3339, UTC
     number        INTEGER UNIQUE,               -- `logs.objectId` of its rows
+    filters       TEXT,                         -- which records are loaded, a JSON array; NULL: all
+    filtered_count INTEGER,                     -- records that no filter selects; NULL: none
     duplicate_count INTEGER,                    -- rows removed as duplicates; NULL: none
     kept_for      TEXT                          -- numbers of objects that lost rows which this one has
 ) WITHOUT ROWID;
@@ -72,6 +74,7 @@ CREATE TABLE IF NOT EXISTS import_runs (
     row_count       INTEGER NOT NULL,
     reject_count    INTEGER NOT NULL,
     altered_count   INTEGER NOT NULL,
+    filtered_count  INTEGER,                      -- records that no filter selects; NULL: none
     selection       TEXT,                         -- JSON object: which objects; NULL: all
     shard           TEXT,                         -- K/N, if it imports one of N parts
     job             TEXT                          -- what started all parts, as the engine names it

@@ -19,6 +19,8 @@ mod help;
 
 mod answers;
 
+mod record_filter;
+
 mod report;
 
 mod manual;
@@ -27,6 +29,7 @@ mod settings;
 
 use self::answers::{QueryArgs, SearchArgs};
 use self::help::{DATABASES, EXAMPLES, EXIT_CODES, IMPORT_EXAMPLES};
+use self::record_filter::RecordFilterArgs;
 use self::report::ReportArgs;
 
 pub(crate) use self::manual::manual_pages;
@@ -228,6 +231,9 @@ struct ImportArgs {
     selection: SelectionArgs,
 
     #[command(flatten)]
+    filter: RecordFilterArgs,
+
+    #[command(flatten)]
     load: LoadArgs,
 }
 
@@ -239,6 +245,7 @@ struct SelectionArgs {
     ///
     /// Days are those of the day folders (…/2026/01/15/), in UTC. CloudTrail delivers late, so a
     /// file may contain events of the days before its folder's: to get all events, add a day.
+    /// `--since` selects by the time of events instead.
     /// With --from, --to, --account-id or --trail-region, only objects in CloudTrail's layout
     /// (AWSLogs/ACCOUNT/CloudTrail/REGION/YYYY/MM/DD/) are imported.
     #[arg(long, value_name = "DAY")]

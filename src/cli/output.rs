@@ -6,6 +6,8 @@ mod format;
 
 mod table;
 
+mod partial;
+
 mod warnings;
 
 mod progress_display;

@@ -1,6 +1,7 @@
 //! A batch: whole objects that are written in one transaction.
 
-use super::ledger::{LoadedContent, ObjectOutcome};
+use super::ledger::{Line, LoadedContent, ObjectOutcome};
+use crate::trail::filter::FilterSet;
 use crate::trail::object::{ObjectId, ObjectRef};
 use crate::trail::record::{Kind, Log};
 
@@ -15,8 +16,12 @@ pub struct ParsedObject {
     pub sha256: String,
     /// Whether its ledger line replaces an existing one.
     pub replaces_line: bool,
-    /// The SHA-256 of the content whose rows and line it replaces.
-    replaced_sha256: Option<String>,
+    /// The content whose rows and line it replaces.
+    replaced: Option<LoadedContent>,
+    /// Which records its ledger line says are loaded. It adds others to them, and to the line.
+    extended: Option<FilterSet>,
+    /// Which records its ledger line will say are loaded or rejected.
+    filters: FilterSet,
     /// Its number in the ledger, which its rows refer to.
     number: i64,
     /// How many numbers of other objects it had to give up.
@@ -52,18 +57,43 @@ impl ParsedObject {
             Err(NoRows::Failed(reason)) => (ObjectOutcome::Failed(reason), Log::default()),
         };
         log.rows.set_object(number);
-        let (renumbered, replaced_sha256) = (0, None);
         Self {
             object,
             id,
             sha256,
             replaces_line,
-            replaced_sha256,
+            replaced: None,
+            extended: None,
+            filters: FilterSet::All,
             number,
-            renumbered,
+            renumbered: 0,
             outcome,
             log,
         }
+    }
+
+    /// Returns the object with the records that its content was selected by. Without it, that is all.
+    #[must_use]
+    pub fn selected_by(self, filters: FilterSet) -> Self {
+        Self { filters, ..self }
+    }
+
+    /// Makes an object of which more records are selected than its ledger line says are loaded. `log`
+    /// has those that are selected and not loaded.
+    pub fn extending(
+        object: ObjectRef,
+        id: ObjectId,
+        loaded: LoadedContent,
+        selected: &FilterSet,
+        log: Log,
+    ) -> Self {
+        let mut new = Self::new(object, id, loaded.sha256, false, Ok(log));
+        new.filters = loaded.filters.union(selected);
+        new.extended = Some(loaded.filters);
+        if let Some(number) = loaded.number {
+            new.set_number(number);
+        }
+        new
     }
 
     /// Makes an object that was loaded before and has another version now. `sha256` is that of its
@@ -94,8 +124,9 @@ impl ParsedObject {
         loaded: LoadedContent,
         content: Result<Log, NoRows>,
     ) -> Self {
+        let number = loaded.number;
         let (outcome, log, replaced) = match content {
-            Ok(log) => (ObjectOutcome::Loaded, log, Some(loaded.sha256)),
+            Ok(log) => (ObjectOutcome::Loaded, log, Some(loaded)),
             Err(NoRows::Skipped(kind)) => {
                 let reason =
                     format!("it changed since it was loaded, and is {} now", kind.as_str());
@@ -108,16 +139,43 @@ impl ParsedObject {
             }
         };
         let mut new = Self::new(object, id, sha256, false, Ok(log));
-        new.replaced_sha256 = replaced;
-        if let Some(number) = loaded.number {
+        new.replaced = replaced;
+        if let Some(number) = number {
             new.set_number(number);
         }
         Self { outcome, ..new }
     }
 
-    /// Returns the SHA-256 of the content whose rows and ledger line it replaces, if it does.
-    pub fn replaced_sha256(&self) -> Option<&str> {
-        self.replaced_sha256.as_deref()
+    /// Returns the content whose rows and ledger line it replaces, if it does.
+    pub fn replaced(&self) -> Option<&LoadedContent> {
+        self.replaced.as_ref()
+    }
+
+    /// Returns which records its ledger line says are loaded, if it adds others to it.
+    pub fn extended(&self) -> Option<&FilterSet> {
+        self.extended.as_ref()
+    }
+
+    /// Returns which records its ledger line will say are loaded or rejected.
+    pub fn filters(&self) -> &FilterSet {
+        &self.filters
+    }
+
+    /// Returns whether its ledger line, rows and rejects are all new.
+    pub fn inserts_line(&self) -> bool {
+        self.extended.is_none() && !self.updates_line()
+    }
+
+    /// Leaves out the records that another import has loaded since, so that the others are added to the
+    /// line of that import. It has the same content.
+    pub(crate) fn extend(&mut self, line: &Line) {
+        self.log.leave_out(&line.filters);
+        self.filters = line.filters.union(&self.filters);
+        self.extended = Some(line.filters.clone());
+        (self.replaced, self.replaces_line) = (None, false);
+        if let Some(number) = line.number {
+            self.set_number(number);
+        }
     }
 
     /// Returns its number in the ledger.
@@ -154,7 +212,7 @@ impl ParsedObject {
     /// Drops its rows and rejects; the ledger will record the reason instead. The rows that it was to
     /// replace stay.
     pub fn fail(&mut self, reason: String) {
-        self.outcome = match self.replaced_sha256.take() {
+        self.outcome = match self.replaced.take() {
             Some(_) => changed(&format!("it changed since it was loaded, and {reason}")),
             None => ObjectOutcome::Failed(reason),
         };

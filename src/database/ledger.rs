@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
+use crate::trail::filter::FilterSet;
 use crate::trail::object::ObjectRef;
 use crate::trail::record::Kind;
 
@@ -66,6 +67,16 @@ pub struct Line {
     pub batch_id: i64,
     /// What its rows refer to it by; `None` if version 0.1.0 loaded it, whose rows do not.
     pub number: Option<i64>,
+    /// Which of its records were loaded or rejected.
+    pub filters: FilterSet,
+}
+
+impl Line {
+    /// Returns whether the object is loaded with this content.
+    pub(crate) fn has_content(&self, sha256: &str) -> bool {
+        let is_loaded = matches!(self.outcome, ObjectOutcome::Loaded | ObjectOutcome::Changed(_));
+        is_loaded && self.sha256 == sha256
+    }
 }
 
 /// What to do with a listed object.
@@ -77,8 +88,8 @@ pub enum Triage {
     Retry,
     /// Nothing to do: its version is the one that the line is about.
     Settled(ObjectOutcome),
-    /// It was loaded, and its version differs now: compare its bytes with those that were loaded, and
-    /// record the result.
+    /// It was loaded, and its version differs now, or other records of it are selected: compare its
+    /// bytes with those that were loaded, and load or record what follows.
     Compare(LoadedContent),
 }
 
@@ -89,6 +100,8 @@ pub struct LoadedContent {
     pub sha256: String,
     /// What its rows refer to it by; `None` if version 0.1.0 loaded it.
     pub number: Option<i64>,
+    /// Which of its records were loaded or rejected.
+    pub filters: FilterSet,
 }
 
 /// Stands for the SHA-256 of an object that the next import loads again, although it may not have changed.
@@ -102,16 +115,26 @@ impl LoadedContent {
     }
 }
 
-/// Compares a listed object with its line in the ledger, if it has one. With `replaces_changed`, an
-/// object that is known to have changed is compared again; one that is to be loaded again always is.
-pub fn triage(object: &ObjectRef, line: Option<&Line>, replaces_changed: bool) -> Triage {
+/// Compares a listed object with its line in the ledger, if it has one. `selected` are the records to
+/// load. With `replaces_changed`, an object that is known to have changed is compared again; one that is
+/// to be loaded again always is.
+pub fn triage(
+    object: &ObjectRef,
+    line: Option<&Line>,
+    selected: &FilterSet,
+    replaces_changed: bool,
+) -> Triage {
     let Some(line) = line else { return Triage::New };
     let is_same = line.version == object.version;
-    let compare =
-        || Triage::Compare(LoadedContent { sha256: line.sha256.clone(), number: line.number });
+    let compare = || {
+        let (sha256, filters) = (line.sha256.clone(), line.filters.clone());
+        Triage::Compare(LoadedContent { sha256, number: line.number, filters })
+    };
     match &line.outcome {
         ObjectOutcome::Changed(_) if replaces_changed || line.sha256 == READ_AGAIN => compare(),
-        ObjectOutcome::Loaded | ObjectOutcome::AlreadyLoaded if is_same => {
+        ObjectOutcome::Loaded | ObjectOutcome::AlreadyLoaded
+            if is_same && line.filters.covers(selected) =>
+        {
             Triage::Settled(ObjectOutcome::AlreadyLoaded)
         }
         ObjectOutcome::Changed(_) | ObjectOutcome::Skipped(_) if is_same => {
@@ -136,6 +159,7 @@ pub fn sha256_hex(stored: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trail::filter::RecordFilter;
     use crate::trail::object::Location;
 
     fn object(version: &str) -> ObjectRef {
@@ -145,7 +169,8 @@ mod tests {
 
     fn line(outcome: ObjectOutcome) -> Line {
         let (version, sha256) = ("v1".into(), "d1".into());
-        Line { outcome, version, sha256, run_id: 1, batch_id: 1, number: Some(1) }
+        let (number, filters) = (Some(1), FilterSet::All);
+        Line { outcome, version, sha256, run_id: 1, batch_id: 1, number, filters }
     }
 
     #[test]
@@ -153,7 +178,7 @@ mod tests {
         let skipped = ObjectOutcome::Skipped(Kind::Digest);
         let failed = ObjectOutcome::Failed("cut off".into());
         let loaded = Triage::Settled(ObjectOutcome::AlreadyLoaded);
-        let compare = Triage::Compare(LoadedContent { sha256: "d1".into(), number: Some(1) });
+        let compare = compare_with(FilterSet::All);
         let changed = ObjectOutcome::Changed("other bytes".into());
         for (version, line, expected) in [
             ("v1", None, Triage::New),
@@ -166,11 +191,31 @@ mod tests {
             ("v1", Some(line(failed.clone())), Triage::Retry),
             ("v2", Some(line(failed)), Triage::Retry),
         ] {
-            assert_eq!(triage(&object(version), line.as_ref(), false), expected);
+            let all = &FilterSet::All;
+            assert_eq!(triage(&object(version), line.as_ref(), all, false), expected);
             let is_changed =
                 line.as_ref().is_some_and(|it| matches!(it.outcome, ObjectOutcome::Changed(_)));
             let expected = if is_changed { compare.clone() } else { expected };
-            assert_eq!(triage(&object(version), line.as_ref(), true), expected);
+            assert_eq!(triage(&object(version), line.as_ref(), all, true), expected);
+        }
+    }
+
+    fn compare_with(filters: FilterSet) -> Triage {
+        Triage::Compare(LoadedContent { sha256: "d1".into(), number: Some(1), filters })
+    }
+
+    #[test]
+    fn an_object_is_read_again_if_other_records_of_it_are_selected() {
+        let errors = RecordFilter { errors_only: true, ..RecordFilter::default() };
+        let errors = FilterSet::of(&errors);
+        let loaded = Triage::Settled(ObjectOutcome::AlreadyLoaded);
+        for (filters, selected, expected) in [
+            (FilterSet::All, &errors, loaded.clone()),
+            (errors.clone(), &errors, loaded),
+            (errors.clone(), &FilterSet::All, compare_with(errors.clone())),
+        ] {
+            let line = Line { filters, ..line(ObjectOutcome::Loaded) };
+            assert_eq!(triage(&object("v1"), Some(&line), selected, false), expected);
         }
     }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::sleep;
 
+use self::commit::{Commit, commit_of};
 use super::answer::{RowSink, Statement};
 use super::batch::{Batch, ParsedObject};
 use super::dedupe::{Cursor, Duplicates, IdPage};
@@ -19,13 +20,15 @@ use super::forget::{KnownObject, UriScope};
 use super::indexes::{INDEXES, Index};
 use super::ledger::{Line, ObjectOutcome};
 use super::status::{
-    FailedObject, RejectedRecord, RunLine, RunStart, RunTotals, SkippedObject, StoredRecord,
+    FailedObject, PartlyLoaded, RejectedRecord, RunLine, RunStart, RunTotals, SkippedObject,
+    StoredRecord,
 };
 use super::{BuiltIndexes, DatabaseError, Sink, Store, Timeouts, UpgradePolicy};
-use crate::trail::fields::column;
+use crate::trail::filter::FilterSet;
 use crate::trail::object::ObjectId;
 use crate::trail::record::CellRules;
-use crate::trail::rows::Row;
+
+mod commit;
 
 /// What happens to one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,19 +104,6 @@ struct Facts {
     replaced_chars: u64,
 }
 
-/// The changes of one batch.
-#[derive(Debug)]
-struct Commit {
-    replaced: Vec<ObjectId>,
-    /// The content that objects replace, by its SHA-256.
-    replaced_sha256: HashMap<ObjectId, String>,
-    /// New contents of lines of objects that were compared.
-    updates: Vec<(ObjectId, Line)>,
-    lines: Vec<(ObjectId, Line, Facts)>,
-    rejects: Vec<((ObjectId, u64), RejectedRecord)>,
-    rows: Vec<(ObjectId, String)>,
-}
-
 impl Default for MemoryStore {
     fn default() -> Self {
         Self::new()
@@ -151,7 +141,8 @@ impl MemoryStore {
     pub fn put(&self, id: ObjectId, outcome: ObjectOutcome, rows: usize) {
         let (version, sha256) = ("v".into(), String::new());
         let number = Some(id.number(0));
-        let line = Line { outcome, version, sha256, run_id: -1, batch_id: 1, number };
+        let filters = FilterSet::All;
+        let line = Line { outcome, version, sha256, run_id: -1, batch_id: 1, number, filters };
         let mut state = self.state();
         state.lines.insert(id, line);
         state.rows.extend((0..rows).map(|n| (id, format!("other {n}"))));
@@ -189,106 +180,6 @@ impl State {
             ObjectOutcome::Loaded => self.bad.contains(&object.id),
         }
     }
-
-    fn apply(&mut self, commit: Commit) -> Result<(), DatabaseError> {
-        let is_replaced = |id: &ObjectId| match &self.lines[id].outcome {
-            ObjectOutcome::Skipped(_) | ObjectOutcome::Failed(_) => commit.replaced.contains(id),
-            _ => commit.replaced_sha256.get(id) == Some(&self.lines[id].sha256),
-        };
-        let is_taken = |id: &ObjectId| self.lines.contains_key(id) && !is_replaced(id);
-        if let Some((id, ..)) = commit.lines.iter().find(|(id, ..)| is_taken(id)) {
-            return Err(DatabaseError::conflict(format!("there is a line for {id:?}").into()));
-        }
-        let numbers: HashMap<i64, ObjectId> =
-            self.lines.iter().filter_map(|(id, line)| Some((line.number?, *id))).collect();
-        let has_number_of_other = |id: &ObjectId, line: &Line| {
-            line.number.and_then(|it| numbers.get(&it)).is_some_and(|owner| owner != id)
-        };
-        if commit.lines.iter().any(|(id, line, _)| has_number_of_other(id, line)) {
-            return Err(DatabaseError::conflict("another object has this number".into()));
-        }
-        self.rows.retain(|(id, _)| !commit.replaced_sha256.contains_key(id));
-        // Rejects without their ledger line are replaced.
-        let ids: HashSet<ObjectId> = commit.lines.iter().map(|(id, ..)| *id).collect();
-        self.rejects.retain(|(id, _), _| !ids.contains(id));
-        for (id, new) in commit.updates {
-            if let Some(line) = self.lines.get_mut(&id) {
-                let is_loaded =
-                    matches!(line.outcome, ObjectOutcome::Loaded | ObjectOutcome::Changed(_));
-                let is_same = line.sha256 == new.sha256;
-                match new.outcome {
-                    ObjectOutcome::Loaded if is_loaded && is_same => {
-                        (line.outcome, line.version) = (ObjectOutcome::Loaded, new.version);
-                    }
-                    ObjectOutcome::Changed(_) if is_loaded && !is_same => {
-                        let sha256 = std::mem::take(&mut line.sha256);
-                        *line = Line { sha256, number: line.number, ..new };
-                    }
-                    _ => {}
-                }
-            }
-        }
-        for (id, line, facts) in commit.lines {
-            self.lines.insert(id, line);
-            self.facts.insert(id, facts);
-        }
-        self.rejects.extend(commit.rejects);
-        self.rows.extend(commit.rows);
-        Ok(())
-    }
-}
-
-fn commit_of(run_id: i64, batch: &Batch) -> Commit {
-    const EVENT_ID: usize = column("eventID");
-    let finished_at = jiff::Timestamp::now().to_string();
-    let (mut lines, mut rejects, mut rows) = (Vec::new(), Vec::new(), Vec::new());
-    let mut updates = Vec::new();
-    for object in &batch.objects {
-        if object.updates_line() {
-            let outcome = match object.outcome() {
-                ObjectOutcome::AlreadyLoaded => ObjectOutcome::Loaded,
-                changed => changed.clone(),
-            };
-            let (version, sha256) = (object.object.version.clone(), object.sha256.clone());
-            // An update keeps the number of the line.
-            let line = Line { outcome, version, sha256, run_id, batch_id: 0, number: None };
-            updates.push((object.id, line));
-            continue;
-        }
-        let (id, log, uri) = (object.id, object.log(), object.object.location.uri());
-        let event_id = |row: Row<'_>| row.cells[EVENT_ID].unwrap_or_default().to_owned();
-        rows.extend(log.rows.iter().map(|row| (id, event_id(row))));
-        rejects.extend(log.rejects.iter().map(|reject| {
-            let record = RejectedRecord {
-                uri: uri.clone(),
-                record_index: reject.index,
-                offset_bytes: reject.offset_bytes,
-                reason: reject.reason.to_string(),
-                record: reject.text.clone(),
-            };
-            ((id, reject.index), record)
-        }));
-        let (version, sha256) = (object.object.version.clone(), object.sha256.clone());
-        let outcome = object.outcome().clone();
-        let (batch_id, number) = (batch.id, Some(object.number()));
-        let line = Line { outcome, version, sha256, run_id, batch_id, number };
-        let facts = Facts {
-            uri,
-            finished_at: finished_at.clone(),
-            records: log.records(),
-            rows: log.rows.len() as u64,
-            rejects: log.rejects.len() as u64,
-            replaced_chars: log.replaced_chars,
-        };
-        lines.push((id, line, facts));
-    }
-    let replaced = batch.objects.iter().filter(|object| object.replaces_line);
-    let replaced = replaced.map(|object| object.id).collect();
-    let replaced_sha256 = batch.objects.iter();
-    let replaced_sha256 = replaced_sha256
-        .filter_map(|object| Some((object.id, object.replaced_sha256()?.to_owned())))
-        .collect();
-    Commit { replaced, replaced_sha256, updates, lines, rejects, rows }
 }
 
 fn no_answer(doing: &str, call: usize) -> DatabaseError {
@@ -563,6 +454,10 @@ impl Store for MemoryStore {
 
     async fn duplicates_removed(&self) -> Result<u64, DatabaseError> {
         Ok(0)
+    }
+
+    async fn partly_loaded(&self) -> Result<Option<PartlyLoaded>, DatabaseError> {
+        Err(DatabaseError::unusable("no filters are summed up here".into(), String::new()))
     }
 
     async fn missing_for_answers(&self) -> Result<Vec<&'static str>, DatabaseError> {

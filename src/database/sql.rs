@@ -11,6 +11,8 @@ use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
+use tokio::sync::OnceCell;
+
 use self::connection::{CellType, Cells, Connection, Session, Value};
 use self::driver::Driver;
 use self::error::{SqlErrorClass, cause_of, class_of_driver_error};
@@ -48,6 +50,8 @@ mod watch;
 mod migrate;
 
 mod write;
+
+mod partial;
 
 mod runs;
 
@@ -114,6 +118,8 @@ pub(super) struct SqlStore {
     inserts: Mutex<HashMap<(&'static str, usize), Arc<str>>>,
     /// Identities that are known to be committed, at most [`KNOWN_IDENTITIES_MAX`].
     known_identities: Mutex<HashSet<i64>>,
+    /// The last columns of a ledger line, for a SELECT: the tables of earlier versions lack them.
+    ledger_columns: OnceCell<String>,
     /// Whether the statements that can be cancelled are to end.
     is_cancelling: Arc<AtomicBool>,
     /// The sessions that run such statements.
@@ -155,6 +161,7 @@ impl SqlStore {
                 limits: limits(engine),
             },
             known_identities: Mutex::new(HashSet::new()),
+            ledger_columns: OnceCell::new(),
             pool: Pool::new(driver.connections_max()),
             inserts: Mutex::new(HashMap::new()),
             cancellable: Mutex::new(Vec::new()),

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::trail::filter::FilterSet;
 use crate::trail::object::Shard;
 
 /// What is known of a run when it begins.
@@ -36,8 +37,21 @@ pub struct RunTotals {
     pub rows: u64,
     /// Rejected ones among them.
     pub rejects: u64,
+    /// Those among them that no filter selects.
+    pub filtered: u64,
     /// Characters that were replaced by U+FFFD, and values that were replaced by their text.
     pub replaced_chars: u64,
+}
+
+/// Objects of which only a part is loaded, because of the filters of imports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartlyLoaded {
+    /// How many.
+    pub objects: u64,
+    /// The records of them that no filter selects.
+    pub filtered: u64,
+    /// What is loaded of each of them; `None` if it differs.
+    pub filters: Option<FilterSet>,
 }
 
 /// One line of `import_runs`.

@@ -130,6 +130,7 @@ pub async fn dry_run(
         losses: Arc::default(),
         sends_settled: true,
         replaces_changed: plan.replaces_changed,
+        selected: plan.selected.clone(),
     });
     let (triaged_tx, triaged_rx) = mpsc::channel(TRIAGED_QUEUED_MAX);
     let mut listing = JoinSet::new();
@@ -154,6 +155,8 @@ pub async fn dry_run(
         cpu: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
         object_bytes_max: plan.object_bytes_max,
         replaces_changed: plan.replaces_changed,
+        selected: plan.selected.clone(),
+        losses: Arc::default(),
     });
     let width = Arc::new(Semaphore::new(plan.fetchers));
     let mut reading = JoinSet::new();

@@ -22,6 +22,10 @@ use crate::trail::object::ObjectId;
 /// of its objects, because the other import rolled back.
 const CONFLICTS_MAX: u32 = 1_000;
 
+/// Why an object is left to the next run, whose ledger line another run has changed since it was read.
+const CHANGED_MEANWHILE: &str =
+    "another run loaded or removed records of it at the same time: run the same command again";
+
 /// Writes a batch and settles each of its objects, in `settled`.
 ///
 /// After an error, `settled` holds what was settled before. Of the other objects nothing is
@@ -112,6 +116,13 @@ async fn load_part(
             ErrorClass::DataRefused if batch.objects.len() > 1 => return Ok(Some(split(batch))),
             ErrorClass::DataRefused => {
                 let alone = batch.objects.first_mut().expect("a batch is not empty");
+                if alone.extended().is_some() {
+                    let reason = chain(&*error.into_source());
+                    let reason = format!("the database refuses other records of it: {reason}");
+                    let alone = batch.objects.drain(..);
+                    settled.extend(alone.map(|it| (it, ObjectOutcome::Failed(reason.clone()))));
+                    continue;
+                }
                 if matches!(alone.outcome(), ObjectOutcome::Failed(_) | ObjectOutcome::Changed(_)) {
                     let doing = "record a failed object";
                     return Err(DatabaseError::fatal(doing, error.into_source(), None));
@@ -142,33 +153,65 @@ async fn settle_by_ledger(
 ) -> Result<(), DatabaseError> {
     let ids: Vec<ObjectId> = batch.objects.iter().map(|object| object.id).collect();
     let lines = sink.seen(&ids).await?;
-    let batch_id = batch.id;
+    let (batch_id, keeps_other_fields) = (batch.id, sink.rules().keeps_other_fields);
     let settled_before = settled.len();
     for mut object in std::mem::take(&mut batch.objects) {
         let Some(line) = lines.get(&object.id) else {
-            batch.objects.push(object);
+            if object.extended().is_some() {
+                settled.push((object, ObjectOutcome::Failed(CHANGED_MEANWHILE.to_owned())));
+            } else {
+                batch.objects.push(object);
+            }
             continue;
         };
-        let is_ours = (line.run_id, line.batch_id) == (run_id, batch_id);
-        let outcome = if is_ours || is_updated(&object, line) {
-            Some(object.outcome().clone())
-        } else if object.replaced_sha256() == Some(&line.sha256) {
-            // The line that it replaces is still there.
-            None
-        } else {
-            outcome_by_other(object.outcome(), line)
-        };
-        if let Some(outcome) = outcome {
-            settled.push((object, outcome));
-        } else {
-            object.replaces_line = !object.updates_line() && object.replaced_sha256().is_none();
-            batch.objects.push(object);
+        match by_line(&mut object, line, (run_id, batch_id), keeps_other_fields) {
+            Some(outcome) => settled.push((object, outcome)),
+            None => batch.objects.push(object),
         }
     }
     if settled.len() == settled_before {
         renumber(sink, batch).await?;
     }
     Ok(())
+}
+
+/// Returns what the ledger's line settles; `None` if the object is still to be written, for which it
+/// is adapted to the line. `ours` are the run and the batch.
+fn by_line(
+    object: &mut ParsedObject,
+    line: &Line,
+    ours: (i64, i64),
+    keeps_other_fields: bool,
+) -> Option<ObjectOutcome> {
+    if (line.run_id, line.batch_id) == ours || is_updated(object, line) {
+        return Some(object.outcome().clone());
+    }
+    let is_as_before = match (object.extended(), object.replaced()) {
+        (Some(filters), _) => line.has_content(&object.sha256) && line.filters == *filters,
+        (_, Some(loaded)) => line.sha256 == loaded.sha256 && line.filters == loaded.filters,
+        (None, None) => false,
+    };
+    if is_as_before {
+        return None;
+    }
+    let is_loaded = matches!(line.outcome, ObjectOutcome::Loaded | ObjectOutcome::AlreadyLoaded);
+    let lacks_ours = is_loaded
+        && *object.outcome() == ObjectOutcome::Loaded
+        && !line.filters.covers(object.filters());
+    let is_extended = object.replaced().is_some_and(|it| it.sha256 == line.sha256);
+    if lacks_ours || is_extended || (object.extended().is_some() && !is_loaded) {
+        let can_tell = keeps_other_fields || line.filters.needs_only_columns();
+        if can_tell && line.has_content(&object.sha256) {
+            object.extend(line);
+            return None;
+        }
+        return Some(ObjectOutcome::Failed(CHANGED_MEANWHILE.to_owned()));
+    }
+    let outcome = outcome_by_other(object.outcome(), line);
+    if outcome.is_none() {
+        object.replaces_line = !object.updates_line() && object.replaced().is_none();
+    }
+    outcome
 }
 
 /// Gives another number to each object whose number belongs to another object.

@@ -84,6 +84,7 @@ pub async fn run(
         losses: Arc::clone(&losses),
         sends_settled: false,
         replaces_changed: plan.replaces_changed,
+        selected: plan.selected.clone(),
     });
     let preparer = Arc::new(Preparer {
         rules: sink.rules().clone(),
@@ -94,6 +95,8 @@ pub async fn run(
         cpu: Arc::new(Semaphore::new(cores)),
         object_bytes_max: plan.object_bytes_max,
         replaces_changed: plan.replaces_changed,
+        selected: plan.selected.clone(),
+        losses: Arc::clone(&losses),
     });
     let (retry, is_cut_off) = (plan.retry, AtomicBool::new(false));
     let ends = Arc::clone(&signals);

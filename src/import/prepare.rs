@@ -8,17 +8,20 @@ use tokio::sync::Semaphore;
 use super::batcher::Prepared;
 use super::breaker::{Breaker, DENIED_MAX};
 use super::error::chain;
+use super::losses::LossLog;
 use super::memory::{Memory, MemoryPermit};
 use super::progress::Progress;
 use super::stop::StopSignals;
 use super::triage::TriagedObject;
 use crate::database::batch::{NoRows, ParsedObject};
-use crate::database::ledger::{Triage, sha256_hex};
+use crate::database::ledger::{LoadedContent, ObjectOutcome, Triage, sha256_hex};
 use crate::source::{Source, SourceError};
+use crate::trail::filter::{FilterSet, Wanted};
 use crate::trail::gzip::{DecodeError, decode, decoded_bytes_hint, is_gzip};
 use crate::trail::object::ObjectRef;
 use crate::trail::record::{
-    CellRules, Kind, Log, ParseError, ParseLimits, REJECTS_MAX, may_be_text_export, parse_object,
+    CellRules, Kind, Log, ParseError, ParseLimits, ParseOptions, REJECTS_MAX, may_be_text_export,
+    parse_object,
 };
 
 /// What decodes to no more than this is read in less than a millisecond. The runtime's own threads
@@ -62,6 +65,9 @@ pub(super) struct Preparer {
     pub(super) object_bytes_max: u64,
     /// Whether the rows of a changed object are replaced.
     pub(super) replaces_changed: bool,
+    /// The records to load.
+    pub(super) selected: FilterSet,
+    pub(super) losses: Arc<LossLog>,
 }
 
 impl Preparer {
@@ -105,6 +111,10 @@ impl Preparer {
                 self.signals.fail(SourceError::AllDenied { objects: DENIED_MAX, cause });
                 return None;
             }
+            Err(error) if loaded.is_some() => {
+                self.not_read_again(&object, &error.into_no_rows());
+                return None;
+            }
             Err(error) => {
                 let content = Err(error.into_no_rows());
                 let object = ParsedObject::new(object, id, String::new(), replaces_line, content);
@@ -112,22 +122,61 @@ impl Preparer {
             }
         };
         let sha256 = sha256_hex(&stored);
-        if let Some(loaded) = &loaded
-            && (!(self.replaces_changed || loaded.is_read_again())
-                || loaded.sha256 == sha256
-                || loaded.number.is_none())
-        {
-            let object = ParsedObject::compared(object, id, sha256, loaded);
+        let Some(wanted) = self.wanted(loaded.as_ref(), &sha256) else {
+            let loaded = loaded.expect("all records of an object that is not loaded are wanted");
+            let object = ParsedObject::compared(object, id, sha256, &loaded);
             return Some(Prepared { object, permit: None });
-        }
-        let (content, mut permit) = self.read(&stored, &object, id.number(0)).await;
+        };
+        let wanted = Arc::new(wanted);
+        let (content, mut permit) = self.read(&stored, &object, id.number(0), &wanted).await;
         let content = content.map_err(ReadError::into_no_rows);
         permit.shrink(content.as_ref().map_or(0, Log::bytes));
-        let object = match loaded {
-            Some(loaded) => ParsedObject::replacing(object, id, sha256, loaded, content),
-            None => ParsedObject::new(object, id, sha256, replaces_line, content),
+        let object = match (loaded, content) {
+            (Some(loaded), Ok(log)) if wanted.is_read_again() => {
+                ParsedObject::extending(object, id, loaded, &self.selected, log)
+            }
+            (Some(_), Err(no_rows)) if wanted.is_read_again() => {
+                self.not_read_again(&object, &no_rows);
+                return None;
+            }
+            (Some(loaded), content) => ParsedObject::replacing(object, id, sha256, loaded, content)
+                .selected_by(wanted.selected.clone()),
+            (None, content) => ParsedObject::new(object, id, sha256, replaces_line, content)
+                .selected_by(wanted.selected.clone()),
         };
         Some(Prepared { object, permit: Some(permit) })
+    }
+
+    /// Returns which records of an object are read; `None` if there is nothing to load.
+    fn wanted(&self, loaded: Option<&LoadedContent>, sha256: &str) -> Option<Wanted> {
+        let selected = self.selected.clone();
+        let Some(loaded) = loaded else {
+            return Some(Wanted { selected, loaded: FilterSet::NONE });
+        };
+        let is_same = loaded.sha256 == sha256;
+        if loaded.number.is_none() || (is_same && loaded.filters.covers(&selected)) {
+            None
+        } else if is_same {
+            Some(Wanted { selected, loaded: loaded.filters.clone() })
+        } else {
+            let replaces = self.replaces_changed || loaded.is_read_again();
+            // What earlier imports selected stays selected.
+            let selected = loaded.filters.union(&selected);
+            replaces.then_some(Wanted { selected, loaded: FilterSet::NONE })
+        }
+    }
+
+    /// Counts a loaded object as failed that was to be compared or extended. What is loaded stays, and
+    /// the next run tries again.
+    fn not_read_again(&self, object: &ObjectRef, no_rows: &NoRows) {
+        let reason = match no_rows {
+            NoRows::Skipped(kind) => format!("it is {} now", kind.as_str()),
+            NoRows::Failed(reason) => reason.clone(),
+        };
+        let reason = format!("it is loaded, but cannot be read again: {reason}");
+        let outcome = ObjectOutcome::Failed(reason);
+        self.losses.outcome(object, &outcome);
+        self.progress.settled_unread(object, &outcome);
     }
 
     /// Fetches an object, unless its size and its head show that it need not be.
@@ -164,6 +213,7 @@ impl Preparer {
         stored: &Bytes,
         object: &ObjectRef,
         number: i64,
+        wanted: &Arc<Wanted>,
     ) -> (Result<Log, ReadError>, MemoryPermit) {
         let limit = self.object_bytes_max;
         let mut decoded_max = limit.min(decoded_bytes_hint(stored).max(stored.len()) as u64);
@@ -179,7 +229,7 @@ impl Preparer {
                     rejects_max: REJECTS_MAX,
                 },
             };
-            match self.read_off_thread(stored, object, options).await {
+            match self.read_off_thread(stored, object, options, wanted).await {
                 // The trailer promised less: there are several members, or it is wrong.
                 Err(ReadError::Decode(DecodeError::TooLarge { .. })) if decoded_max < limit => {
                     decoded_max = limit;
@@ -202,15 +252,17 @@ impl Preparer {
         stored: &Bytes,
         object: &ObjectRef,
         options: ReadOptions,
+        wanted: &Arc<Wanted>,
     ) -> Result<Log, ReadError> {
         if options.decoded_bytes_max <= INLINE_BYTES_MAX {
-            return read(stored, object, options, &self.rules);
+            return read(stored, object, options, &self.rules, wanted);
         }
         let cpu = Arc::clone(&self.cpu).acquire_owned().await.expect("it is never closed");
         let (stored, object, rules) = (stored.clone(), object.clone(), self.rules.clone());
+        let wanted = Arc::clone(wanted);
         let read = tokio::task::spawn_blocking(move || {
             let _cpu = cpu;
-            read(&stored, &object, options, &rules)
+            read(&stored, &object, options, &rules, &wanted)
         });
         read.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
@@ -280,9 +332,12 @@ fn read(
     object: &ObjectRef,
     options: ReadOptions,
     rules: &CellRules,
+    wanted: &Wanted,
 ) -> Result<Log, ReadError> {
     let json = decode(stored, options.decoded_bytes_max)?;
-    let error = match parse_object(&json, rules, options.parse, options.number) {
+    let ReadOptions { number: object_number, parse: limits, .. } = options;
+    let options = ParseOptions { rules, limits, object_number, wanted };
+    let error = match parse_object(&json, &options) {
         Ok(log) => return Ok(log),
         Err(error) => error,
     };

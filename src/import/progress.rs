@@ -50,6 +50,10 @@ pub struct Tally {
     pub rows: u64,
     /// Rejected ones among them.
     pub rejects: u64,
+    /// Those among them that no filter selects.
+    pub filtered: u64,
+    /// Further records that were read again, because earlier imports had loaded only some of an object's.
+    pub known: u64,
     /// Characters replaced by U+FFFD, and values replaced by their text.
     pub replaced_chars: u64,
     /// Objects that belong to other shards; they do not count as listed.
@@ -155,6 +159,8 @@ impl Progress {
                 tally.records += log.records();
                 tally.rows += log.rows.len() as u64;
                 tally.rejects += log.rejects.len() as u64;
+                tally.filtered += log.filtered;
+                tally.known += log.known;
                 tally.replaced_chars += log.replaced_chars;
             }
         });
@@ -212,7 +218,8 @@ impl Tally {
     /// Returns whether every object and record ended in exactly one place.
     pub fn is_balanced(&self) -> bool {
         let objects = self.settled_objects() + self.pending.objects;
-        self.listed.objects == objects && self.records == self.rows + self.rejects
+        let records = self.rows + self.rejects + self.filtered;
+        self.listed.objects == objects && self.records == records
     }
 
     /// Returns whether something was left out or replaced.
@@ -243,6 +250,7 @@ impl Tally {
             records: self.records,
             rows: self.rows,
             rejects: self.rejects,
+            filtered: self.filtered,
             replaced_chars: self.replaced_chars,
         }
     }

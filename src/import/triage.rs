@@ -14,6 +14,7 @@ use crate::database::{DatabaseError, Sink};
 use crate::retry::RetryPolicy;
 use crate::source::Source;
 use crate::source::list_queue::{ListQueue, QueuedStep};
+use crate::trail::filter::FilterSet;
 use crate::trail::object::{ObjectId, ObjectRef, Shard};
 
 /// What listers share.
@@ -31,6 +32,8 @@ pub(super) struct Lister {
     pub(super) sends_settled: bool,
     /// Whether objects that are known to have changed are passed on.
     pub(super) replaces_changed: bool,
+    /// The records to load.
+    pub(super) selected: FilterSet,
 }
 
 /// A listed object, compared with the ledger.
@@ -98,7 +101,7 @@ impl Lister {
         });
         let Some(lines) = self.seen(&ids).await? else { return Ok(()) };
         for (object, id) in page.into_iter().zip(ids) {
-            match triage(&object, lines.get(&id), self.replaces_changed) {
+            match triage(&object, lines.get(&id), &self.selected, self.replaces_changed) {
                 Triage::Settled(outcome) if !self.sends_settled => {
                     if matches!(outcome, ObjectOutcome::Skipped(_)) {
                         self.losses.outcome(&object, &outcome);

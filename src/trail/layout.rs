@@ -190,6 +190,10 @@ pub struct Selection {
     pub accounts: BTreeSet<String>,
     /// Regions; empty for all.
     pub regions: BTreeSet<String>,
+    /// The first day folder that may hold a selected record. Objects in another layout may, too.
+    pub event_from: Option<Date>,
+    /// The last day folder that may hold a selected record.
+    pub event_to: Option<Date>,
 }
 
 impl Selection {
@@ -198,7 +202,14 @@ impl Selection {
         *self == Self::default()
     }
 
-    /// Returns whether an object is selected. One with another layout is selected only if all are.
+    /// Returns whether objects in another layout are selected.
+    fn has_other_layouts(&self) -> bool {
+        let Self { from, to, accounts, regions, event_from: _, event_to: _ } = self;
+        from.is_none() && to.is_none() && accounts.is_empty() && regions.is_empty()
+    }
+
+    /// Returns whether an object is selected. One with another layout is selected only if no day, account
+    /// or region is asked for.
     ///
     /// ```
     /// use cloudtrail2sql::trail::layout::Selection;
@@ -214,12 +225,11 @@ impl Selection {
         if self.is_all() {
             return true;
         }
-        Layout::of(uri).is_some_and(|layout| {
-            has(&self.accounts, &layout.account)
-                && has(&self.regions, &layout.region)
-                && self.from.is_none_or(|from| from <= layout.day)
-                && self.to.is_none_or(|to| layout.day <= to)
-        })
+        let Some(layout) = Layout::of(uri) else { return self.has_other_layouts() };
+        has(&self.accounts, &layout.account)
+            && has(&self.regions, &layout.region)
+            && [self.from, self.event_from].iter().flatten().all(|from| *from <= layout.day)
+            && [self.to, self.event_to].iter().flatten().all(|to| layout.day <= *to)
     }
 
     /// Returns whether a folder above the objects may hold a selected object.
@@ -232,8 +242,10 @@ impl Selection {
         };
         names.account.is_none_or(|it| has(&self.accounts, it))
             && names.region.is_none_or(|it| has(&self.regions, it))
-            && reaches(self.from, |date, from| date < from)
-            && reaches(self.to, |date, to| date > to)
+            && [self.from, self.event_from]
+                .into_iter()
+                .all(|it| reaches(it, |date, from| date < from))
+            && [self.to, self.event_to].into_iter().all(|it| reaches(it, |date, to| date > to))
     }
 }
 
@@ -305,6 +317,7 @@ mod tests {
             to: Some(date(2026, 2, 3)),
             accounts: ["111122223333".to_owned()].into(),
             regions: ["eu-central-1".to_owned()].into(),
+            ..Selection::default()
         };
         let all = Selection::default();
         let account = "AWSLogs/111122223333";

@@ -15,12 +15,14 @@
 //! surrogates and U+0000 become U+FFFD and are counted; values may nest to any depth, but what nests
 //! too deep for a database is stored as a string.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::IgnoredAny;
 use thiserror::Error;
 
 use self::exports::Unwrapped;
+use super::filter::{FilterSet, Wanted};
 use super::format::Format;
 use super::rows::Rows;
 
@@ -35,6 +37,8 @@ mod exports;
 mod row;
 
 mod rebuild;
+
+mod select;
 
 mod collect;
 
@@ -64,6 +68,10 @@ pub struct Log {
     /// Characters that were replaced by U+FFFD, and values that nest too deep and were replaced by
     /// their text.
     pub replaced_chars: u64,
+    /// Records that no filter selects.
+    pub filtered: u64,
+    /// Records that an earlier import has loaded or rejected, with another filter.
+    pub known: u64,
 }
 
 /// An identity that occurs in the rows of a log.
@@ -84,9 +92,36 @@ impl Log {
         (self.rows.as_copy_bytes().len() + rejects + identities) as u64
     }
 
-    /// Returns how many records were read: rows and rejects.
+    /// Returns how many records were read, besides those that an earlier import has loaded or rejected.
     pub fn records(&self) -> u64 {
-        (self.rows.len() + self.rejects.len()) as u64
+        (self.rows.len() + self.rejects.len()) as u64 + self.filtered
+    }
+
+    /// Returns how many records were read and are neither rows nor rejects.
+    fn left_out(&self) -> u64 {
+        self.filtered + self.known
+    }
+
+    /// Leaves out the rows and rejects of the records that another import has loaded or rejected
+    /// meanwhile, and counts them as known.
+    pub fn leave_out(&mut self, loaded: &FilterSet) {
+        let mut rows = Rows::default();
+        rows.set_object(self.rows.object_id());
+        let (mut identities, mut ids) = (Vec::new(), HashSet::new());
+        for row in self.rows.iter().filter(|row| !select::has_row(loaded, row)) {
+            let row_at_byte = rows.as_copy_bytes().len();
+            if let Some(id) = row.identity_id.filter(|id| ids.insert(*id)) {
+                identities.push(IdentityRef { id, row_at_byte });
+            }
+            rows.push(&row);
+        }
+        let before = self.rows.len() + self.rejects.len();
+        self.rejects.retain(|reject| {
+            matches!(reject.reason, RejectReason::TooLong(_))
+                && !select::has_text(loaded, &reject.text)
+        });
+        (self.rows, self.identities) = (rows, identities);
+        self.known += (before - self.rows.len() - self.rejects.len()) as u64;
     }
 }
 
@@ -312,43 +347,51 @@ impl ParseError {
 /// # Errors
 /// The bytes are not JSON, not a log, or `Records` is not an array: see [`ParseError`].
 pub fn parse(json: &[u8], rules: &CellRules, limits: ParseLimits) -> Result<Log, ParseError> {
-    parse_object(json, rules, limits, 0)
+    let wanted = Wanted::ALL;
+    parse_object(json, &ParseOptions { rules, limits, object_number: 0, wanted: &wanted })
 }
 
-/// Reads a log file as [`parse`] does. Its rows refer to the object of this number, so that they need
-/// not be visited again to set it.
+/// How the log file of one object is read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ParseOptions<'o> {
+    /// What its rows can hold.
+    pub(crate) rules: &'o CellRules,
+    /// What may be kept of it.
+    pub(crate) limits: ParseLimits,
+    /// Its number in the ledger. The rows refer to it from the start, so that they need not be visited
+    /// again to set it.
+    pub(crate) object_number: i64,
+    /// Which of its records are read.
+    pub(crate) wanted: &'o Wanted,
+}
+
+/// Reads a log file as [`parse`] does.
 ///
 /// # Errors
 /// Those of [`parse`].
-pub(crate) fn parse_object(
-    json: &[u8],
-    rules: &CellRules,
-    limits: ParseLimits,
-    object_number: i64,
-) -> Result<Log, ParseError> {
+pub(crate) fn parse_object(json: &[u8], options: &ParseOptions<'_>) -> Result<Log, ParseError> {
     if let Some(format) = Format::of(json) {
         return Err(ParseError::OtherFormat { format });
     }
     // Windows tools put a byte order mark before UTF-8 text.
     let marked = json.strip_prefix(BYTE_ORDER_MARK);
     let json = marked.unwrap_or(json);
-    let (text, replaced_chars) = text::to_utf8(json, limits.bytes_max)?;
+    let (text, replaced_chars) = text::to_utf8(json, options.limits.bytes_max)?;
     // A copy of the text leaves less room for the rows.
-    let copied_bytes = if replaced_chars > 0 { text.len() } else { 0 };
-    let limits = ParseLimits { bytes_max: limits.bytes_max - copied_bytes, ..limits };
-    let read = |text: &str| parse_text(text, rules, limits, object_number);
+    let options = options.with_less_room(if replaced_chars > 0 { text.len() } else { 0 });
+    let bytes_max = options.limits.bytes_max;
     let mut log = match text.trim_ascii_start().as_bytes().first() {
         None => return Err(ParseError::Empty),
-        Some(b'{' | b'[') => match read(&text) {
+        Some(b'{' | b'[') => match parse_text(&text, &options) {
             Err(ParseError::NotALog(Kind::OtherJson)) => {
-                let unwrapped = exports::unwrap_json(&text, limits.bytes_max)?;
+                let unwrapped = exports::unwrap_json(&text, bytes_max)?;
                 let unwrapped = unwrapped.ok_or(ParseError::NotALog(Kind::OtherJson))?;
-                parse_unwrapped(&unwrapped, rules, limits, object_number)?
+                parse_unwrapped(&unwrapped, &options)?
             }
             read => read?,
         },
-        Some(_) => match exports::unwrap_text(&text, limits.bytes_max)? {
-            Some(unwrapped) => parse_unwrapped(&unwrapped, rules, limits, object_number)?,
+        Some(_) => match exports::unwrap_text(&text, bytes_max)? {
+            Some(unwrapped) => parse_unwrapped(&unwrapped, &options)?,
             None if serde_json::from_str::<IgnoredAny>(&text).is_ok() => {
                 return Err(ParseError::Scalar(text::json_type(text.trim_ascii_start())));
             }
@@ -359,7 +402,7 @@ pub(crate) fn parse_object(
             }
         },
     };
-    log.replaced_chars += replaced_chars;
+    options.count_replaced(&mut log, replaced_chars);
     if replaced_chars > 0 {
         text::restore_offsets(json, log.rejects.iter_mut().map(|it| &mut it.offset_bytes));
     }
@@ -369,36 +412,39 @@ pub(crate) fn parse_object(
     Ok(log)
 }
 
+impl ParseOptions<'_> {
+    /// Returns these options for rows that share their room with `bytes` of something else.
+    fn with_less_room(self, bytes: usize) -> Self {
+        let bytes_max = self.limits.bytes_max.saturating_sub(bytes);
+        Self { limits: ParseLimits { bytes_max, ..self.limits }, ..self }
+    }
+
+    /// Adds characters of the whole text that were replaced. The first import of an object counts them.
+    fn count_replaced(&self, log: &mut Log, replaced_chars: u64) {
+        if !self.wanted.is_read_again() {
+            log.replaced_chars += replaced_chars;
+        }
+    }
+}
+
 /// Reads the documents of a text.
-fn parse_text(
-    text: &str,
-    rules: &CellRules,
-    limits: ParseLimits,
-    object_number: i64,
-) -> Result<Log, ParseError> {
-    let collected = match fast::read(text, rules, limits, object_number)? {
+fn parse_text(text: &str, options: &ParseOptions<'_>) -> Result<Log, ParseError> {
+    let collected = match fast::read(text, options)? {
         Some(collected) => collected,
-        None => exact::read(text, rules, limits, object_number)?,
+        None => exact::read(text, options)?,
     };
     collected.into_log()
 }
 
 /// Reads the records of an export.
-fn parse_unwrapped(
-    unwrapped: &Unwrapped,
-    rules: &CellRules,
-    limits: ParseLimits,
-    object_number: i64,
-) -> Result<Log, ParseError> {
-    let bytes_max = limits.bytes_max.saturating_sub(unwrapped.bytes());
-    let limits = ParseLimits { bytes_max, ..limits };
-    let parsed = parse_text(&unwrapped.text, rules, limits, object_number);
-    let mut log = parsed.map_err(|error| match error {
+fn parse_unwrapped(unwrapped: &Unwrapped, options: &ParseOptions<'_>) -> Result<Log, ParseError> {
+    let options = options.with_less_room(unwrapped.bytes());
+    let mut log = parse_text(&unwrapped.text, &options).map_err(|error| match error {
         ParseError::NotALog(_) => ParseError::NotALog(unwrapped.kind),
         error => error,
     })?;
     log.rejects.iter_mut().for_each(|reject| unwrapped.restore(reject));
-    log.replaced_chars += unwrapped.replaced_chars;
+    options.count_replaced(&mut log, unwrapped.replaced_chars);
     Ok(log)
 }
 

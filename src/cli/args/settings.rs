@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::record_filter::without_other_days;
 use super::{
     Cli, Command, GlobalArgs, ImportArgs, LoadArgs, Method, S3Args, SelectionArgs, StatusArgs,
 };
@@ -117,13 +118,16 @@ impl ImportArgs {
         }
         let has_s3 = sources.iter().any(|spec| matches!(spec, SourceSpec::S3 { .. }));
         let rows = &defaults::BATCH_ROWS_RANGE;
+        let now = Timestamp::now();
+        let filter = self.filter.filter(now)?;
         let batch_bytes =
             config::bytes_in("--batch-bytes", &load.batch_bytes, &defaults::BATCH_BYTES_RANGE)?;
         Ok(ImportSettings {
             sources,
             s3: self.s3.settings()?,
             follows_links: self.selection.follow_links,
-            selection: self.selection.selection(Timestamp::now())?,
+            selection: without_other_days(self.selection.selection(now)?, &filter),
+            filter,
             shard,
             listers: config::count_in("--listers", load.listers, &defaults::LISTERS_RANGE)?,
             fetchers: load.fetchers(has_s3)?,
@@ -171,7 +175,7 @@ impl SelectionArgs {
         let regions =
             self.trail_region.iter().map(|typed| config::filled("--trail-region", Some(typed)));
         let regions = regions.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
-        Ok(Selection { from, to, accounts, regions })
+        Ok(Selection { from, to, accounts, regions, ..Selection::default() })
     }
 }
 

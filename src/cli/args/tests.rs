@@ -8,6 +8,7 @@ use crate::cli::config::{
 use crate::database::LoadMethod;
 use crate::database::url::Engine;
 use crate::source::s3::S3Options;
+use crate::trail::filter::RecordFilter;
 use crate::trail::layout::Selection;
 
 fn parse(args: &[&str]) -> Result<Cli, clap::Error> {
@@ -50,6 +51,7 @@ fn an_option_that_is_not_typed_has_its_default() {
             s3: S3Options::default(),
             follows_links: false,
             selection: Selection::default(),
+            filter: RecordFilter::default(),
             shard: None,
             listers: 4,
             fetchers: cores(),

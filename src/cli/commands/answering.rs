@@ -30,6 +30,7 @@ pub(super) async fn write_answer<T>(
     let store = stores::open_imported(database).await?;
     let asking = async {
         check(&store, database).await?;
+        stores::announce_part(&*store).await;
         ask(&*store, &mut writer).await
     };
     let asked = match statements::unless_stopped(&*store, asking, signals::interruption()).await {

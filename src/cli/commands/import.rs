@@ -89,14 +89,15 @@ pub(super) async fn run(
     let totals = loaded.tally.totals();
     let finishing = async {
         let recorded = run.store.finish_run(run.id, exit.as_str(), &totals).await;
-        (recorded, run.store.missing_indexes().await.unwrap_or_default())
+        let missing = run.store.missing_indexes().await.unwrap_or_default();
+        (recorded, missing, run.store.partly_loaded().await.unwrap_or_default())
     };
-    let (recorded, missing) = if exit == Exit::Interrupted {
+    let (recorded, missing, part) = if exit == Exit::Interrupted {
         // The user does not wait for a database that is away.
         let finished = tokio::time::timeout(FINISH_STOPPED_MAX, finishing).await;
         finished.unwrap_or_else(|_| {
             warn!("the database did not answer, so the run is not recorded as interrupted");
-            (Ok(()), Vec::new())
+            (Ok(()), Vec::new(), None)
         })
     } else {
         finishing.await
@@ -113,6 +114,7 @@ pub(super) async fn run(
         built: after.done.built,
         statistics_took: after.done.statistics_took,
         index_took: after.done.index_took,
+        part,
         missing,
     };
     let printed = output::print(&summary, form);
@@ -189,7 +191,7 @@ fn sources_json(specs: &[SourceSpec]) -> String {
 
 /// Returns the selection with its days resolved; `None` if everything is selected.
 fn selection_json(settings: &ImportSettings) -> Option<String> {
-    let Selection { from, to, accounts, regions } = &settings.selection;
+    let Selection { from, to, accounts, regions, event_from: _, event_to: _ } = &settings.selection;
     let mut parts = serde_json::Map::new();
     let mut add = |name: &str, value: Value| parts.insert(name.to_owned(), value);
     if let Some(day) = from {
@@ -205,6 +207,10 @@ fn selection_json(settings: &ImportSettings) -> Option<String> {
     }
     if settings.follows_links {
         add("follow_links", true.into());
+    }
+    if !settings.filter.is_all() {
+        let filter = serde_json::to_value(&settings.filter);
+        add("filter", filter.expect("a filter can be written as JSON"));
     }
     (!parts.is_empty()).then(|| Value::Object(parts).to_string())
 }

@@ -217,6 +217,7 @@ async fn ledger(store: &dyn Store) -> Result<LedgerState, DatabaseError> {
     let runs = store.runs(defaults::JOB_RUNS_MAX).await?;
     Ok(LedgerState {
         totals: store.ledger_totals().await?,
+        part: store.partly_loaded().await?,
         rows_of_first_schema: store.rows_of_first_schema().await?,
         jobs: latest_jobs(&runs),
         last_run: runs.into_iter().next(),

@@ -29,6 +29,7 @@ async fn read(
             let runs = store.runs(defaults::JOB_RUNS_MAX).await?;
             Status::Totals {
                 totals: store.ledger_totals().await?,
+                part: store.partly_loaded().await?,
                 duplicates_removed: store.duplicates_removed().await?,
                 rows_of_first_schema: store.rows_of_first_schema().await?,
                 jobs: latest_jobs(&runs),

@@ -51,3 +51,13 @@ pub(super) async fn open_imported(settings: &DatabaseSettings) -> Result<Arc<dyn
     let hint = "`cloudtrail2sql import SOURCE` creates the tables and fills them".to_owned();
     Err(DatabaseError::unusable(message, hint).into())
 }
+
+/// Logs that filters of imports left records out of a database that questions are asked of.
+pub(super) async fn announce_part(store: &dyn Store) {
+    match store.partly_loaded().await {
+        Ok(None) => {}
+        Ok(Some(part)) => warn!("{}", Warning::PartlyLoaded(part)),
+        // Whoever asks need not have the right to read the ledger.
+        Err(error) => warn!("{}", Warning::PartUnknown(error.into_source().to_string())),
+    }
+}

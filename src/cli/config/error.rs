@@ -14,6 +14,7 @@ use crate::answers::{FilterError, questions};
 use crate::database::redact::redacted;
 use crate::database::spelling::closest;
 use crate::database::url::{Engine, UrlError};
+use crate::trail::filter::FILTER_BYTES_MAX;
 use crate::trail::time::EventTime;
 
 /// Settings that cannot be used: exit code 2, nothing was done.
@@ -107,6 +108,15 @@ pub enum ConfigError {
         since: EventTime,
         /// The last moment.
         until: EventTime,
+    },
+    /// The filters of an import have too many values.
+    #[error(
+        "the filters have {bytes} bytes as JSON, but at most {FILTER_BYTES_MAX} can be kept with each \
+         object"
+    )]
+    FilterTooLong {
+        /// How many bytes.
+        bytes: usize,
     },
     /// No question has this name.
     #[error("there is no question `{0}`")]
@@ -208,6 +218,9 @@ impl ConfigError {
             }
             Self::OnlyForAnswers(_) => "use `text` or `json`".into(),
             Self::TimesReversed { .. } | Self::DaysReversed { .. } => "swap them".into(),
+            Self::FilterTooLong { .. } => {
+                "select by fewer names, or import everything and search it".into()
+            }
             Self::Account(_) => "an account number has 12 digits".into(),
             Self::StdinTwice => "give `-` once".into(),
             Self::StdinShard => "omit `--shard`, and run the command on one machine".into(),

@@ -18,6 +18,7 @@ use crate::database::url::Engine;
 use crate::import::Plan;
 use crate::import::batcher::BatchLimits;
 use crate::source::s3::S3Options;
+use crate::trail::filter::{FilterSet, RecordFilter};
 use crate::trail::layout::Selection;
 use crate::trail::object::Shard;
 use crate::trail::time::EventTime;
@@ -80,6 +81,8 @@ pub struct ImportSettings {
     pub s3: S3Options,
     /// Which objects of the sources are imported.
     pub selection: Selection,
+    /// Which of their records are loaded.
+    pub filter: RecordFilter,
     /// The part of the objects that this machine imports; `None` for all.
     pub shard: Option<ShardSettings>,
     /// Steps of the listing that are taken at once, in [`defaults::LISTERS_RANGE`].
@@ -248,6 +251,7 @@ impl ImportSettings {
     pub(crate) fn plan(&self) -> Plan {
         Plan {
             selection: Arc::new(self.selection.clone()),
+            selected: FilterSet::of(&self.filter),
             shard: self.shard.as_ref().map_or(Shard::WHOLE, |it| it.shard),
             listers: self.listers,
             fetchers: self.fetchers,

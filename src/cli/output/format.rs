@@ -1,8 +1,11 @@
 //! Numbers and names for people.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use indicatif::{BinaryBytes, HumanCount};
+
+use crate::trail::time::EventTime;
 
 /// Returns a count with thousands separators: `12,480`.
 pub(super) fn count(number: u64) -> String {
@@ -46,6 +49,21 @@ pub(super) fn to_second(time: &str) -> String {
         Some((seconds, _)) => format!("{seconds}Z"),
         None => time.to_owned(),
     }
+}
+
+/// Returns a word of a shell.
+pub(super) fn shell_word(value: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
+    if !value.is_empty() && value.chars().all(is_plain) {
+        Cow::Borrowed(value)
+    } else {
+        Cow::Owned(format!("'{}'", value.replace('\'', "'\\''")))
+    }
+}
+
+/// Returns a time as options take it: `2026-01-15T09:30:00Z`.
+pub(super) fn rfc3339(time: EventTime) -> String {
+    format!("{}Z", time.to_string().replace(' ', "T"))
 }
 
 #[cfg(test)]

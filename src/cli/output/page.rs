@@ -20,10 +20,11 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
 use self::text::{Command, Seen, instant};
+use super::partial;
 use crate::answers::{Activity, Filters};
 use crate::database::answer::Rows;
 use crate::database::jobs::Job;
-use crate::database::status::{FailedObject, RejectedRecord, RunLine, RunTotals};
+use crate::database::status::{FailedObject, PartlyLoaded, RejectedRecord, RunLine, RunTotals};
 use crate::trail::time::EventTime;
 
 /// The rows of the tables with the most events: one more than is shown, so that it is known whether
@@ -71,6 +72,8 @@ pub(crate) struct Findings {
 #[derive(Debug)]
 pub(crate) struct LedgerState {
     pub(crate) totals: RunTotals,
+    /// What is loaded only in part.
+    pub(crate) part: Option<PartlyLoaded>,
     pub(crate) rows_of_first_schema: u64,
     pub(crate) last_run: Option<RunLine>,
     /// The last job of several shards, if there was one, and others that are incomplete.
@@ -204,6 +207,9 @@ fn header(findings: &Findings) -> Markup {
                     }
                     @if let Some(region) = &filters.region {
                         div { dt { "Region" } dd { (Seen(region)) } }
+                    }
+                    @if let Some(part) = &findings.ledger.part {
+                        div { dt { "Only a part" } dd { (Seen(&partial::in_words(part))) } }
                     }
                     @if let Some(created) = findings.created {
                         div { dt { "Created" } dd { (instant(created)) } }

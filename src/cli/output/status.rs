@@ -4,12 +4,15 @@ use serde::Serialize;
 
 use super::format::{count, to_second};
 use super::jobs::jobs_text;
+use super::partial::PartJson;
 use super::table::Table;
 use super::warnings::Warning;
 use super::{Report, to_json};
 use crate::cli::escape::visible;
 use crate::database::jobs::Job;
-use crate::database::status::{FailedObject, RejectedRecord, RunLine, RunTotals, SkippedObject};
+use crate::database::status::{
+    FailedObject, PartlyLoaded, RejectedRecord, RunLine, RunTotals, SkippedObject,
+};
 
 /// The most characters of a rejected record that the text shows; JSON has all of them.
 const RECORD_CHARS_MAX: usize = 200;
@@ -21,6 +24,8 @@ pub(crate) enum Status {
     Totals {
         /// The sums over all lines of the ledger.
         totals: RunTotals,
+        /// What is loaded only in part, because of filters.
+        part: Option<PartlyLoaded>,
         /// Rows that `dedupe` removed.
         duplicates_removed: u64,
         /// Rows that version 0.1.0 loaded.
@@ -44,6 +49,7 @@ pub(crate) enum Status {
 #[derive(Serialize)]
 struct TotalsJson<'s> {
     totals: &'s RunTotals,
+    partly_loaded: Option<PartJson<'s>>,
     #[serde(skip_serializing_if = "is_zero")]
     duplicates_removed: u64,
     rows_of_first_schema: u64,
@@ -54,9 +60,16 @@ struct TotalsJson<'s> {
 impl Report for Status {
     fn text(&self) -> String {
         match self {
-            Self::Totals { totals, duplicates_removed, rows_of_first_schema, last_run, jobs } => {
+            Self::Totals {
+                totals,
+                part,
+                duplicates_removed,
+                rows_of_first_schema,
+                last_run,
+                jobs,
+            } => {
                 let rows = (*duplicates_removed, *rows_of_first_schema);
-                let mut text = totals_text(totals, rows, last_run.as_deref());
+                let mut text = totals_text(totals, part.as_ref(), rows, last_run.as_deref());
                 text.push_str(&jobs_text(jobs));
                 text
             }
@@ -75,15 +88,21 @@ impl Report for Status {
 
     fn json(&self) -> String {
         match self {
-            Self::Totals { totals, duplicates_removed, rows_of_first_schema, last_run, jobs } => {
-                to_json(&TotalsJson {
-                    totals,
-                    duplicates_removed: *duplicates_removed,
-                    rows_of_first_schema: *rows_of_first_schema,
-                    last_run: last_run.as_deref(),
-                    jobs,
-                })
-            }
+            Self::Totals {
+                totals,
+                part,
+                duplicates_removed,
+                rows_of_first_schema,
+                last_run,
+                jobs,
+            } => to_json(&TotalsJson {
+                totals,
+                partly_loaded: part.as_ref().map(PartJson::from),
+                duplicates_removed: *duplicates_removed,
+                rows_of_first_schema: *rows_of_first_schema,
+                last_run: last_run.as_deref(),
+                jobs,
+            }),
             Self::Runs(runs) => to_json(runs),
             Self::Failed(failed) => to_json(failed),
             Self::Skipped(skipped) => to_json(skipped),
@@ -129,6 +148,7 @@ fn or_none(text: String, none: &str) -> String {
 
 fn totals_text(
     totals: &RunTotals,
+    part: Option<&PartlyLoaded>,
     (duplicates_removed, rows_of_first_schema): (u64, u64),
     last_run: Option<&RunLine>,
 ) -> String {
@@ -141,7 +161,13 @@ fn totals_text(
     if duplicates_removed > 0 {
         table.row("", "duplicates removed", [None, Some(count(duplicates_removed)), None]);
     }
+    if part.is_some() {
+        table.row("", "filtered", [None, Some(count(totals.filtered)), None]);
+    }
     let mut text = table.to_string();
+    if let Some(part) = part {
+        text.push_str(&format!("\n{}\n", Warning::PartlyLoaded(part.clone())));
+    }
     if totals.replaced_chars > 0 {
         text.push_str(&format!("\n{}\n", Warning::Replaced(totals.replaced_chars)));
     }

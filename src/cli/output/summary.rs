@@ -11,6 +11,7 @@ use crate::cli::error::Exit;
 use crate::cli::escape::visible;
 use crate::database::BuiltIndexes;
 use crate::database::indexes::Index;
+use crate::database::status::PartlyLoaded;
 use crate::import::progress::{Count, SkippedObject, Tally};
 use crate::source::{FolderCounts, UnreadableFolder};
 
@@ -42,6 +43,8 @@ pub(crate) struct Summary {
     pub(crate) statistics_took: Option<Duration>,
     /// How long building all of the indexes took.
     pub(crate) index_took: Duration,
+    /// What the database has only a part of, because of filters.
+    pub(crate) part: Option<PartlyLoaded>,
     /// The indexes that are still missing, because they were not requested or the run ended.
     pub(crate) missing: Vec<Index>,
 }
@@ -135,6 +138,9 @@ impl Summary {
         }
         if tally.rejects > 0 {
             warnings.push(Warning::Rejected(tally.rejects));
+        }
+        if let Some(part) = &self.part {
+            warnings.push(Warning::PartlyLoaded(part.clone()));
         }
         match self.exit {
             Exit::Interrupted => warnings.push(Warning::Interrupted),
@@ -230,12 +236,17 @@ pub(crate) fn equations(tally: &Tally) -> [String; 2] {
     if tally.pending.objects > 0 {
         objects.push_str(&format!(" + {} pending", count(tally.pending.objects)));
     }
-    let records = format!(
+    let mut records = format!(
         "records: {} read = {} rows + {} rejected",
-        count(tally.records),
+        count(tally.records + tally.known),
         count(tally.rows),
         count(tally.rejects)
     );
+    for (number, name) in [(tally.filtered, "filtered"), (tally.known, "already loaded")] {
+        if number > 0 {
+            records.push_str(&format!(" + {} {name}", count(number)));
+        }
+    }
     [objects, records]
 }
 

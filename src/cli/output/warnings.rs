@@ -7,8 +7,10 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::format::{count, counted};
+use super::partial;
 use crate::cli::config::Origin;
 use crate::database::redact::redacted;
+use crate::database::status::PartlyLoaded;
 use crate::trail::object::Shard;
 
 /// Something that the user should know or do.
@@ -57,6 +59,10 @@ pub(crate) enum Warning {
     OneShard(Shard),
     /// Indexes are missing: not requested, or the run ended before.
     MissingIndexes(Vec<&'static str>),
+    /// Filters of imports left records out.
+    PartlyLoaded(PartlyLoaded),
+    /// Whether filters left records out cannot be told, for this reason.
+    PartUnknown(String),
     /// Rows that version 0.1.0 loaded, which stored only the 16 columns.
     FirstSchema(u64),
     /// The answer has as many rows as it may have.
@@ -96,6 +102,7 @@ impl Warning {
             Self::Rejected(_) => Some("`cloudtrail2sql status --rejected` shows why"),
             Self::OneShard(_) => Some("`cloudtrail2sql status` names those that are not done"),
             Self::MissingIndexes(_) => Some("`cloudtrail2sql index` builds them"),
+            Self::PartlyLoaded(_) => Some("an import without filters loads the rest"),
             Self::FirstSchema(_) => {
                 Some("version 0.1.0 loaded them; import into a new database to have all fields")
             }
@@ -108,6 +115,7 @@ impl Warning {
             Self::OlderEvents { .. }
             | Self::ConfigNotRead { .. }
             | Self::LossesAccepted
+            | Self::PartUnknown(_)
             | Self::NoObjects
             | Self::EmptyShard
             | Self::NoLogs
@@ -160,6 +168,10 @@ impl fmt::Display for Warning {
             Self::OneShard(shard) => {
                 let shards = counted(shard.count, "shard");
                 write!(f, "run `cloudtrail2sql index` when all {shards} are done")
+            }
+            Self::PartlyLoaded(part) => write!(f, "this database has, {}", partial::in_words(part)),
+            Self::PartUnknown(reason) => {
+                write!(f, "cannot tell whether filters left records out: {reason}")
             }
             Self::FirstSchema(rows) => {
                 write!(

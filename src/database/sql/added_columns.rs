@@ -24,7 +24,7 @@ macro_rules! invisible {
 }
 
 /// The columns that are added to existing tables.
-pub(super) const ADDED_COLUMNS: [AddedColumn; 10] = [
+pub(super) const ADDED_COLUMNS: [AddedColumn; 13] = [
     AddedColumn {
         table: LOGS.name,
         name: "otherFields",
@@ -79,6 +79,30 @@ pub(super) const ADDED_COLUMNS: [AddedColumn; 10] = [
         sqlite: "text",
         postgres: "text",
         mysql: "longtext",
+        is_unique: false,
+    },
+    AddedColumn {
+        table: OBJECTS.name,
+        name: "filters",
+        sqlite: "text",
+        postgres: "text",
+        mysql: "longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+        is_unique: false,
+    },
+    AddedColumn {
+        table: OBJECTS.name,
+        name: "filtered_count",
+        sqlite: "integer",
+        postgres: "bigint",
+        mysql: "bigint",
+        is_unique: false,
+    },
+    AddedColumn {
+        table: RUNS.name,
+        name: "filtered_count",
+        sqlite: "integer",
+        postgres: "bigint",
+        mysql: "bigint",
         is_unique: false,
     },
     AddedColumn {
@@ -211,7 +235,8 @@ mod tests {
         assert_eq!(statements(Engine::Sqlite, "logs", &old).unwrap().len(), 4);
         assert_eq!(statements(Engine::Mysql, "logs", &old).unwrap().len(), 1);
         let ledger = ["ALTER TABLE import_objects ADD COLUMN number bigint UNIQUE, \
-             ADD COLUMN duplicate_count bigint, ADD COLUMN kept_for text"];
+             ADD COLUMN duplicate_count bigint, ADD COLUMN kept_for text, ADD COLUMN filters text, \
+             ADD COLUMN filtered_count bigint"];
         let ledger = ledger.map(str::to_owned);
         assert_eq!(statements(Engine::Postgres, "import_objects", &old), Ok(ledger.into()));
         let mut with_ours = old;

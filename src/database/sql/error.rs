@@ -47,6 +47,8 @@ pub(super) fn class_of_driver_error(error: &sqlx::Error) -> SqlErrorClass {
         // Made by this program: a row larger than a packet, and a COPY that stored another number
         // of rows than were sent.
         sqlx::Error::InvalidArgument(_) | sqlx::Error::Encode(_) => SqlErrorClass::DataRefused,
+        // Made by this program, too: another run has changed a ledger line.
+        sqlx::Error::RowNotFound => SqlErrorClass::Conflict,
         // rustls reports a certificate that it refuses in this way.
         sqlx::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
             SqlErrorClass::Fatal(Some(
@@ -102,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_broken_connection_is_transient_and_a_wrong_setting_is_not() {
-        use SqlErrorClass::{DataRefused, Fatal, Transient};
+        use SqlErrorClass::{Conflict, DataRefused, Fatal, Transient};
         let io = |kind: io::ErrorKind| sqlx::Error::Io(kind.into());
         for (error, expected) in [
             (io(io::ErrorKind::ConnectionRefused), Transient),
@@ -112,6 +114,7 @@ mod tests {
             (sqlx::Error::WorkerCrashed, Transient),
             (sqlx::Error::InvalidArgument("a row of 20 MB".into()), DataRefused),
             (sqlx::Error::Encode("duplicate".into()), DataRefused),
+            (sqlx::Error::RowNotFound, Conflict),
             (sqlx::Error::Configuration("no such option".into()), Fatal(None)),
             (sqlx::Error::Decode("not an integer".into()), Fatal(None)),
             (sqlx::Error::ColumnNotFound("outcome".into()), Fatal(None)),

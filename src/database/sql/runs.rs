@@ -15,7 +15,7 @@ use crate::trail::object::Shard;
 const READ_LEDGER: &str = "read the ledger";
 
 /// How many columns of `import_runs` are counts.
-const COUNTS: usize = 9;
+const COUNTS: usize = 10;
 
 impl SqlStore {
     /// Records that a run has begun; returns its id.
@@ -93,7 +93,7 @@ impl SqlStore {
     ) -> Result<(), DatabaseError> {
         let update = "UPDATE import_runs SET finished_at = ?, outcome = ?, listed = ?, \
              loaded = ?, already_loaded = ?, skipped = ?, failed = ?, record_count = ?, \
-             row_count = ?, reject_count = ?, altered_count = ? WHERE id = ?";
+             row_count = ?, reject_count = ?, altered_count = ?, filtered_count = ? WHERE id = ?";
         let update = placeholders(self.driver.engine(), update);
         let finished_at = jiff::Timestamp::now().to_string();
         let values = [
@@ -108,6 +108,7 @@ impl SqlStore {
             Value::count(totals.rows),
             Value::count(totals.rejects),
             Value::count(totals.replaced_chars),
+            Value::count(totals.filtered),
             Value::Int(run_id),
         ];
         self.execute("record the end of the run", &update, &values).await
@@ -115,15 +116,17 @@ impl SqlStore {
 
     /// Returns the sums over all lines of the ledger.
     pub(super) async fn select_ledger_totals(&self) -> Result<RunTotals, DatabaseError> {
-        let query = "SELECT outcome, COUNT(*), CAST(COALESCE(SUM(record_count), 0) AS BIGINT), \
-             CAST(COALESCE(SUM(row_count), 0) AS BIGINT), \
-             CAST(COALESCE(SUM(reject_count), 0) AS BIGINT), \
-             CAST(COALESCE(SUM(altered_count), 0) AS BIGINT) \
-             FROM import_objects GROUP BY outcome";
+        let lacking = self.lacking_columns(OBJECTS.name).await?;
+        let filtered = if lacking.contains(&"filtered_count") { "0" } else { "filtered_count" };
+        let counts = ["record_count", "row_count", "reject_count", "altered_count", filtered];
+        let sums = counts.map(|count| format!("CAST(COALESCE(SUM({count}), 0) AS BIGINT)"));
+        let sums = sums.join(", ");
+        let query =
+            format!("SELECT outcome, COUNT(*), {sums} FROM import_objects GROUP BY outcome");
         // MySQL has another name for the type.
         let query = match self.driver.engine() {
             Engine::Mysql => query.replace("AS BIGINT", "AS SIGNED"),
-            Engine::Postgres | Engine::Sqlite => query.to_owned(),
+            Engine::Postgres | Engine::Sqlite => query,
         };
         let types = [
             CellType::Text,
@@ -132,10 +135,11 @@ impl SqlStore {
             CellType::Int,
             CellType::Int,
             CellType::Int,
+            CellType::Int,
         ];
         let mut totals = RunTotals::default();
         for row in self.select(&query, &types).await? {
-            let [outcome, objects, records, rows, rejects, altered] = fixed(row);
+            let [outcome, objects, records, rows, rejects, altered, filtered] = fixed(row);
             match outcome.into_text().as_str() {
                 "loaded" => totals.loaded = count(objects),
                 "skipped" => totals.skipped = count(objects),
@@ -146,6 +150,7 @@ impl SqlStore {
             totals.rows += count(rows);
             totals.rejects += count(rejects);
             totals.replaced_chars += count(altered);
+            totals.filtered += count(filtered);
         }
         totals.listed = totals.loaded + totals.skipped + totals.failed;
         Ok(totals)
@@ -156,11 +161,12 @@ impl SqlStore {
         let lacking = self.lacking_columns(RUNS.name).await?;
         let [selection, shard, job] = ["selection", "shard", "job"]
             .map(|name| if lacking.contains(&name) { "NULL" } else { name });
+        let filtered = if lacking.contains(&"filtered_count") { "NULL" } else { "filtered_count" };
         let query = format!(
             "SELECT id, started_at, finished_at, program_version, sources, outcome, {selection}, \
              {shard}, {job}, listed, loaded, already_loaded, skipped, failed, record_count, \
-             row_count, reject_count, altered_count FROM import_runs ORDER BY id DESC \
-             LIMIT {lines_max}"
+             row_count, reject_count, altered_count, COALESCE({filtered}, 0) FROM import_runs \
+             ORDER BY id DESC LIMIT {lines_max}"
         );
         let mut types = vec![CellType::Int];
         types.extend([CellType::Text; 8]);
@@ -170,8 +176,18 @@ impl SqlStore {
             let counts = row.split_off(row.len() - COUNTS);
             let [id, started_at, finished_at, version, sources, outcome, selection, shard, job] =
                 fixed(row);
-            let [listed, loaded, already_loaded, skipped, failed, records, rows, rejects, altered] =
-                fixed::<COUNTS>(counts).map(count);
+            let [
+                listed,
+                loaded,
+                already_loaded,
+                skipped,
+                failed,
+                records,
+                rows,
+                rejects,
+                altered,
+                filtered,
+            ] = fixed::<COUNTS>(counts).map(count);
             RunLine {
                 id: id.into_int(),
                 started_at: started_at.into_text(),
@@ -191,6 +207,7 @@ impl SqlStore {
                     records,
                     rows,
                     rejects,
+                    filtered,
                     replaced_chars: altered,
                 },
             }

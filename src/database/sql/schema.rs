@@ -273,6 +273,8 @@ pub(super) const OBJECTS: Table = Table {
         "batch_id",
         "finished_at",
         "number",
+        "filters",
+        "filtered_count",
     ],
 };
 
@@ -303,6 +305,7 @@ pub(super) const RUNS: Table = Table {
         "row_count",
         "reject_count",
         "altered_count",
+        "filtered_count",
         "selection",
         "shard",
         "job",

@@ -12,7 +12,8 @@ use crate::database::dedupe::{Cursor, Duplicates, IdPage};
 use crate::database::forget::{KnownObject, UriScope};
 use crate::database::indexes::Index;
 use crate::database::status::{
-    FailedObject, RejectedRecord, RunLine, RunStart, RunTotals, SkippedObject, StoredRecord,
+    FailedObject, PartlyLoaded, RejectedRecord, RunLine, RunStart, RunTotals, SkippedObject,
+    StoredRecord,
 };
 use crate::database::{BuiltIndexes, DatabaseError, Store, UpgradePolicy};
 use crate::trail::object::ObjectId;
@@ -117,6 +118,10 @@ impl Store for SqlStore {
 
     async fn duplicates_removed(&self) -> Result<u64, DatabaseError> {
         retried!(self, self.sum_duplicates())
+    }
+
+    async fn partly_loaded(&self) -> Result<Option<PartlyLoaded>, DatabaseError> {
+        retried!(self, self.select_partly_loaded())
     }
 
     async fn missing_for_answers(&self) -> Result<Vec<&'static str>, DatabaseError> {

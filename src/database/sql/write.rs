@@ -19,10 +19,11 @@ use super::error::{SqlErrorClass, cause_of};
 use super::schema::{IDENTITIES, LOGS, OBJECTS, REJECTS, Table, placeholders, statement_rows_max};
 use super::{KNOWN_IDENTITIES_MAX, SqlStore};
 use crate::database::batch::{Batch, ParsedObject};
-use crate::database::ledger::{Line, ObjectOutcome};
+use crate::database::ledger::{Line, LoadedContent, ObjectOutcome};
 use crate::database::url::Engine;
 use crate::database::{DatabaseError, Sink};
 use crate::trail::fields::{COLUMN_COUNT, column};
+use crate::trail::filter::FilterSet;
 use crate::trail::identity::Identity;
 use crate::trail::object::ObjectId;
 use crate::trail::record::CellRules;
@@ -50,9 +51,10 @@ impl Sink for SqlStore {
             return Ok(HashMap::new());
         }
         let (list, values) = id_list(ids);
+        let columns = self.ledger_columns().await?;
         let query = format!(
-            "SELECT id, outcome, kind, reason, version, digest, run_id, batch_id, \
-             COALESCE(number, -1) FROM import_objects WHERE id IN ({list})"
+            "SELECT id, outcome, kind, reason, version, digest, run_id, batch_id, {columns} \
+             FROM import_objects WHERE id IN ({list})"
         );
         let query = placeholders(self.driver.engine(), &query);
         let types = [
@@ -65,9 +67,15 @@ impl Sink for SqlStore {
             CellType::Int,
             CellType::Int,
             CellType::Int,
+            CellType::Text,
         ];
         let rows = self.query("read the ledger", &query, &values, &types).await?;
-        Ok(rows.into_iter().filter_map(read_line).collect())
+        let mut lines = HashMap::with_capacity(rows.len());
+        for row in rows {
+            let Some((id, line)) = read_line(row).map_err(unknown_filter)? else { continue };
+            lines.insert(id, line);
+        }
+        Ok(lines)
     }
 
     async fn taken_numbers(&self, batch: &Batch) -> Result<HashSet<i64>, DatabaseError> {
@@ -113,6 +121,17 @@ impl Sink for SqlStore {
 }
 
 impl SqlStore {
+    /// Returns the columns of a ledger line that one of an earlier version lacks.
+    async fn ledger_columns(&self) -> Result<&str, DatabaseError> {
+        let columns = self.ledger_columns.get_or_try_init(|| async {
+            let lacking = self.lacking_columns(OBJECTS.name).await?;
+            let column = |name, present| if lacking.contains(&name) { "NULL" } else { present };
+            let (number, filters) = (column("number", "number"), column("filters", "filters"));
+            Ok::<_, DatabaseError>(format!("COALESCE({number}, -1), {filters}"))
+        });
+        columns.await.map(String::as_str)
+    }
+
     /// Writes the identities and the one transaction. Returns the identities that were written.
     async fn write_batch(
         &self,
@@ -190,22 +209,31 @@ impl SqlStore {
         for object in updated {
             self.update_line(connection, object, run_id).await?;
         }
+        let batch_id = batch.id;
+        let (extended, objects): (Vec<&ParsedObject>, Vec<&ParsedObject>) =
+            objects.into_iter().partition(|object| object.extended().is_some());
+        for object in &extended {
+            self.extend_line(connection, object, (run_id, batch_id)).await?;
+        }
         for object in objects.iter().filter(|object| object.replaces_line) {
             connection.execute(&delete, &[Value::Id(&object.id)]).await?;
         }
         for object in &objects {
-            if let Some(replaced_sha256) = object.replaced_sha256() {
-                self.delete_content(connection, object, replaced_sha256).await?;
+            if let Some(replaced) = object.replaced() {
+                self.delete_content(connection, object, replaced).await?;
             }
         }
-        let texts: Vec<LineTexts> = objects.iter().map(|object| LineTexts::of(object)).collect();
+        let texts = |objects: &[&ParsedObject]| -> Vec<LineTexts> {
+            objects.iter().map(|object| LineTexts::of(object)).collect()
+        };
+        let (texts, extended_texts) = (texts(&objects), texts(&extended));
         let mut lines = objects
             .iter()
             .zip(&texts)
-            .map(|(object, texts)| ledger_line(object, texts, run_id, batch.id));
+            .map(|(object, texts)| ledger_line(object, texts, run_id, batch_id));
         self.insert(connection, &OBJECTS, &mut lines).await?;
-        let mut rejects =
-            objects.iter().zip(&texts).flat_map(|(object, texts)| reject_lines(object, texts));
+        let with_rejects = objects.iter().zip(&texts).chain(extended.iter().zip(&extended_texts));
+        let mut rejects = with_rejects.flat_map(|(object, texts)| reject_lines(object, texts));
         let written = self.write_content(connection, batch, &objects, &mut rejects).await;
         written.map_err(|error| {
             if self.classify(&error) == SqlErrorClass::Conflict {
@@ -223,13 +251,15 @@ impl SqlStore {
         &self,
         connection: &mut dyn Connection,
         object: &ParsedObject,
-        replaced_sha256: &str,
+        replaced: &LoadedContent,
     ) -> Result<(), sqlx::Error> {
         let engine = self.driver.engine();
         self.load_again_without(connection, &object.id).await?;
         let line = "DELETE FROM import_objects WHERE id = ?id AND digest = ? \
-             AND outcome IN ('loaded', 'changed')";
-        let values = [Value::Id(&object.id), Value::Text(Some(replaced_sha256))];
+             AND COALESCE(filters, '') = ? AND outcome IN ('loaded', 'changed')";
+        let filters = replaced.filters.to_column().unwrap_or_default();
+        let texts = [&replaced.sha256, &filters].map(|text| Value::Text(Some(text)));
+        let values = [Value::Id(&object.id), texts[0], texts[1]];
         connection.execute(&placeholders(engine, line), &values).await?;
         let rows = placeholders(engine, "DELETE FROM logs WHERE objectId = ?");
         connection.execute(&rows, &[Value::Int(object.number())]).await?;
@@ -264,6 +294,48 @@ impl SqlStore {
             connection.execute(&placeholders(engine, update), &[version, id, sha256]).await?;
         }
         Ok(())
+    }
+
+    /// Adds the counts of other records to an object's line.
+    ///
+    /// # Errors
+    /// [`sqlx::Error::RowNotFound`] if another run has changed the line since it was read.
+    async fn extend_line(
+        &self,
+        connection: &mut dyn Connection,
+        object: &ParsedObject,
+        (run_id, batch_id): (i64, i64),
+    ) -> Result<(), sqlx::Error> {
+        let update = "UPDATE import_objects SET version = ?, outcome = 'loaded', reason = NULL, \
+             row_count = row_count + ?, reject_count = reject_count + ?, \
+             altered_count = altered_count + ?, filtered_count = filtered_count - ?, \
+             filters = ?, run_id = ?, batch_id = ?, finished_at = ? \
+             WHERE id = ?id AND digest = ? AND COALESCE(filters, '') = ? \
+             AND outcome IN ('loaded', 'changed')";
+        let log = object.log();
+        let (rows, rejects) = (log.rows.len() as u64, log.rejects.len() as u64);
+        let finished_at = jiff::Timestamp::now().to_string();
+        let filters = object.filters().to_column();
+        let before = object.extended().and_then(FilterSet::to_column).unwrap_or_default();
+        let values = [
+            Value::Text(Some(&object.object.version)),
+            Value::count(rows),
+            Value::count(rejects),
+            Value::count(log.replaced_chars),
+            Value::count(rows + rejects),
+            Value::Text(filters.as_deref()),
+            Value::Int(run_id),
+            Value::Int(batch_id),
+            Value::Text(Some(&finished_at)),
+            Value::Id(&object.id),
+            Value::Text(Some(&object.sha256)),
+            Value::Text(Some(&before)),
+        ];
+        let update = placeholders(self.driver.engine(), update);
+        match connection.execute(&update, &values).await? {
+            0 => Err(sqlx::Error::RowNotFound),
+            _ => Ok(()),
+        }
     }
 
     /// Writes what is not the ledger: rejects and rows.
@@ -434,6 +506,7 @@ struct LineTexts {
     kind: Option<&'static str>,
     reason: Option<String>,
     finished_at: String,
+    filters: Option<String>,
     /// The reason of each reject.
     reject_reasons: Vec<String>,
 }
@@ -448,11 +521,14 @@ impl LineTexts {
                 (None, Some(visible_nul(reason)))
             }
         };
-        let outcome = outcome.as_str();
         let uri = visible_nul(&object.object.location.uri());
         let finished_at = jiff::Timestamp::now().to_string();
         let reject_reasons = object.log().rejects.iter().map(|it| it.reason.to_string()).collect();
-        Self { uri, outcome, kind, reason, finished_at, reject_reasons }
+        // Only what is loaded is a part.
+        let is_loaded = *outcome == ObjectOutcome::Loaded;
+        let filters = object.filters().to_column().filter(|_| is_loaded);
+        let outcome = outcome.as_str();
+        Self { uri, outcome, kind, reason, finished_at, filters, reject_reasons }
     }
 }
 
@@ -461,8 +537,9 @@ fn ledger_line<'v>(
     texts: &'v LineTexts,
     run_id: i64,
     batch_id: i64,
-) -> [Value<'v>; 16] {
+) -> [Value<'v>; 18] {
     let log = object.log();
+    let is_filtered = texts.filters.is_some();
     [
         Value::Id(&object.id),
         Value::Text(Some(&texts.uri)),
@@ -480,6 +557,8 @@ fn ledger_line<'v>(
         Value::Int(batch_id),
         Value::Text(Some(&texts.finished_at)),
         Value::Int(object.number()),
+        Value::Text(texts.filters.as_deref()),
+        Value::OptionalInt(is_filtered.then(|| i64::try_from(log.filtered).unwrap_or(i64::MAX))),
     ]
 }
 
@@ -488,14 +567,27 @@ fn visible_nul(text: &str) -> String {
     text.replace('\0', "␀")
 }
 
-fn read_line(cells: Cells) -> Option<(ObjectId, Line)> {
-    let [id, outcome, kind, reason, version, sha256, run_id, batch_id, number] =
-        <[_; 9]>::try_from(cells).expect("the query selects nine columns");
-    let id = ObjectId(id.into_bytes().try_into().ok()?);
+/// Returns the error of a ledger line with filters that this version does not know.
+pub(super) fn unknown_filter(error: serde_json::Error) -> DatabaseError {
+    let mut unusable = DatabaseError::unusable(
+        "the ledger has a filter that this version of cloudtrail2sql does not know".to_owned(),
+        "use the version that imported into this database last".to_owned(),
+    );
+    unusable.source = Some(error.into());
+    unusable
+}
+
+/// Reads a line. An id of another length is not one of ours.
+fn read_line(cells: Cells) -> Result<Option<(ObjectId, Line)>, serde_json::Error> {
+    let [id, outcome, kind, reason, version, sha256, run_id, batch_id, number, filters] =
+        <[_; 10]>::try_from(cells).expect("the query selects ten columns");
+    let Ok(id) = id.into_bytes().try_into() else { return Ok(None) };
+    let filters = FilterSet::from_column(filters.into_optional_text().as_deref())?;
     let (kind, reason) = (kind.into_optional_text(), reason.into_optional_text());
     let outcome = ObjectOutcome::from_columns(&outcome.into_text(), kind.as_deref(), reason);
     let (version, sha256) = (version.into_text(), sha256.into_text());
     let (run_id, batch_id) = (run_id.into_int(), batch_id.into_int());
     let number = Some(number.into_int()).filter(|number| *number >= 0);
-    Some((id, Line { outcome, version, sha256, run_id, batch_id, number }))
+    let line = Line { outcome, version, sha256, run_id, batch_id, number, filters };
+    Ok(Some((ObjectId(id), line)))
 }

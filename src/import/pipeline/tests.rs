@@ -6,6 +6,7 @@ use crate::database::ErrorClass;
 use crate::database::memory_store::{Fault, MemoryStore};
 use crate::import::progress::Tally;
 use crate::source::SourceError;
+use crate::trail::filter::FilterSet;
 use crate::trail::gzip::is_gzip;
 use crate::trail::object::Shard;
 
@@ -30,6 +31,7 @@ fn plan() -> Plan {
         memory_bytes: 1 << 20,
         object_bytes_max: 200_000,
         replaces_changed: false,
+        selected: FilterSet::All,
         retry: RetryPolicy {
             attempts_max: 6,
             deadline: Duration::from_mins(5),

@@ -9,18 +9,16 @@ use serde_json::value::RawValue;
 
 use super::collect::{Collector, Taken};
 use super::members::{Key, MemberName, Members};
-use super::text::{self, CellRules};
-use super::{ParseError, ParseLimits, RejectReason};
+use super::text;
+use super::{ParseError, ParseOptions, RejectReason};
 
 /// Reads all documents of the text.
 pub(super) fn read<'t>(
     text: &'t str,
-    rules: &CellRules,
-    limits: ParseLimits,
-    object_number: i64,
+    options: &'t ParseOptions<'_>,
 ) -> Result<Collector<'t>, ParseError> {
-    let collector = Collector::new(text.len(), limits, object_number);
-    let mut reader = Reader { text, rules, collector, failure: None };
+    let collector = Collector::new(text.len(), options);
+    let mut reader = Reader { text, collector, failure: None };
     let mut documents = serde_json::Deserializer::from_str(text);
     loop {
         let raw: &RawValue =
@@ -42,15 +40,14 @@ enum Place {
     Element,
 }
 
-struct Reader<'r, 't> {
+struct Reader<'t> {
     text: &'t str,
-    rules: &'r CellRules,
     collector: Collector<'t>,
     /// Why a visitor stopped `serde_json`, whose own error says nothing of it.
     failure: Option<ParseError>,
 }
 
-impl<'t> Reader<'_, 't> {
+impl<'t> Reader<'t> {
     fn value(&mut self, raw: &'t RawValue, place: Place) -> Result<(), ParseError> {
         let taken = match (raw.get().as_bytes().first(), place) {
             (Some(b'{'), _) => self.object(raw, place)?,
@@ -76,8 +73,8 @@ impl<'t> Reader<'_, 't> {
         let mut members = serde_json::Deserializer::from_str(object.get());
         let read = Object { reader: self, place }.deserialize(&mut members);
         match read.map_err(|error| self.fault(error))? {
-            Some(members) => self.collector.take(&members, self.rules),
-            None => Ok(Taken::Row),
+            Some(members) => self.collector.take(&members),
+            None => Ok(Taken::Done),
         }
     }
 
@@ -106,9 +103,9 @@ impl<'t> Reader<'_, 't> {
 }
 
 /// Passes the elements of an array to the reader.
-struct Elements<'p, 'r, 't>(&'p mut Reader<'r, 't>);
+struct Elements<'p, 't>(&'p mut Reader<'t>);
 
-impl<'t> DeserializeSeed<'t> for Elements<'_, '_, 't> {
+impl<'t> DeserializeSeed<'t> for Elements<'_, 't> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'t>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -116,7 +113,7 @@ impl<'t> DeserializeSeed<'t> for Elements<'_, '_, 't> {
     }
 }
 
-impl<'t> Visitor<'t> for Elements<'_, '_, 't> {
+impl<'t> Visitor<'t> for Elements<'_, 't> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -134,12 +131,12 @@ impl<'t> Visitor<'t> for Elements<'_, '_, 't> {
 
 /// Reads the members of an object that matter; `None` if it is a wrapper, whose records it passes
 /// to the reader.
-struct Object<'p, 'r, 't> {
-    reader: &'p mut Reader<'r, 't>,
+struct Object<'p, 't> {
+    reader: &'p mut Reader<'t>,
     place: Place,
 }
 
-impl<'t> DeserializeSeed<'t> for Object<'_, '_, 't> {
+impl<'t> DeserializeSeed<'t> for Object<'_, 't> {
     type Value = Option<Members<'t>>;
 
     fn deserialize<D: Deserializer<'t>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -147,7 +144,7 @@ impl<'t> DeserializeSeed<'t> for Object<'_, '_, 't> {
     }
 }
 
-impl<'t> Visitor<'t> for Object<'_, '_, 't> {
+impl<'t> Visitor<'t> for Object<'_, 't> {
     type Value = Option<Members<'t>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

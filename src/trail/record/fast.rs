@@ -3,8 +3,7 @@
 use super::collect::{Collector, Taken};
 use super::members::{Key, Members, OtherMembers};
 use super::scan::Scanner;
-use super::text::CellRules;
-use super::{ParseError, ParseLimits};
+use super::{ParseError, ParseOptions};
 
 /// Reads all documents of the text; `None` if anything in it needs the exact pass.
 ///
@@ -12,15 +11,13 @@ use super::{ParseError, ParseLimits};
 /// [`ParseError::OutOfRoom`], which the exact pass would return, too.
 pub(super) fn read<'t>(
     text: &'t str,
-    rules: &CellRules,
-    limits: ParseLimits,
-    object_number: i64,
+    options: &'t ParseOptions<'_>,
 ) -> Result<Option<Collector<'t>>, ParseError> {
-    let collector = Collector::new(text.len(), limits, object_number);
+    let collector = Collector::new(text.len(), options);
     let scanner = Scanner::new(text);
     let mut reader = Reader { scanner, collector, spare: OtherMembers::new(), failure: None };
     loop {
-        if reader.document(rules).is_none() {
+        if reader.document().is_none() {
             return reader.failure.map_or(Ok(None), Err);
         }
         if reader.scanner.is_at_end() {
@@ -40,27 +37,27 @@ struct Reader<'t> {
 }
 
 impl Reader<'_> {
-    fn document(&mut self, rules: &CellRules) -> Option<()> {
+    fn document(&mut self) -> Option<()> {
         match self.scanner.peek()? {
-            b'{' => self.object(true, rules),
-            b'[' => self.elements(rules),
+            b'{' => self.object(true),
+            b'[' => self.elements(),
             _ => None,
         }
     }
 
-    fn elements(&mut self, rules: &CellRules) -> Option<()> {
+    fn elements(&mut self) -> Option<()> {
         let mut more = self.scanner.enter(b']')?;
         while more {
             if self.scanner.peek()? != b'{' {
                 return None;
             }
-            self.object(false, rules)?;
+            self.object(false)?;
             more = self.scanner.next(b']')?;
         }
         Some(())
     }
 
-    fn object(&mut self, is_top: bool, rules: &CellRules) -> Option<()> {
+    fn object(&mut self, is_top: bool) -> Option<()> {
         let mut members = Members::in_memory_of(std::mem::take(&mut self.spare));
         let mut is_wrapper = false;
         self.scanner.take_content();
@@ -73,7 +70,7 @@ impl Reader<'_> {
                         return None;
                     }
                     self.collector.has_records_array = true;
-                    self.elements(rules)?;
+                    self.elements()?;
                     is_wrapper = true;
                 }
                 // With its escapes resolved it may be a name that matters.
@@ -86,10 +83,10 @@ impl Reader<'_> {
             return Some(());
         }
         members.content = self.scanner.take_content();
-        let taken = self.collector.take(&members, rules);
+        let taken = self.collector.take(&members);
         self.spare = members.into_memory();
         match taken {
-            Ok(Taken::Row) => Some(()),
+            Ok(Taken::Done) => Some(()),
             // The records may still turn out to be none at all: then nothing is rejected.
             Ok(Taken::Rejected(_)) => (!self.collector.must_reject()).then_some(()),
             Err(failure) => {

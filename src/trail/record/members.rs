@@ -183,6 +183,12 @@ impl<'t> Members<'t> {
         }))
     }
 
+    /// Returns the value of a member that is not a column, unless it is `null`.
+    pub(super) fn other(&self, name: &str) -> Option<&'t str> {
+        let last = self.others.iter().rev().find(|(own, _)| own == name);
+        last.map(|(_, raw)| *raw).filter(|raw| *raw != "null")
+    }
+
     /// Iterates over the members that are not columns, in the order of the text. Of two members of
     /// one name, only the last.
     pub(super) fn others(&self) -> impl Iterator<Item = (&str, &'t str)> {

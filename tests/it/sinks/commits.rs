@@ -10,6 +10,7 @@ use cloudtrail2sql::database::ledger::{Line, LoadedContent, ObjectOutcome};
 use cloudtrail2sql::database::{ErrorClass, Store};
 use cloudtrail2sql::import::load::load;
 use cloudtrail2sql::retry::RetryPolicy;
+use cloudtrail2sql::trail::filter::FilterSet;
 use cloudtrail2sql::trail::object::ObjectId;
 use cloudtrail2sql::trail::record::{Kind, Log};
 
@@ -112,7 +113,8 @@ async fn the_tables_hold_what_was_committed(engine: Engine) {
     let seen = sink.seen(&[id("a"), id("b"), id("c"), id("d")]).await.unwrap();
     let line = |outcome| {
         let (version, sha256) = ("v1".into(), "d1".into());
-        Line { outcome, version, sha256, run_id: 7, batch_id: 3, number: None }
+        let filters = FilterSet::All;
+        Line { outcome, version, sha256, run_id: 7, batch_id: 3, number: None, filters }
     };
     assert_eq!(seen.len(), 3);
     let of = |name: &str, outcome| Line { number: Some(id(name).number(0)), ..line(outcome) };
@@ -244,7 +246,8 @@ async fn a_line_is_replaced_unless_it_is_loaded(on: impl Into<BackendKind>) {
 fn compared(name: &str, version: &str, sha256: &str) -> ParsedObject {
     let ParsedObject { mut object, id, sha256: loaded_sha256, .. } = numbered(name, 0);
     object.version = version.into();
-    let loaded = LoadedContent { sha256: loaded_sha256, number: Some(id.number(0)) };
+    let (number, filters) = (Some(id.number(0)), FilterSet::All);
+    let loaded = LoadedContent { sha256: loaded_sha256, number, filters };
     ParsedObject::compared(object, id, sha256.into(), &loaded)
 }
 

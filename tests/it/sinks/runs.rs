@@ -49,6 +49,7 @@ async fn a_run_is_recorded_from_its_beginning_to_its_end(on: impl Into<BackendKi
         records: 6,
         rows: 7,
         rejects: 8,
+        filtered: 11,
         replaced_chars: u64::from(u32::MAX) + 9,
     };
     sink.finish_run(last, "partial", &totals).await.unwrap();
@@ -170,6 +171,7 @@ async fn the_ledger_adds_up(on: impl Into<BackendKind>) {
         records: 46,
         rows: 44,
         rejects: 2,
+        filtered: 0,
         replaced_chars: 5,
     };
     assert_eq!(sink.ledger_totals().await.unwrap(), expected);

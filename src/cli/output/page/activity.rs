@@ -7,6 +7,7 @@ use super::text::{Command, Seen, instant, percentage};
 use super::{Findings, LedgerState, more};
 use crate::answers::{Counts, PlaceActivity, hour_start};
 use crate::cli::output::format::{count, counted};
+use crate::cli::output::partial;
 use crate::trail::time::EventTime;
 
 /// The most bars of the timeline, and the least: with fewer, empty ones are added on both sides.
@@ -268,6 +269,12 @@ fn ledger_totals(ledger: &LedgerState) -> Markup {
                 (count(job.done.len() as u64)) " of " (counted(job.shard_count, "shard"))
                 " of an import are done. This page lacks the events of the others: "
                 code { "cloudtrail2sql status" } " names them."
+            }
+        }
+        @if let Some(part) = &ledger.part {
+            p.warning {
+                "This database has, " (Seen(&partial::in_words(part))) ". What is absent on this page may \
+                 have happened all the same."
             }
         }
         @if ledger.rows_of_first_schema > 0 {

@@ -1,11 +1,10 @@
 //! Texts on the page: names from logs, numbers, times and commands.
 
-use std::borrow::Cow;
-
 use maud::{Markup, Render, html};
 
 use crate::answers::Filters;
 use crate::cli::escape::visible;
+use crate::cli::output::format::{rfc3339, shell_word};
 use crate::trail::time::EventTime;
 
 /// The most characters of a name that are shown.
@@ -46,7 +45,7 @@ impl Command {
     pub(super) fn query_since(question: &str, filters: &Filters, since: Option<EventTime>) -> Self {
         let mut command = format!("cloudtrail2sql query {question}");
         let mut add = |option: &str, value: &str| {
-            command.push_str(&format!(" {option} {}", quoted(value)));
+            command.push_str(&format!(" {option} {}", shell_word(value)));
         };
         for (option, time) in [("--since", since), ("--until", filters.until)] {
             if let Some(time) = time {
@@ -93,21 +92,6 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
         rest = after;
         (!word.is_empty()).then_some(word)
     })
-}
-
-/// Returns a word of a shell.
-fn quoted(value: &str) -> Cow<'_, str> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
-    if value.chars().all(is_plain) {
-        Cow::Borrowed(value)
-    } else {
-        Cow::Owned(format!("'{}'", value.replace('\'', "'\\''")))
-    }
-}
-
-/// Returns a time as options take it: `2026-01-15T09:30:00Z`.
-fn rfc3339(time: EventTime) -> String {
-    format!("{}Z", time.to_string().replace(' ', "T"))
 }
 
 /// Returns a time for readers and for programs.

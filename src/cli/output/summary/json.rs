@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Summary;
 use crate::cli::output::indexes::{BuiltJson, names};
+use crate::cli::output::partial::PartJson;
 use crate::import::progress::{Count, SkippedObject};
 use crate::source::UnreadableFolder;
 use crate::trail::object::Shard;
@@ -40,6 +41,9 @@ pub(super) struct SummaryJson<'s> {
     records: u64,
     rows: u64,
     rejected: u64,
+    filtered: u64,
+    records_already_loaded: u64,
+    partly_loaded: Option<PartJson<'s>>,
     replaced_chars: u64,
     balanced: bool,
     prepare_seconds: f64,
@@ -89,9 +93,12 @@ impl<'s> From<&'s Summary> for SummaryJson<'s> {
             unreadable_folders: tally.unreadable_folders,
             unreadable: &tally.unreadable,
             list_requests: tally.list_requests,
-            records: tally.records,
+            records: tally.records + tally.known,
             rows: tally.rows,
             rejected: tally.rejects,
+            filtered: tally.filtered,
+            records_already_loaded: tally.known,
+            partly_loaded: summary.part.as_ref().map(PartJson::from),
             replaced_chars: tally.replaced_chars,
             balanced: tally.is_balanced(),
             prepare_seconds: summary.prepare_took.as_secs_f64(),
