@@ -148,6 +148,15 @@ impl Bench {
         self.compare(names, "< 0.6", &data, ours, in_place)
     }
 
+    /// Every call of one API against everything, with the indexes.
+    pub fn filters(&self, engine: Engine) -> Comparison {
+        let data = self.data();
+        let filter = ["--event-name", "AssumeRole"];
+        let names = (format!("{}, `{}`", name(engine), filter.join(" ")), "everything".into());
+        let ours = || import_new(engine, &data.folder, &filter);
+        self.compare(names, "≤ 0.67", &data, ours, || import_new(engine, &data.folder, &[]))
+    }
+
     /// Our import against one INSERT a record, each in a transaction of its own.
     pub fn single_inserts(&self, engine: Engine) -> Comparison {
         let data = self.data();

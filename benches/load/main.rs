@@ -66,6 +66,7 @@ enum Case {
     Sqlite,
     Parse,
     S3,
+    Filters,
     Workers,
     SingleInserts,
     Indexes,
@@ -186,6 +187,7 @@ fn comparisons(bench: &Bench, case: Case) -> Vec<Comparison> {
         Case::Parse => vec![bench.parse()],
         Case::S3 => bench.s3().into(),
         Case::SingleInserts => ENGINES.map(|engine| bench.single_inserts(engine)).into(),
+        Case::Filters => ENGINES.map(|engine| bench.filters(engine)).into(),
         Case::Indexes => ENGINES.map(|engine| bench.indexes(engine)).into(),
         Case::Settings => bench.settings(),
         Case::Workers | Case::IndexBuilds | Case::Memory | Case::Day | Case::Questions => {

@@ -2,7 +2,7 @@
 //! away, several imports at once. In the end, everything that the program leaves is compared with
 //! what an undisturbed run leaves.
 
-mod at_once;
+pub mod at_once;
 mod killed;
 mod lost_answers;
 mod s3;

@@ -12,6 +12,7 @@ mod databases;
 mod dedupe;
 mod docs;
 mod exactly_once;
+mod filters;
 mod hostile_mysql;
 mod inputs;
 mod logs;

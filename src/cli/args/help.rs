@@ -85,6 +85,9 @@ Examples:
   cloudtrail2sql import --dry-run s3://acme-trail/AWSLogs/111122223333/CloudTrail/us-east-1/2023/
       Report how much there is to load, and load nothing.
 
+  cloudtrail2sql import s3://acme-trail/ --event-name AssumeRole --since 2026-01-01 --until 2026-01-31
+      Load every call of one API in a month; a later import without filters loads the rest.
+
   cloudtrail2sql import --endpoint-url http://127.0.0.1:9000 s3://acme-trail/
       Load from MinIO or another S3-compatible server.
 

@@ -13,11 +13,12 @@ const CATEGORIES: [&str; 5] = ["Management", "Data", "Insight", "NetworkActivity
 
 /// Which records of the objects to load. The names are those of `aws cloudtrail lookup-events`.
 #[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Filters (different ones apply together; equal ones add up)")]
+#[command(next_help_heading = "Filters")]
 pub(super) struct RecordFilterArgs {
     /// Load only records with this `eventName`, such as `PutObject`; may be repeated
     ///
-    /// The ledger keeps which records were selected. A later import with other filters, or without any,
+    /// Different filters apply together; of the values of a repeated one, one must match. The ledger keeps
+    /// which records were selected. A later import with other filters, or without any,
     /// loads exactly what is missing. `status` shows that the database has only a part.
     #[arg(long, value_name = "NAME")]
     event_name: Vec<String>,

@@ -209,7 +209,7 @@ fn header(findings: &Findings) -> Markup {
                         div { dt { "Region" } dd { (Seen(region)) } }
                     }
                     @if let Some(part) = &findings.ledger.part {
-                        div { dt { "Only a part" } dd { (Seen(&partial::in_words(part))) } }
+                        div { dt { "Partly loaded" } dd { (Seen(&partial::in_words(part))) } }
                     }
                     @if let Some(created) = findings.created {
                         div { dt { "Created" } dd { (instant(created)) } }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::format::{count, counted, rfc3339, shell_word};
+use super::format::{counted, rfc3339, shell_word};
 use crate::cli::escape::visible;
 use crate::database::status::PartlyLoaded;
 use crate::trail::filter::{FilterSet, RecordFilter};
@@ -26,21 +26,18 @@ impl<'p> From<&'p PartlyLoaded> for PartJson<'p> {
     }
 }
 
-/// Returns what is missing, as a sentence without its full stop.
+/// Returns what is loaded and what is not, without a full stop.
 pub(super) fn in_words(part: &PartlyLoaded) -> String {
-    let of = match part.objects {
-        1 => "of 1 object".to_owned(),
-        objects => format!("of {} objects", count(objects)),
-    };
-    let filters = match &part.filters {
+    let objects = counted(part.objects, "object");
+    let selected = match &part.filters {
         Some(FilterSet::Any(filters)) if !filters.is_empty() => {
             let filters = filters.iter().map(options).collect::<Vec<_>>().join(" or ");
-            format!(", only what {} selects", visible(&filters))
+            format!("records that {} selects", visible(&filters))
         }
-        _ => ", only what filters select".to_owned(),
+        _ => "records that filters select".to_owned(),
     };
-    let records = counted(part.filtered, "record");
-    format!("{of}{filters}; {records} left out")
+    let left_out = counted(part.filtered, "record");
+    format!("{objects}, only {selected}; {left_out} left out")
 }
 
 /// Returns the options of `import` that make a filter, between backticks.
@@ -76,10 +73,13 @@ mod tests {
         let part = PartlyLoaded { objects: 1_234, filtered: 1, filters: Some(filters) };
         assert_eq!(
             in_words(&part),
-            "of 1,234 objects, only what `--errors-only` or `--event-name A --event-name 'b c' \
+            "1,234 objects, only records that `--errors-only` or `--event-name A --event-name 'b c' \
              --read-only false --since 2026-01-15T00:00:00Z` selects; 1 record left out"
         );
         let part = PartlyLoaded { objects: 1, filtered: 20, filters: None };
-        assert_eq!(in_words(&part), "of 1 object, only what filters select; 20 records left out");
+        assert_eq!(
+            in_words(&part),
+            "1 object, only records that filters select; 20 records left out"
+        );
     }
 }

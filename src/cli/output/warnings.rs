@@ -169,7 +169,7 @@ impl fmt::Display for Warning {
                 let shards = counted(shard.count, "shard");
                 write!(f, "run `cloudtrail2sql index` when all {shards} are done")
             }
-            Self::PartlyLoaded(part) => write!(f, "this database has, {}", partial::in_words(part)),
+            Self::PartlyLoaded(part) => write!(f, "partly loaded: {}", partial::in_words(part)),
             Self::PartUnknown(reason) => {
                 write!(f, "cannot tell whether filters left records out: {reason}")
             }

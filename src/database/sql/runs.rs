@@ -161,7 +161,8 @@ impl SqlStore {
         let lacking = self.lacking_columns(RUNS.name).await?;
         let [selection, shard, job] = ["selection", "shard", "job"]
             .map(|name| if lacking.contains(&name) { "NULL" } else { name });
-        let filtered = if lacking.contains(&"filtered_count") { "NULL" } else { "filtered_count" };
+        let lacks_filtered = lacking.contains(&"filtered_count");
+        let filtered = if lacks_filtered { self.null_integer() } else { "filtered_count" };
         let query = format!(
             "SELECT id, started_at, finished_at, program_version, sources, outcome, {selection}, \
              {shard}, {job}, listed, loaded, already_loaded, skipped, failed, record_count, \
@@ -297,6 +298,14 @@ impl SqlStore {
         let query = format!("SELECT {sum} FROM import_objects{filter}");
         let rows = self.select(&query, &[CellType::Int]).await?;
         Ok(rows.into_iter().flatten().map(count).sum())
+    }
+
+    /// Returns what stands for an integer column that a table lacks.
+    pub(super) fn null_integer(&self) -> &'static str {
+        match self.driver.engine() {
+            Engine::Mysql => "CAST(NULL AS SIGNED)",
+            Engine::Postgres | Engine::Sqlite => "CAST(NULL AS BIGINT)",
+        }
     }
 
     /// Returns those of [`ADDED_COLUMNS`] that a table lacks, because only earlier versions of the

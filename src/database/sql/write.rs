@@ -125,8 +125,9 @@ impl SqlStore {
     async fn ledger_columns(&self) -> Result<&str, DatabaseError> {
         let columns = self.ledger_columns.get_or_try_init(|| async {
             let lacking = self.lacking_columns(OBJECTS.name).await?;
-            let column = |name, present| if lacking.contains(&name) { "NULL" } else { present };
-            let (number, filters) = (column("number", "number"), column("filters", "filters"));
+            let lacks = |name| lacking.contains(&name);
+            let number = if lacks("number") { self.null_integer() } else { "number" };
+            let filters = if lacks("filters") { "NULL" } else { "filters" };
             Ok::<_, DatabaseError>(format!("COALESCE({number}, -1), {filters}"))
         });
         columns.await.map(String::as_str)

@@ -65,7 +65,7 @@ fn tree_in_bucket(engine: Engine) -> (S3Server, Tree) {
 /// Runs an import with each of `args`, all at the same time and each of the same `objects`.
 ///
 /// Import n is the first one to load the object of the key `own[n]`.
-pub(super) fn meet(
+pub fn meet(
     server: &S3Server,
     place: &mut Place,
     args: &[Vec<&str>],

@@ -273,8 +273,8 @@ fn ledger_totals(ledger: &LedgerState) -> Markup {
         }
         @if let Some(part) = &ledger.part {
             p.warning {
-                "This database has, " (Seen(&partial::in_words(part))) ". What is absent on this page may \
-                 have happened all the same."
+                "Partly loaded: " (Seen(&partial::in_words(part))) ". What is absent on this page may have \
+                 happened all the same."
             }
         }
         @if ledger.rows_of_first_schema > 0 {
