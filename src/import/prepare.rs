@@ -16,7 +16,7 @@ use super::triage::TriagedObject;
 use crate::database::batch::{NoRows, ParsedObject};
 use crate::database::ledger::{LoadedContent, ObjectOutcome, Triage, sha256_hex};
 use crate::source::{Source, SourceError};
-use crate::trail::filter::{FilterSet, Wanted};
+use crate::trail::filter::{FILTERS_BYTES_MAX, FilterSet, Wanted};
 use crate::trail::gzip::{DecodeError, decode, decoded_bytes_hint, is_gzip};
 use crate::trail::object::ObjectRef;
 use crate::trail::record::{
@@ -47,6 +47,10 @@ const WORST_RATIO: u64 = 3 + 2 * (6 + 8);
 
 /// Bytes for one byte of a usual export: a copy of its records, their places, and their rows.
 const EXPORT_RATIO: u64 = 4;
+
+/// Why an object is not read again: see [`FILTERS_BYTES_MAX`].
+const TOO_MANY_FILTERS: &str = "it was imported with so many filters that the ledger has no room for more; import it without \
+     filters";
 
 /// Turns triaged objects into parsed ones; shared by the fetchers.
 ///
@@ -127,6 +131,12 @@ impl Preparer {
             let object = ParsedObject::compared(object, id, sha256, &loaded);
             return Some(Prepared { object, permit: None });
         };
+        if wanted.is_read_again()
+            && wanted.loaded.union(&wanted.selected).column_bytes() > FILTERS_BYTES_MAX
+        {
+            self.not_read_again(&object, &NoRows::Failed(TOO_MANY_FILTERS.to_owned()));
+            return None;
+        }
         let wanted = Arc::new(wanted);
         let (content, mut permit) = self.read(&stored, &object, id.number(0), &wanted).await;
         let content = content.map_err(ReadError::into_no_rows);

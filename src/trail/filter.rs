@@ -230,6 +230,11 @@ impl FilterSet {
         }
     }
 
+    /// Returns how long the text in the ledger is.
+    pub(crate) fn column_bytes(&self) -> usize {
+        self.to_column().map_or(0, |text| text.len())
+    }
+
     /// Reads the text in the ledger.
     ///
     /// # Errors

@@ -311,6 +311,32 @@ mod tests {
     }
 
     #[test]
+    fn the_days_of_events_leave_out_folders_but_no_object_in_another_layout() {
+        let selection = Selection {
+            event_from: Some(date(2026, 1, 15)),
+            event_to: Some(date(2026, 2, 3)),
+            ..Selection::default()
+        };
+        let region = "AWSLogs/111122223333/CloudTrail/eu-central-1";
+        for (folder, is_selected) in [
+            ("2026/01/14", false),
+            ("2026/01/15", true),
+            ("2026/02/03", true),
+            ("2026/02/04", false),
+        ] {
+            assert_eq!(selection.has(&format!("s3://b/{region}/{folder}/x")), is_selected);
+            let (month, day) = folder.rsplit_once('/').unwrap();
+            let place = format!("{region}/{month}");
+            let visit = Place::of(&place).visit(day, &selection);
+            assert_eq!(visit == Visit::Enter(Level::Day), is_selected, "{folder}");
+        }
+        assert!(selection.has("s3://b/export.json"));
+        let strict = Selection { from: Some(date(2026, 1, 1)), ..selection };
+        assert!(!strict.has("s3://b/export.json"));
+        assert!(!strict.has(&format!("s3://b/{region}/2026/01/14/x")));
+    }
+
+    #[test]
     fn folders_without_logs_and_folders_not_selected_are_left_out() {
         let selection = Selection {
             from: Some(date(2026, 1, 15)),

@@ -132,3 +132,72 @@ pub(super) fn without_other_days(selection: Selection, filter: &RecordFilter) ->
         ..selection
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Typed {
+        #[command(flatten)]
+        filter: RecordFilterArgs,
+    }
+
+    fn filter(args: &[&str]) -> Result<RecordFilter, ConfigError> {
+        let typed = Typed::try_parse_from([&["x"], args].concat()).unwrap();
+        typed.filter.filter("2026-03-01T06:00:00Z".parse().unwrap())
+    }
+
+    #[test]
+    fn options_make_the_filter_that_the_ledger_keeps() {
+        assert!(filter(&[]).unwrap().is_all());
+        for (args, expected) in [
+            (&["--event-name", "b", "--event-name", " a "][..], r#"{"event_names":["a","b"]}"#),
+            (
+                &["--read-only", "false", "--errors-only"],
+                r#"{"read_only":false,"errors_only":true}"#,
+            ),
+            (
+                &["--event-category", "data", "--event-category", "New"],
+                r#"{"event_categories":["Data","New"]}"#,
+            ),
+            (
+                &["--since", "1d", "--until", "2026-02-28"],
+                r#"{"since":"2026-02-28 06:00:00","until":"2026-02-28 23:59:59"}"#,
+            ),
+        ] {
+            assert_eq!(filter(args).unwrap().to_json(), expected);
+        }
+    }
+
+    #[test]
+    fn a_filter_that_selects_nothing_or_is_too_long_is_refused() {
+        let message = |args: &[&str]| filter(args).unwrap_err().to_string();
+        assert_eq!(message(&["--username", " "]), "`--username` is empty");
+        let reversed = message(&["--since", "2026-02-02", "--until", "2026-02-01"]);
+        assert!(reversed.starts_with("`--since 2026-02-02 00:00:00` is after"), "{reversed}");
+        assert!(message(&["--since", "soon"]).contains("--since"));
+        let long = "é".repeat(FILTER_BYTES_MAX / 2);
+        let too_long = message(&["--resource-name", &long]);
+        assert_eq!(
+            too_long,
+            "the filters have 16407 bytes as JSON, but at most 16384 can be kept with each object"
+        );
+    }
+
+    #[test]
+    fn folders_of_other_days_are_left_out_unless_the_user_names_days() {
+        let filter = filter(&["--since", "2026-01-15T10:00:00Z", "--until", "2026-01-31"]).unwrap();
+        let days = |selection: Selection| {
+            let selection = without_other_days(selection, &filter);
+            [selection.event_from, selection.event_to].map(|it| it.map(|day| day.to_string()))
+        };
+        let (first, last) = (Some("2026-01-15".to_owned()), Some("2026-02-01".to_owned()));
+        assert_eq!(days(Selection::default()), [first.clone(), last.clone()]);
+        let day = Some("2026-03-01".parse().unwrap());
+        assert_eq!(days(Selection { from: day, ..Selection::default() }), [None, last]);
+        assert_eq!(days(Selection { to: day, ..Selection::default() }), [first, None]);
+    }
+}

@@ -10,6 +10,8 @@ use crate::trail::object::{Location, ObjectRef};
 use crate::trail::record::{Kind, Log};
 use std::time::Duration;
 
+mod filters;
+
 const RUN: i64 = 7;
 
 fn object(name: usize, content: Result<Log, NoRows>) -> ParsedObject {
