@@ -49,6 +49,8 @@ mod watch;
 
 mod migrate;
 
+mod lines;
+
 mod write;
 
 mod partial;

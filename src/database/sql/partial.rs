@@ -2,7 +2,7 @@
 
 use super::connection::CellType;
 use super::schema::{OBJECTS, RUNS};
-use super::{SqlStore, write};
+use super::{SqlStore, lines};
 use crate::database::DatabaseError;
 use crate::database::status::PartlyLoaded;
 use crate::database::url::Engine;
@@ -32,7 +32,7 @@ impl SqlStore {
         let (least, greatest) = (least.into_optional_text(), greatest.into_optional_text());
         let filters = match least {
             Some(least) if Some(&least) == greatest.as_ref() => {
-                Some(FilterSet::from_column(Some(&least)).map_err(write::unknown_filter)?)
+                Some(FilterSet::from_column(Some(&least)).map_err(lines::unknown_filter)?)
             }
             _ => None,
         };

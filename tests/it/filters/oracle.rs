@@ -84,12 +84,12 @@ impl Filter {
         let mut filter = Self::default();
         for _ in 0..random.usize(1..=3) {
             match random.usize(..13) {
-                0 | 1 => filter.event_names = names.clone(),
-                2 | 3 => filter.event_sources = sources.clone(),
-                4 => filter.usernames = users.clone(),
-                5 => filter.access_key_ids = keys.clone(),
-                6 => filter.resource_names = resources.clone(),
-                7 => filter.event_categories = categories.clone(),
+                0 | 1 => filter.event_names.clone_from(&names),
+                2 | 3 => filter.event_sources.clone_from(&sources),
+                4 => filter.usernames.clone_from(&users),
+                5 => filter.access_key_ids.clone_from(&keys),
+                6 => filter.resource_names.clone_from(&resources),
+                7 => filter.event_categories.clone_from(&categories),
                 8 => filter.read_only = Some(random.bool()),
                 9 => filter.errors_only = true,
                 10 => filter.since = Some(times[0]),
@@ -111,7 +111,7 @@ impl Filter {
             ("--resource-name", &self.resource_names),
             ("--event-category", &self.event_categories),
         ] {
-            values.iter().for_each(|value| args.extend([name, value]));
+            args.extend(values.iter().flat_map(|value| [name, value]));
         }
         match self.read_only {
             Some(true) => args.extend(["--read-only", "true"]),
@@ -119,8 +119,8 @@ impl Filter {
             None => {}
         }
         args.extend(self.errors_only.then_some("--errors-only"));
-        self.since.iter().for_each(|since| args.extend(["--since", since]));
-        self.until.iter().for_each(|until| args.extend(["--until", until]));
+        args.extend(self.since.iter().flat_map(|since| ["--since", since]));
+        args.extend(self.until.iter().flat_map(|until| ["--until", until]));
         args
     }
 
