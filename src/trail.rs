@@ -19,3 +19,5 @@ pub mod identity;
 pub mod rows;
 
 pub mod record;
+
+pub mod integrity;
