@@ -14,3 +14,5 @@
 pub mod hash;
 
 pub mod key;
+
+pub mod digest;
