@@ -16,3 +16,10 @@ pub mod hash;
 pub mod key;
 
 pub mod digest;
+
+pub mod public_keys;
+
+pub mod signature;
+
+#[cfg(test)]
+mod signer;
