@@ -21,5 +21,9 @@ pub mod public_keys;
 
 pub mod signature;
 
+pub mod verdict;
+
+pub mod judge;
+
 #[cfg(test)]
 mod signer;
