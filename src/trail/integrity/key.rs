@@ -162,6 +162,10 @@ fn parse_time(text: &str, clock_digits: usize) -> Option<(Date, EventTime)> {
         return None;
     }
     let seconds = clock.get(4..6).unwrap_or("00");
+    // The general parser reads a leap second as the one before.
+    if seconds > "59" {
+        return None;
+    }
     let day = format!("{}-{}-{}", &date[..4], &date[4..6], &date[6..]);
     let time = EventTime::parse(&format!("{day}T{}:{}:{seconds}Z", &clock[..2], &clock[2..4]))?;
     Some((day.parse().ok()?, time))
@@ -221,6 +225,7 @@ mod tests {
             ("20260115", "20260132"),
             ("005731", "0057"),
             ("005731", "246060"),
+            ("005731", "005760"),
             ("005731", "0057\u{e9}1"),
             ("Z.json", "Z_x.json"),
             (".json.gz", ".gz"),
