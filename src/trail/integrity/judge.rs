@@ -135,7 +135,8 @@ impl Judge {
     }
 
     /// Returns the URIs of those digests of the next day that need not be fetched: they were proven
-    /// earlier with all their files, and the ledger still has these files with the same contents.
+    /// earlier with all their files, the ledger still has these files with the same contents, and the
+    /// digest before was proven, too.
     ///
     /// For the others, and for all that are not remembered, [`Judge::judge`] needs the content.
     pub fn skippable<'d>(
@@ -154,12 +155,20 @@ impl Judge {
             _ => None,
         });
         let mut proofs: HashSet<FileProof> = hashed.collect();
+        let proven = remembered.iter().filter(|it| it.is_proven && it.signature.is_some());
+        let mut paths: HashSet<&str> = proven.map(|it| identity(&it.uri)).collect();
         if let Some(held) = &self.held {
             proofs.extend(held.files.proofs().into_keys());
+            let proven = held.nodes.iter().filter(|node| node.is_proven_without_successor());
+            paths.extend(proven.map(|node| &*node.path));
         }
-        let complete = remembered.iter().filter(complete);
-        let known = complete.filter(|it| it.proofs.iter().all(|proof| proofs.contains(proof)));
-        known.map(|it| &*it.uri).collect()
+        let is_known = |it: &&RememberedDigest| {
+            // It may have the only copy of the signature of the one before.
+            let previous = it.previous.as_ref();
+            previous.is_none_or(|(_, key)| paths.contains(identity(key)))
+                && it.proofs.iter().all(|proof| proofs.contains(proof))
+        };
+        remembered.iter().filter(complete).filter(is_known).map(|it| &*it.uri).collect()
     }
 
     /// Takes the next day, and returns the verdict on the day before; `None` if there is none or it is not

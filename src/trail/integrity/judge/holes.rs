@@ -8,6 +8,9 @@ use crate::trail::integrity::key::{Chain, DigestName};
 use crate::trail::integrity::verdict::{Hole, HoleKind};
 use crate::trail::time::EventTime;
 
+/// A digest starts when the one that it names ends; up to this many seconds more are no hole.
+const LINK_GAP_S: i64 = 60;
+
 /// A hole, and whether it ends at a digest of the day that is judged, not of the one after.
 pub(super) struct Found {
     pub(super) hole: Hole,
@@ -74,7 +77,8 @@ impl Before<'_> {
         };
         if let Some(end) = self.end_of(identity(key)) {
             // Nothing was delivered between the two: logging was stopped.
-            return (end < start).then_some((HoleKind::Off, Some(end)));
+            let gap_s = start.unix_s() - end.unix_s();
+            return (gap_s > LINK_GAP_S).then_some((HoleKind::Off, Some(end)));
         }
         let from = older.or_else(|| {
             let first = self.oldest_unnamed.filter(|first| *first < start);

@@ -157,6 +157,11 @@ impl Node {
         matches!(self.state, DigestState::Proven(_))
     }
 
+    /// Returns whether it is proven whatever the next digest says.
+    pub(super) fn is_proven_without_successor(&self) -> bool {
+        matches!(self.own, Own::Verified(_)) || matches!(self.body, Body::Skipped(_))
+    }
+
     /// Returns the time that it covers: what it says if it is proven, otherwise the hour before the time
     /// in its name.
     pub(super) fn span(&self) -> Option<(EventTime, EventTime)> {

@@ -20,6 +20,8 @@ mod holes;
 
 mod memory;
 
+mod random;
+
 /// The first digest ends here: eight hours reach over midnight.
 const FIRST_END: &str = "2026-01-15T20:57:31Z";
 
@@ -48,6 +50,7 @@ fn content_of(key: &str) -> ContentHash {
 }
 
 /// What is in the source, in the database and in the key files.
+#[derive(Clone)]
 struct World {
     digests: Vec<FoundDigest>,
     remembered: Vec<RememberedDigest>,
@@ -256,11 +259,11 @@ fn plans(hours: i64) -> Vec<DigestPlan> {
         let middle = EventTime::from_unix_s(plan.end.unix_s() - 1_951).unwrap();
         let mut keys = vec![log_key(&iso(middle), "a")];
         let end = iso(plan.end);
-        if end.contains("T23") {
+        if end.contains("15T23") {
             // Delivered before the end, and its name is rounded into the next day.
             keys.push(log_key("2026-01-16T00:00:00Z", "up"));
         }
-        if end.contains("T00") {
+        if end.contains("16T00") {
             // Delivered after the end of the digest before, and its name is rounded down.
             keys.push(log_key("2026-01-15T23:55:00Z", "down"));
         }

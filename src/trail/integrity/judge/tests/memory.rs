@@ -135,3 +135,18 @@ fn what_another_source_remembers_is_not_what_this_one_lost() {
     }
     world.judge().assert_all_proven();
 }
+
+#[test]
+fn a_digest_that_has_the_only_copy_of_a_signature_is_fetched() {
+    let without_metadata = || {
+        let mut world = World::trail(8);
+        world.digests.iter_mut().for_each(|it| it.signature = None);
+        world
+    };
+    let mut first = without_metadata();
+    first.digest("22").content = FoundContent::Unreadable("timed out".to_owned());
+    let outcome = World { remembered: remember(first), ..without_metadata() }.judge();
+    assert_eq!(outcome.not_proven(), ["03"]);
+    assert_eq!(*outcome.state("22"), DigestState::Proven(ProvenBy::Successor));
+    assert!(outcome.skipped.iter().any(|uri| uri.contains("T015731Z")));
+}
