@@ -209,6 +209,12 @@ impl Judge {
         self.totals.files.named +=
             name_files(&mut held, next.as_deref_mut(), self.past.day, &self.settings);
 
+        // Each named file is judged once. If not, the equation does not hold.
+        for node in held.nodes.iter().filter(|node| node.is_proven()) {
+            let named = self.totals.files.named.wrapping_add(node.entries);
+            self.totals.files.named = named.wrapping_sub(node.files.named);
+        }
+
         let starts = held.nodes.iter().filter_map(Node::span).map(|(start, _)| start);
         let first = starts.chain(held.files.oldest()).min();
         self.past.first = self.past.first.or(first);

@@ -34,7 +34,9 @@ pub(super) struct Node {
     pub(super) notes: Vec<DigestNote>,
     /// The signature that verified it.
     pub(super) signature: Option<String>,
-    /// The files named until now.
+    /// How many files it names.
+    pub(super) entries: u64,
+    /// Those that were judged until now.
     pub(super) files: FileCounts,
     pub(super) proofs: Vec<FileProof>,
     /// Whether its files of earlier days were judged with these days.
@@ -98,6 +100,11 @@ impl Node {
             },
         };
         let path = identity(&uri).to_owned();
+        let entries = match &body {
+            Body::Read(read) => read.digest.files.len(),
+            Body::Skipped(proofs) => proofs.len(),
+            Body::Unreadable => 0,
+        };
         let mut node = Self {
             uri,
             path,
@@ -106,6 +113,7 @@ impl Node {
             state,
             notes: vec![],
             signature: None,
+            entries: entries as u64,
             files: FileCounts::default(),
             proofs: vec![],
             is_half_counted: false,
