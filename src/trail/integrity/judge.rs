@@ -134,6 +134,13 @@ impl Judge {
         }
     }
 
+    /// Replaces the keys, for all that is not judged yet. The new ones have to contain the old.
+    ///
+    /// So keys can be fetched when a digest names one that is not known.
+    pub fn set_keys(&mut self, keys: Arc<KeyRing>) {
+        self.keys = keys;
+    }
+
     /// Returns the URIs of those digests of the next day that need not be fetched: they were proven
     /// earlier with all their files, the ledger still has these files with the same contents, and the
     /// digest before was proven, too.

@@ -11,6 +11,9 @@ use super::public_keys::PublicKey;
 /// The metadata of an object that has the signature, without the `x-amz-meta-` of the HTTP header.
 pub const SIGNATURE_METADATA: &str = "signature";
 
+/// The metadata of a digest of a backfill that has the time when it was signed, of which its key is.
+pub const BACKFILL_TIME_METADATA: &str = "backfill-generation-timestamp";
+
 /// The longest signature in hexadecimal digits: of a key of 8,192 bits.
 const DIGITS_MAX: usize = 8_192 / 4;
 

@@ -42,6 +42,8 @@ pub(super) struct Node {
     /// Whether its files of earlier days were judged with these days.
     pub(super) is_half_counted: bool,
     remembered: Option<RememberedDigest>,
+    /// The signature in the metadata.
+    metadata: Option<String>,
     own: Own,
     /// The copy of the signature that was verified last, and whether it is right.
     checked_copy: Option<(String, bool)>,
@@ -59,6 +61,8 @@ pub(super) enum Body {
 /// The signature in the metadata, or that of an earlier verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Own {
+    /// The key is not known.
+    Unchecked,
     Absent,
     Verified(ProvenBy),
     Wrong,
@@ -118,18 +122,21 @@ impl Node {
             proofs: vec![],
             is_half_counted: false,
             remembered,
-            own: Own::Absent,
+            metadata: found.signature,
+            own: Own::Unchecked,
             checked_copy: None,
         };
-        node.check_own(found.signature, keys);
+        node.check_own(keys);
         node.note_move(&found.location);
         node
     }
 
     /// Verifies the signature in the metadata, or else the one that an earlier verification stored.
-    fn check_own(&mut self, metadata: Option<String>, keys: &KeyRing) {
+    fn check_own(&mut self, keys: &KeyRing) {
         let Body::Read(read) = &self.body else { return };
         let Some(key) = keys.get(&read.digest.fingerprint) else { return };
+        self.own = Own::Absent;
+        let metadata = self.metadata.take();
         let stored = self.remembered.as_ref().filter(|it| it.sha256 == Some(read.sha256));
         let stored = stored.and_then(|it| it.signature.clone());
         for (signature, source) in [(metadata, ProvenBy::Metadata), (stored, ProvenBy::Database)] {
@@ -214,6 +221,9 @@ impl Node {
 
     /// Decides its state from its own signature and from what later digests say of it.
     fn settle(&mut self, successors: &[Successor], keys: &KeyRing) {
+        if self.own == Own::Unchecked {
+            self.check_own(keys);
+        }
         self.state = match &self.body {
             Body::Unreadable => return,
             Body::Skipped(_) => {
@@ -228,7 +238,9 @@ impl Node {
             }
             Body::Read(_) => match self.own {
                 Own::Verified(source) => DigestState::Proven(source),
-                Own::Wrong | Own::Absent => self.settle_by_copies(successors, keys),
+                Own::Wrong | Own::Absent | Own::Unchecked => {
+                    self.settle_by_copies(successors, keys)
+                }
             },
         };
         self.note_replacement(successors);
@@ -237,7 +249,7 @@ impl Node {
     fn settle_by_copies(&mut self, successors: &[Successor], keys: &KeyRing) -> DigestState {
         let mut state = match self.own {
             Own::Wrong => DigestState::WrongSignature,
-            Own::Absent | Own::Verified(_) => DigestState::NoSignature,
+            Own::Absent | Own::Unchecked | Own::Verified(_) => DigestState::NoSignature,
         };
         for successor in successors {
             let Some((_, copy)) = &successor.says else { continue };

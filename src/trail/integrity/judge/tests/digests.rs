@@ -1,4 +1,5 @@
 use super::*;
+use crate::trail::integrity::key::DigestName;
 
 #[test]
 fn without_metadata_each_digest_but_the_newest_is_proven_by_its_successor() {
@@ -137,6 +138,26 @@ fn a_chain_continues_over_a_change_of_keys() {
     world.digests.iter_mut().take(3).for_each(|it| it.signature = None);
     world.keys.merge(two.ring());
     world.judge().assert_all_proven();
+}
+
+#[test]
+fn keys_that_arrive_later_verify_all_that_is_not_judged_yet() {
+    let world = World::trail(8);
+    let keys = Arc::new(KeyRing::default());
+    let mut judge = Judge::new("111122223333", "eu-central-1", keys, world.settings);
+    let days = [Date::constant(2026, 1, 15), Date::constant(2026, 1, 16)];
+    for day in days {
+        let is_of_day = |it: &&FoundDigest| DigestName::of(&it.location.uri()).unwrap().day == day;
+        let digests = world.digests.iter().filter(is_of_day).cloned().collect();
+        if let Some(judged) = judge.judge(Day { digests, ..Day::empty(day) }) {
+            let is_proven_by_itself =
+                |it: &DigestVerdict| it.state == DigestState::Proven(ProvenBy::Metadata);
+            assert!(judged.digests.iter().all(is_proven_by_itself));
+        }
+        judge.set_keys(Arc::new(world.keys.clone()));
+    }
+    let totals = judge.conclude().totals;
+    assert_eq!((totals.digests.proven, totals.digests.found), (8, 8));
 }
 
 #[test]

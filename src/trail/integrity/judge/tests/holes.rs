@@ -223,6 +223,38 @@ fn a_trail_that_was_removed_is_no_hole_whatever_was_forged_before() {
 }
 
 #[test]
+fn a_hole_of_one_trail_is_a_hole_although_the_other_covers_its_time() {
+    // The digest of the second trail of 22 h is deleted, or changed: its file may be lost or forged.
+    for is_deleted in [true, false] {
+        let mut world = two_trails(16, 0);
+        let at = 16 + 2;
+        assert!(world.digests[at].location.uri().contains("other_us-east-1_20260115T225731Z"));
+        if is_deleted {
+            world.digests.remove(at);
+        } else {
+            world.digests[at].content = FoundContent::Unreadable("cut off".to_owned());
+        }
+        let outcome = world.judge();
+        assert_eq!(outcome.holes().len(), usize::from(is_deleted));
+        assert_eq!(states(&outcome), ["22:25 Unproven"]);
+    }
+}
+
+#[test]
+fn a_trail_that_paused_and_was_removed_later_has_no_end() {
+    let mut world = World::trail(100);
+    let mut other = plans(100);
+    for plan in &mut other {
+        (plan.trail, plan.files) = ("other".to_owned(), vec![]);
+    }
+    world.add_chain(&Signer::first(), &[&other[..2], &other[70..75]].concat());
+    world.load(&log_key("2026-01-16T12:40:00Z", "x"));
+    let outcome = world.judge();
+    assert_eq!(outcome.totals().unnamed.unexpected, 1);
+    assert_eq!(outcome.hole().kind, HoleKind::Off);
+}
+
+#[test]
 fn a_trail_that_paused_for_days_while_another_went_on_is_off() {
     let mut world = World::trail(80);
     let mut other = plans(80);
