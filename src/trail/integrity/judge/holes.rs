@@ -4,6 +4,7 @@ use jiff::civil::Date;
 
 use super::node::{Node, identity};
 use super::past::Past;
+use super::spans::{Spans, add};
 use crate::trail::integrity::key::{Chain, DigestName};
 use crate::trail::integrity::verdict::{Hole, HoleKind};
 use crate::trail::time::EventTime;
@@ -26,12 +27,22 @@ pub(super) fn find(
     oldest_unnamed: Option<EventTime>,
 ) -> Vec<Found> {
     let mut found = Vec::new();
+    let backfills = nodes.iter().filter(|node| node.is_proven() && node.is_backfill());
+    let backfills = backfills.filter_map(|node| node.span());
+    let backfilled = Spans::of(backfills.chain(past.backfilled.iter().copied()));
     for (place, node) in nodes.iter().enumerate() {
         let (Some(name), Some((start, _)), true) = (&node.name, node.span(), node.is_proven())
         else {
             continue;
         };
-        let before = Before { nodes, past, place, chain: &name.chain, oldest_unnamed };
+        let before = Before {
+            nodes,
+            past,
+            place,
+            chain: &name.chain,
+            oldest_unnamed,
+            backfilled: &backfilled,
+        };
         if let Some((kind, from)) = before.hole(node, start) {
             let hole = Hole {
                 kind,
@@ -54,6 +65,8 @@ struct Before<'a> {
     place: usize,
     chain: &'a Chain,
     oldest_unnamed: Option<EventTime>,
+    /// What the proven digests of backfills cover.
+    backfilled: &'a Spans,
 }
 
 impl Before<'_> {
@@ -63,22 +76,18 @@ impl Before<'_> {
         let older = self.older();
         let Some((bucket, key)) = node.previous() else {
             // A chain starts here.
-            if let Some(end) = older {
-                return (end < start).then_some((HoleKind::Off, Some(end)));
-            }
-            if self.chain.is_backfill {
-                return None;
+            if older.is_some() || self.chain.is_backfill {
+                return self.off(older?, start);
             }
             if let Some(end) = self.proven_before(start) {
-                return (end < start).then_some((HoleKind::Off, Some(end)));
+                return self.off(end, start);
             }
             let first = self.oldest_unnamed.filter(|first| *first < start);
             return first.map(|first| (HoleKind::Begin(None), Some(first)));
         };
         if let Some(end) = self.end_of(identity(key)) {
-            // Nothing was delivered between the two: logging was stopped.
-            let gap_s = start.unix_s() - end.unix_s();
-            return (gap_s > LINK_GAP_S).then_some((HoleKind::Off, Some(end)));
+            // If nothing was delivered between the two, logging was stopped.
+            return self.off(add(end, LINK_GAP_S), start).map(|(kind, _)| (kind, Some(end)));
         }
         let from = older.or_else(|| {
             let first = self.oldest_unnamed.filter(|first| *first < start);
@@ -92,6 +101,14 @@ impl Before<'_> {
             None => HoleKind::Begin(Some((bucket, key))),
         };
         Some((kind, from))
+    }
+
+    /// Returns the hole from `end` to `start`, unless a backfill proves that time, or is what stops and
+    /// starts: each backfill has its own times.
+    fn off(&self, end: EventTime, start: EventTime) -> Option<(HoleKind, Option<EventTime>)> {
+        let is_hole =
+            end < start && !self.chain.is_backfill && !self.backfilled.cover((end, start));
+        is_hole.then_some((HoleKind::Off, Some(end)))
     }
 
     fn earlier(&self) -> impl Iterator<Item = (&Node, &DigestName)> {

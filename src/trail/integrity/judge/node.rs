@@ -172,6 +172,10 @@ impl Node {
         matches!(self.state, DigestState::Proven(_))
     }
 
+    pub(super) fn is_backfill(&self) -> bool {
+        self.name.as_ref().is_some_and(|name| name.chain.is_backfill)
+    }
+
     /// Returns whether it is proven whatever the next digest says.
     pub(super) fn is_proven_without_successor(&self) -> bool {
         matches!(self.own, Own::Verified(_)) || matches!(self.body, Body::Skipped(_))

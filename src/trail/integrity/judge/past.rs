@@ -21,6 +21,8 @@ pub(super) struct Past {
     pub(super) paths: HashSet<String>,
     /// What the proven digests of the last day cover.
     pub(super) proven: Vec<Span>,
+    /// What its proven digests of backfills cover.
+    pub(super) backfilled: Vec<Span>,
     /// What its other digests and its holes cover.
     pub(super) doubtful: Vec<Span>,
     /// When the first digest starts or the first log file was delivered.

@@ -153,7 +153,7 @@ impl Window {
         past.newest_log = past.newest_log.max(held.files.newest());
         past.has_digests |= !held.nodes.is_empty();
         past.paths = held.nodes.iter().map(|node| identity(&node.path).to_owned()).collect();
-        (past.proven, past.doubtful) = (vec![], vec![]);
+        (past.proven, past.backfilled, past.doubtful) = (vec![], vec![], vec![]);
         for node in &held.nodes {
             let (Some(name), Some(span)) = (&node.name, node.span()) else { continue };
             let tail = past.tails.entry(name.chain.clone()).or_insert(Tail {
@@ -168,6 +168,7 @@ impl Window {
             if node.is_proven() {
                 (tail.proven_end, tail.unexpected) = (tail.proven_end.max(Some(name.end)), 0);
                 past.proven.push(span);
+                past.backfilled.extend(node.is_backfill().then_some(span));
             } else {
                 past.doubtful.push(span);
             }

@@ -231,17 +231,50 @@ fn a_digest_exchanged_for_another_signed_one_is_noted() {
 }
 
 #[test]
-fn a_backfill_is_a_chain_of_its_own() {
-    let mut plans = plans(4);
-    let mut late = plans.split_off(2);
-    for plan in &mut late {
+fn a_backfill_is_a_chain_of_its_own_that_fills_holes() {
+    // The trail's own chain goes on after the backfill, or a new one starts.
+    for is_linked in [true, false] {
+        let mut plans = plans(8);
+        let late_plans =
+            [2, 3, 5].map(|at| DigestPlan { suffix: "_backfill".to_owned(), ..plans[at].clone() });
+        for at in [5, 3, 2] {
+            plans.remove(at);
+        }
+        let mut world = World::empty();
+        if is_linked {
+            world.add_chain(&Signer::first(), &plans);
+        } else {
+            world.add_chain(&Signer::first(), &plans[..2]);
+            world.add_chain(&Signer::first(), &plans[2..3]);
+            world.add_chain(&Signer::first(), &plans[3..]);
+        }
+        world.add_chain(&Signer::second(), &late_plans);
+        world.keys.merge(Signer::second().ring());
+        let outcome = world.clone().judge();
+        outcome.assert_all_proven();
+        assert_eq!(outcome.totals().files.proven, 10);
+        assert!(outcome.digest("23").uri.contains("backfill"));
+
+        // Without metadata, the newest of either chain is unproven, and its hour a hole.
+        world.digests.iter_mut().for_each(|it| it.signature = None);
+        if is_linked {
+            let outcome = world.judge();
+            assert_eq!(outcome.not_proven(), ["01", "03"]);
+            assert_eq!(outcome.hole().kind, HoleKind::Off);
+        }
+    }
+}
+
+#[test]
+fn a_deleted_digest_of_a_backfill_is_a_hole() {
+    let mut world = World::trail(2);
+    let mut late_plans = plans(6).split_off(2);
+    for plan in &mut late_plans {
         plan.suffix = "_backfill".to_owned();
     }
-    let mut world = World::empty();
-    world.add_chain(&Signer::first(), &plans);
-    world.add_chain(&Signer::second(), &late);
-    world.keys.merge(Signer::second().ring());
+    world.add_chain(&Signer::first(), &late_plans);
+    world.delete("23");
     let outcome = world.judge();
-    outcome.assert_all_proven();
-    assert!(outcome.digest("23").uri.contains("backfill"));
+    assert!(matches!(outcome.hole().kind, HoleKind::Missing(..)));
+    assert!(outcome.hole().chain.as_ref().unwrap().is_backfill);
 }
