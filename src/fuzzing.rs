@@ -11,12 +11,15 @@ mod parse;
 
 mod layout;
 
+mod digest;
+
 mod database_url;
 
 mod db_toml;
 
 pub use database_url::database_url;
 pub use db_toml::db_toml;
+pub use digest::digest;
 pub use gzip::gzip;
 pub use layout::layout;
 pub use parse::parse;

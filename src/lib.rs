@@ -37,7 +37,8 @@
 /// uses it.
 pub mod retry;
 
-/// What CloudTrail is: key layout, selection, fields, gzip and JSON to rows.
+/// What CloudTrail is: key layout, selection, fields, gzip and JSON to rows; its digests, and what
+/// they prove.
 /// Pure: no I/O, no async, no SQL.
 pub mod trail;
 

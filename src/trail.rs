@@ -21,3 +21,5 @@ pub mod identity;
 pub mod rows;
 
 pub mod record;
+
+pub mod integrity;

@@ -1,15 +1,13 @@
 //! Digests: every hour, the hashes of the log files delivered in each account and region.
 //!
-//! Hashes and the chain from one digest to the one before are right. The
-//! signatures have the right form but sign nothing: only AWS has the key.
+//! Hashes, the chain from one digest to the one before, and signatures are right. The keys are those of
+//! the tests: only AWS has its own.
 
 use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::form::Form;
-use crate::layout::TRAIL;
-use crate::random::mix;
+use crate::signer::Signer;
 use crate::value::push_time;
 
 /// Name of the bucket the tree pretends to be in.
@@ -31,6 +29,21 @@ pub(crate) struct Listed {
     pub(crate) newest_secs: i64,
 }
 
+/// What a digest is to say.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DigestPlan<'a> {
+    /// The account, 12 digits.
+    pub(crate) account: &'a str,
+    /// Key in the bucket.
+    pub(crate) key: &'a str,
+    /// When it is closed, in seconds since 1970.
+    pub(crate) closed_secs: i64,
+    /// The log files of its hour.
+    pub(crate) files: &'a [Listed],
+    /// Whether slashes are written `\/`, as in real digests.
+    pub(crate) escapes_slashes: bool,
+}
+
 /// The latest digest of one account and region.
 #[derive(Debug, Clone)]
 struct Link {
@@ -49,27 +62,23 @@ impl Chain {
         start_secs + CLOSED_SECS
     }
 
-    /// Returns the JSON of the digest at `key`, and makes it the latest of the chain.
-    ///
-    /// `bits` stands for the signature.
-    pub(crate) fn add(
-        &mut self,
-        account: &str,
-        key: String,
-        closed_secs: i64,
-        files: &[Listed],
-        bits: u64,
-    ) -> String {
+    /// Returns the JSON of a digest, and makes it the latest of the chain.
+    pub(crate) fn add(&mut self, plan: &DigestPlan<'_>, signer: &Signer) -> String {
+        let DigestPlan { account, key, closed_secs, files, escapes_slashes } = *plan;
         let mut json = String::with_capacity(1_500 + files.len() * 500);
         write!(json, "{{\"awsAccountId\":\"{account}\",\"digestStartTime\":\"")
             .expect("a String takes all");
         push_time(closed_secs - 3600, &mut json);
-        json.push_str("\",\"digestEndTime\":\"");
-        push_time(closed_secs, &mut json);
-        write!(json, "\",\"digestS3Bucket\":\"{BUCKET}\",\"digestS3Object\":\"{key}\",\"digestPublicKeyFingerprint\":\"")
-            .expect("a String takes all");
-        Form::Hex(32).write(crate::random::hash(TRAIL), &mut json);
-        json.push_str("\",\"digestSignatureAlgorithm\":\"SHA256withRSA\"");
+        let mut end = String::new();
+        push_time(closed_secs, &mut end);
+        write!(
+            json,
+            "\",\"digestEndTime\":\"{end}\",\"digestS3Bucket\":\"{BUCKET}\",\
+             \"digestS3Object\":\"{key}\",\"digestPublicKeyFingerprint\":\"{}\",\
+             \"digestSignatureAlgorithm\":\"SHA256withRSA\"",
+            signer.fingerprint()
+        )
+        .expect("a String takes all");
         push_span(files, &mut json);
         self.push_previous(&mut json);
         json.push_str(",\"logFiles\":[");
@@ -89,10 +98,21 @@ impl Chain {
             json.push('}');
         }
         json.push_str("]}");
-        let mut signature = String::new();
-        Form::Hex(512).write(mix(bits, 0x516e), &mut signature);
-        self.0 = Some(Link { key, hash: Sha256::digest(json.as_bytes()).into(), signature });
+        if escapes_slashes {
+            json = json.replace('/', "\\/");
+        }
+        let hash = Sha256::digest(json.as_bytes()).into();
+        let mut text = format!("{end}\n{BUCKET}/{key}\n");
+        push_hash(&hash, &mut text);
+        let previous = self.0.as_ref().map_or("null", |link| &link.signature);
+        write!(text, "\n{previous}").expect("a String takes all");
+        self.0 = Some(Link { key: key.to_owned(), hash, signature: signer.sign(&text) });
         json
+    }
+
+    /// Returns the signature of the latest digest, in hexadecimal digits.
+    pub(crate) fn signature(&self) -> &str {
+        self.0.as_ref().map_or("", |link| &link.signature)
     }
 
     fn push_previous(&self, json: &mut String) {

@@ -22,7 +22,7 @@
 //! Reading order: `random`, `words` and `form` (spelling of values), `world`,
 //! `template` and `value` (text with holes, and what fills them), `caller`,
 //! `shape`, `bulk`, `event`, `special` (records), `plan` (which files), `file`,
-//! `layout`, `digest`, `tree` (the files themselves), `summary`.
+//! `layout`, `signer`, `digest`, `tree` (the files themselves), `summary`.
 
 mod bulk;
 mod caller;
@@ -34,6 +34,7 @@ mod layout;
 mod plan;
 mod random;
 mod shape;
+mod signer;
 mod special;
 mod summary;
 mod template;
@@ -98,6 +99,10 @@ struct Arguments {
     /// Store log files as `.json`, not compressed
     #[arg(long)]
     plain: bool,
+    /// Also write the public keys and the digests' metadata, as `public-keys.json` and
+    /// `metadata.json`, into this folder outside the tree
+    #[arg(long, value_name = "FOLDER")]
+    signatures: Option<PathBuf>,
     /// Threads (the result does not depend on it) [default: one per core]
     #[arg(long)]
     threads: Option<NonZeroUsize>,
@@ -123,7 +128,8 @@ fn main() -> ExitCode {
     };
     let threads = arguments.threads.or_else(|| std::thread::available_parallelism().ok());
     let shard = arguments.shard.unwrap_or(Shard::WHOLE);
-    let maker = Maker::new(&settings, &layout, shard, Some(&arguments.out_dir));
+    let maker = Maker::new(&settings, &layout, shard, Some(&arguments.out_dir))
+        .with_signatures(arguments.signatures.as_deref());
     match maker.make(threads.map_or(1, NonZeroUsize::get)) {
         Ok(summary) => {
             println!("{summary}");

@@ -4,8 +4,18 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use cloudtrail2sql::trail::fields::COLUMNS;
+use cloudtrail2sql::trail::gzip::decode;
+use cloudtrail2sql::trail::integrity::digest::ReadDigest;
+use cloudtrail2sql::trail::integrity::hash::ContentHash;
+use cloudtrail2sql::trail::integrity::judge::{Judge, JudgeSettings};
+use cloudtrail2sql::trail::integrity::public_keys::KeyRing;
+use cloudtrail2sql::trail::integrity::verdict::{
+    Day, FoundContent, FoundDigest, LedgerFile, LedgerOutcome, Totals,
+};
+use cloudtrail2sql::trail::object::Location;
 use jiff::civil::Date;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -31,13 +41,15 @@ fn sample() -> Settings {
     }
 }
 
+const LAYOUT: Layout = Layout { prefix: None, organization: None, plain: false };
+
 /// Enough records for the shares to settle: a debug build makes them in seconds.
 fn large() -> Settings {
     Settings { seed: 1, records: 41_000, regions: 3, hours: 24, ..sample() }
 }
 
 fn make(settings: &Settings, shard: Shard, threads: usize, folder: Option<&Path>) -> Summary {
-    Maker::new(settings, &Layout::default(), shard, folder).make(threads).unwrap()
+    Maker::new(settings, &LAYOUT, shard, folder).make(threads).unwrap()
 }
 
 fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -149,6 +161,84 @@ fn digests_name_the_files_of_their_hour_and_the_digest_before() {
     }
     assert_eq!(listed, summary.files());
     assert_eq!(summary.digests, 8);
+}
+
+/// Judges a tree, of which all log files are taken for loaded.
+fn judge(folder: &Path, signatures: &Path) -> Totals {
+    let keys = fs::read(signatures.join("public-keys.json")).unwrap();
+    let keys = Arc::new(KeyRing::parse(&keys).unwrap());
+    let metadata = fs::read(signatures.join("metadata.json")).unwrap();
+    let metadata: Value = serde_json::from_slice(&metadata).unwrap();
+    let mut days: BTreeMap<(String, String), BTreeMap<Date, Day>> = BTreeMap::new();
+    for (key, stored) in contents(folder) {
+        let place = cloudtrail2sql::trail::layout::Layout::of(&key).unwrap();
+        let days = days.entry((place.account, place.region)).or_default();
+        let day = days.entry(place.day).or_insert_with(|| Day::empty(place.day));
+        let content = decode(&stored, 1 << 30).unwrap();
+        if key.contains("CloudTrail-Digest") {
+            let read = ReadDigest::parse(&content).unwrap();
+            assert_eq!(metadata[&key]["signature-algorithm"], "SHA256withRSA");
+            day.digests.push(FoundDigest {
+                signature: Some(metadata[&key]["signature"].as_str().unwrap().to_owned()),
+                content: FoundContent::Read(Box::new(read)),
+                location: Location::S3 { bucket: "example-org-cloudtrail".to_owned(), key },
+            });
+        } else {
+            let outcome = LedgerOutcome::Loaded(Some(ContentHash::of(&content)));
+            day.ledger
+                .push(LedgerFile { uri: format!("s3://example-org-cloudtrail/{key}"), outcome });
+        }
+    }
+    let mut totals = Totals::default();
+    for ((account, region), days) in days {
+        let mut judge = Judge::new(&account, &region, Arc::clone(&keys), JudgeSettings::default());
+        for day in days.into_values() {
+            judge.judge(day);
+        }
+        totals += judge.conclude().totals;
+    }
+    assert!(totals.is_balanced());
+    totals
+}
+
+#[test]
+fn the_library_proves_every_file_of_a_tree() {
+    let (tree, beside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let settings = Settings { records: 500, days: 2, hours: 24, ..sample() };
+    let layout = Layout {
+        prefix: Some("a/b".to_owned()),
+        organization: Some("o-abc123".to_owned()),
+        plain: false,
+    };
+    let maker = Maker::new(&settings, &layout, Shard::WHOLE, Some(tree.path()));
+    let summary = maker.with_signatures(Some(beside.path())).make(2).unwrap();
+    let totals = judge(tree.path(), beside.path());
+    assert!(totals.is_all_proven(), "{totals:?}");
+    assert_eq!((totals.digests.proven, totals.files.proven), (192, summary.files()));
+
+    // One region writes slashes as real digests do, and has another key.
+    let files = contents(tree.path());
+    let digest = |region: &str| {
+        let mut digests = files.iter().filter(|(key, _)| key.contains("CloudTrail-Digest"));
+        let (_, gzip) = digests.find(|(key, _)| key.contains(region)).unwrap();
+        String::from_utf8(inflate(gzip)).unwrap()
+    };
+    assert!(
+        digest("Digest/us-east-1/").contains("AWSLogs/")
+            && digest("Digest/eu-west-1/").contains("AWSLogs\\/")
+    );
+}
+
+#[test]
+fn each_part_of_a_tree_has_the_signatures_of_all_digests() {
+    let (whole, part) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let settings = sample();
+    for (folder, shard) in [(&whole, Shard::WHOLE), (&part, Shard { index: 1, of: 3 })] {
+        let maker = Maker::new(&settings, &LAYOUT, shard, None);
+        maker.with_signatures(Some(folder.path())).make(2).unwrap();
+    }
+    assert!(contents(whole.path()) == contents(part.path()));
+    assert_eq!(contents(whole.path()).len(), 2);
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -10,13 +10,16 @@ use std::{fs, io, thread};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::digest::{Chain, Listed};
+use crate::digest::{Chain, DigestPlan, Listed};
 use crate::file::{Scribe, compress};
 use crate::layout::Layout;
 use crate::plan::{FilePlan, Hour, Plan, Settings, slots};
-use crate::random::mix;
+use crate::signer::{MetadataFile, Signer, write_public_keys};
 use crate::summary::Summary;
 use crate::world::{REGIONS, World};
+
+/// The file of the digests' metadata, and its path.
+type Metadata = (PathBuf, MetadataFile<io::BufWriter<fs::File>>);
 
 /// A file that could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +55,10 @@ pub(crate) struct Maker<'a> {
     shard: Shard,
     /// Where the tree goes; `None` only counts.
     folder: Option<&'a Path>,
+    /// Where what verifies the digests goes.
+    signatures: Option<&'a Path>,
     scribe: Scribe,
+    signers: Vec<Signer>,
 }
 
 /// What a thread keeps from file to file.
@@ -73,7 +79,15 @@ impl<'a> Maker<'a> {
         folder: Option<&'a Path>,
     ) -> Self {
         let scribe = Scribe::new(World::new(settings.seed, settings.accounts));
-        Self { settings, layout, shard, folder, scribe }
+        let signers = Signer::all();
+        Self { settings, layout, shard, folder, signatures: None, scribe, signers }
+    }
+
+    /// Also writes, to a folder beside the tree, the public keys as `public-keys.json` and the metadata of
+    /// all digests, those of other parts, too, as `metadata.json`.
+    pub(crate) fn with_signatures(mut self, folder: Option<&'a Path>) -> Self {
+        self.signatures = folder;
+        self
     }
 
     /// Makes all files with so many threads, and returns what was made.
@@ -83,11 +97,32 @@ impl<'a> Maker<'a> {
     pub(crate) fn make(&self, threads: usize) -> Result<Summary, WriteError> {
         let mut summary = Summary::default();
         let mut chains = vec![Chain::default(); slots(self.settings).count()];
+        let mut metadata = self.begin_signatures()?;
         for hour in Plan::new(self.settings) {
             let listed = self.make_logs(&hour, threads, &mut summary)?;
-            self.make_digests(&hour, &listed, &mut chains, &mut summary)?;
+            self.make_digests(&hour, &listed, &mut chains, &mut metadata, &mut summary)?;
+        }
+        if let Some((path, file)) = metadata {
+            file.finish().map_err(|source| WriteError { path, source })?;
         }
         Ok(summary)
+    }
+
+    /// Writes the public keys, and begins the file of the metadata.
+    fn begin_signatures(&self) -> Result<Option<Metadata>, WriteError> {
+        let Some(folder) = self.signatures else { return Ok(None) };
+        let path = folder.join("public-keys.json");
+        let written = fs::create_dir_all(folder).and_then(|()| {
+            write_public_keys(&self.signers, &mut io::BufWriter::new(fs::File::create(&path)?))
+        });
+        written.map_err(|source| WriteError { path, source })?;
+        let path = folder.join("metadata.json");
+        let file =
+            fs::File::create(&path).and_then(|file| MetadataFile::new(io::BufWriter::new(file)));
+        match file {
+            Ok(file) => Ok(Some((path, file))),
+            Err(source) => Err(WriteError { path, source }),
+        }
     }
 
     /// Makes the log files of an hour and returns their entries in order.
@@ -147,6 +182,7 @@ impl<'a> Maker<'a> {
         hour: &Hour,
         listed: &[Listed],
         chains: &mut [Chain],
+        metadata: &mut Option<Metadata>,
         summary: &mut Summary,
     ) -> Result<(), WriteError> {
         let mut gzip = Vec::new();
@@ -159,9 +195,19 @@ impl<'a> Maker<'a> {
                 .count();
             let account = self.scribe.world().account(slot.0);
             let key = self.layout.digest_key(account, REGIONS[slot.1], closed_secs);
-            let bits = mix(self.settings.seed, number);
-            let json =
-                chain.add(account, key.clone(), closed_secs, &listed[from..from + files], bits);
+            let plan = DigestPlan {
+                account,
+                key: &key,
+                closed_secs,
+                files: &listed[from..from + files],
+                // Readers have to take both spellings.
+                escapes_slashes: slot.1 % 2 == 1,
+            };
+            let json = chain.add(&plan, &self.signers[slot.1 % self.signers.len()]);
+            if let Some((path, file)) = metadata {
+                let added = file.add(&key, chain.signature());
+                added.map_err(|source| WriteError { path: path.clone(), source })?;
+            }
             if self.shard.has(number) {
                 compress(json.as_bytes(), &mut gzip).map_err(|source| self.error(&key, source))?;
                 summary.count_digest(gzip.len());

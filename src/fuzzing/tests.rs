@@ -6,10 +6,11 @@ use super::*;
 /// A target's name and function.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 5] = [
+const TARGETS: [Target; 6] = [
     ("gzip", gzip),
     ("parse", parse),
     ("layout", layout),
+    ("digest", digest),
     ("database_url", database_url),
     ("db_toml", db_toml),
 ];
