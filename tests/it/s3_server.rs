@@ -206,6 +206,11 @@ impl S3Server {
         self.store.put(bucket, key, bytes.into(), metadata.collect());
     }
 
+    /// Removes all buckets.
+    pub fn clear(&self) {
+        self.store.clear();
+    }
+
     pub fn remove(&self, bucket: &str, key: &str) {
         self.store.remove(bucket, key);
     }

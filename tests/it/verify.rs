@@ -17,3 +17,10 @@ mod aws_cli;
 mod cloudtrail;
 
 mod oracle;
+
+mod program;
+
+mod judged;
+
+mod again;
+

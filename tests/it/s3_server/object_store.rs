@@ -80,6 +80,10 @@ impl ObjectStore {
         buckets.entry(bucket.to_owned()).or_default().insert(key.to_owned(), stored);
     }
 
+    pub(super) fn clear(&self) {
+        self.buckets.lock().unwrap().clear();
+    }
+
     pub(super) fn remove(&self, bucket: &str, key: &str) {
         self.buckets.lock().unwrap().get_mut(bucket).unwrap().remove(key).unwrap();
     }

@@ -12,7 +12,6 @@ use std::sync::Mutex;
 use super::aws_cli::{CliVerdicts, GAP, VALID, validate};
 use super::cloudtrail::CloudTrail;
 use super::scenarios::{self, Scenario};
-use super::tree::Tree;
 use crate::s3_server::S3Server;
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/verify/README.md");
@@ -163,19 +162,10 @@ const REASONS: [Reason; 21] = [
     reason("log", "-", VALID, OTHER_BUCKET),
 ];
 
-/// Puts all objects into a server.
-pub fn serve(tree: &Tree) -> S3Server {
-    let server = S3Server::start();
-    for ((bucket, key), object) in &tree.objects {
-        let metadata = object.metadata.iter().map(|(name, value)| (*name, &**value));
-        server.put_with_metadata(bucket, key, object.bytes.clone(), metadata);
-    }
-    server
-}
-
 impl Judged {
     fn new(scenario: Scenario) -> Self {
-        let (s3, cloudtrail) = (serve(&scenario.tree), CloudTrail::start(&scenario.keys));
+        let (s3, cloudtrail) = (S3Server::start(), CloudTrail::start(&scenario.keys));
+        scenario.tree.put_into(&s3);
         let (mut exit_codes, mut cli) = (Vec::new(), CliVerdicts::new());
         for chain in &scenario.chains {
             let (code, verdicts) = validate(&s3, &cloudtrail, chain);

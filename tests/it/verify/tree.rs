@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use super::label::label;
 use super::signing::{DigestPlan, SignedDigest, Signer, sha256};
 use crate::logs::{gz, log_json};
+use crate::s3_server::S3Server;
 
 /// What most scenarios have.
 pub const BUCKET: &str = "trail";
@@ -131,9 +132,12 @@ impl Tree {
             .collect();
     }
 
-    /// Returns the labels of all objects.
-    pub fn labels(&self) -> Vec<String> {
-        self.objects.keys().map(|(_, key)| label(key)).collect()
+    /// Puts all objects into a server.
+    pub fn put_into(&self, server: &S3Server) {
+        for ((bucket, key), object) in &self.objects {
+            let metadata = object.metadata.iter().map(|(name, value)| (*name, &**value));
+            server.put_with_metadata(bucket, key, object.bytes.clone(), metadata);
+        }
     }
 }
 

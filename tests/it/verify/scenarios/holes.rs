@@ -4,6 +4,9 @@ use super::super::signing::{DigestPlan, Signer};
 use super::super::tree::{HOURS, Tree, first_hour, hours, hours_of};
 use super::{CliChain, Scenario, findings};
 
+/// In a folder, nothing verifies the last digest of the chain that ends after two hours.
+const LAST_OF_THE_FIRST_CHAIN: [&str; 2] = ["digest 21:57 no_signature", "log 21:25 a unproven"];
+
 pub fn all() -> Vec<Scenario> {
     vec![
         deleted(),
@@ -137,18 +140,39 @@ fn newest_of_one_of_two_trails_deleted() -> Scenario {
         &["digest 00:57 other", "digest 01:57 other", "digest 02:57 other", "digest 03:57 other"],
     )
     .finds(&[
-        "hole end 23:57..03:25 other with 5",
+        // The name of the fifth, `down-b`, is rounded to before the end of the last digest.
+        "hole end 23:57..03:25 other with 4",
         "log 23:55 down-b unexpected",
         "log 00:25 b unexpected",
         "log 01:25 b unexpected",
         "log 02:25 b unexpected",
         "log 03:25 b unexpected",
     ])
+    .finds_in_folder(&[
+        "digest 23:57 other no_signature",
+        "hole end 22:57..03:25 other with 3",
+        "log 23:25 b unproven",
+        "log 00:00 up-b unproven",
+        "log 23:55 down-b unproven",
+        "log 00:25 b unexpected",
+        "log 01:25 b unexpected",
+        "log 02:25 b unexpected",
+        // The newest digest of the first trail is not proven either, so its file may be named yet.
+        "log 03:25 b pending",
+        "digest 03:57 no_signature",
+        "log 03:25 a pending",
+    ])
 }
 
 fn of_one_of_two_trails_deleted() -> Scenario {
     of_two_trails("digest of one of two trails deleted", &["digest 22:57 other"])
         .finds(&["hole missing 21:57..22:57 other with 1", "log 22:25 b unproven"])
+        .also_finds_in_folder(&[
+            "digest 21:57 other no_signature",
+            "log 21:25 b unproven",
+            "digest 03:57 other no_signature",
+            "log 03:25 b pending",
+        ])
 }
 
 /// For three hours, nothing was delivered.
@@ -157,7 +181,9 @@ fn logging_stopped() -> Scenario {
     let mut tree = Tree::default();
     tree.deliver(&Signer::first(), &plans[..2]);
     tree.deliver(&Signer::first(), &plans[5..]);
-    Scenario::new("logging stopped", tree).finds(&["hole off 21:57..00:57 with 0"])
+    Scenario::new("logging stopped", tree)
+        .finds(&["hole off 21:57..00:57 with 0"])
+        .also_finds_in_folder(&LAST_OF_THE_FIRST_CHAIN)
 }
 
 /// For three hours, log files were delivered that no digest names.
@@ -169,14 +195,16 @@ fn validation_off() -> Scenario {
     }
     // Signed anew, without a digest before.
     tree.deliver(&Signer::first(), &plans[5..]);
-    Scenario::new("validation off", tree).finds(&[
-        "hole off 21:57..00:57 with 5",
-        "log 22:25 a unproven",
-        "log 23:25 a unproven",
-        "log 00:00 up-a unproven",
-        "log 23:55 down-a unproven",
-        "log 00:25 a unproven",
-    ])
+    Scenario::new("validation off", tree)
+        .finds(&[
+            "hole off 21:57..00:57 with 5",
+            "log 22:25 a unproven",
+            "log 23:25 a unproven",
+            "log 00:00 up-a unproven",
+            "log 23:55 down-a unproven",
+            "log 00:25 a unproven",
+        ])
+        .also_finds_in_folder(&LAST_OF_THE_FIRST_CHAIN)
 }
 
 /// The trail was moved to another bucket after four hours, and only that one is imported.
