@@ -11,9 +11,12 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 
+/// The family of management and data events, whose files digests name.
+pub(crate) const TRAIL_FAMILY: &str = "CloudTrail";
+
 /// The families whose files hold records. `CloudTrail-Digest` and other services' folders do not.
-const LOG_FAMILIES: [&str; 4] =
-    ["CloudTrail", "CloudTrail-Insight", "CloudTrail-NetworkActivity", "CloudTrail-Aggregated"];
+pub(crate) const LOG_FAMILIES: [&str; 4] =
+    [TRAIL_FAMILY, "CloudTrail-Insight", "CloudTrail-NetworkActivity", "CloudTrail-Aggregated"];
 
 /// What the layout says of an object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
