@@ -30,7 +30,7 @@ use tokio::sync::Semaphore;
 
 use self::keys::{KeyError, Keys};
 use self::outcome::Verified;
-use self::region::Context;
+use self::region::Shared;
 use self::regions::find_regions;
 use crate::database::{DatabaseError, Store};
 use crate::source::{Source, SourceError};
@@ -121,10 +121,10 @@ pub async fn verify(
         return Err(VerifyError::Nothing);
     }
     let fetches = Semaphore::new(plan.fetchers);
-    let context = Context { plan, store, fetches: &fetches };
+    let shared = Shared { plan, store, fetches: &fetches };
     let count = regions.len();
     // In the order of the regions, so that two runs report in the same order.
-    let mut judged = stream::iter(regions).map(|it| context.verify(it)).buffered(REGIONS_MAX);
+    let mut judged = stream::iter(regions).map(|it| shared.verify(it)).buffered(REGIONS_MAX);
     let mut done = 0;
     while let Some(region) = judged.next().await {
         verified.merge(region?);

@@ -1,7 +1,9 @@
 //! What a verification reads from the database and stores in it.
 
 use crate::trail::integrity::hash::ContentHash;
-use crate::trail::integrity::verdict::{Coverage, DigestVerdict, JudgedDay, LedgerFile, RememberedDigest};
+use crate::trail::integrity::verdict::{
+    Coverage, DigestVerdict, JudgedDay, LedgerFile, RememberedDigest,
+};
 use crate::trail::object::ObjectId;
 
 /// A log file of the ledger, with what is needed to hash its content later.
@@ -59,7 +61,11 @@ impl<'j> StoredDay<'j> {
     ///
     /// A digest that was proven before, and is not proven now or has another content, keeps its line: what
     /// was proven once must not be forgotten.
-    pub fn of(account_folder: &str, judged: &'j JudgedDay, remembered: &[RememberedDigest]) -> Self {
+    pub fn of(
+        account_folder: &str,
+        judged: &'j JudgedDay,
+        remembered: &[RememberedDigest],
+    ) -> Self {
         let is_kept = |verdict: &DigestVerdict| {
             let before = remembered.iter().find(|it| it.uri == verdict.uri && it.is_proven);
             before.is_some_and(|before| {

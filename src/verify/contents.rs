@@ -3,7 +3,7 @@
 use futures_util::stream::{self, StreamExt as _};
 
 use super::VerifyError;
-use super::region::Context;
+use super::region::Shared;
 use crate::database::integrity::{LedgerObject, NewContentHash};
 use crate::database::ledger::sha256_hex;
 use crate::source::Source;
@@ -22,7 +22,7 @@ const STORED_MAX: usize = 256;
 /// Hashes the contents that were not hashed when they were loaded, and stores the hashes. An object is
 /// hashed only if its stored bytes are those that were loaded. Returns how many were read.
 pub(super) async fn hash_contents(
-    context: &Context<'_>,
+    shared: &Shared<'_>,
     source: &dyn Source,
     ledger: &mut [LedgerObject],
     listed: &[ObjectRef],
@@ -37,7 +37,7 @@ pub(super) async fn hash_contents(
             let object = listed.iter().find(|object| object.location.id() == line.id);
             async move {
                 let content = match object {
-                    Some(object) => hash_content(context, source, line, object).await?,
+                    Some(object) => hash_content(shared, source, line, object).await?,
                     None => None,
                 };
                 Ok::<_, VerifyError>((*at, content))
@@ -54,7 +54,7 @@ pub(super) async fn hash_contents(
             line.file.outcome = LedgerOutcome::Loaded(Some(content));
         }
         if !new.is_empty() {
-            context.store.store_content_hashes(&new).await?;
+            shared.store.store_content_hashes(&new).await?;
         }
     }
     Ok(read)
@@ -63,12 +63,12 @@ pub(super) async fn hash_contents(
 /// Returns the hash of an object's content; `None` if it cannot be read, or has other bytes than those
 /// that were loaded.
 async fn hash_content(
-    context: &Context<'_>,
+    shared: &Shared<'_>,
     source: &dyn Source,
     line: &LedgerObject,
     object: &ObjectRef,
 ) -> Result<Option<ContentHash>, VerifyError> {
-    let _permit = context.fetch_permit().await;
+    let _permit = shared.fetch_permit().await;
     let stored = match source.fetch(object).await {
         Ok(fetched) => fetched.bytes,
         Err(error) if error.is_fatal() => return Err(error.into()),
@@ -80,6 +80,6 @@ async fn hash_content(
     if sha256_hex(&stored) != line.stored_sha256 {
         return Ok(None);
     }
-    let content = decode(&stored, context.plan.object_bytes_max).ok();
+    let content = decode(&stored, shared.plan.object_bytes_max).ok();
     Ok(content.map(|content| ContentHash::of(&content)))
 }

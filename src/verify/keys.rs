@@ -124,7 +124,8 @@ impl RegionKeys {
         let Keys::Service(service) = &self.keys else { return Ok(false) };
         let before = self.ring.len();
         for key in named {
-            if self.ring.get(&key.fingerprint).is_some() || self.unknown.contains(&key.fingerprint) {
+            if self.ring.get(&key.fingerprint).is_some() || self.unknown.contains(&key.fingerprint)
+            {
                 continue;
             }
             let (from, until) = key.window();

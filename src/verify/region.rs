@@ -22,12 +22,11 @@ use crate::source::{Source, SourceError};
 use crate::trail::gzip::decode;
 use crate::trail::integrity::digest::ReadDigest;
 use crate::trail::integrity::judge::{Judge, JudgeSettings};
-use crate::trail::integrity::key::DIGEST_FAMILY;
 use crate::trail::integrity::signature::{BACKFILL_TIME_METADATA, SIGNATURE_METADATA};
 use crate::trail::integrity::verdict::{
     Day, FoundContent, FoundDigest, JudgedDay, RememberedDigest,
 };
-use crate::trail::layout::{LOG_FAMILIES, Selection, TRAIL_FAMILY, folder_of};
+use crate::trail::layout::{DIGEST_FAMILY, LOG_FAMILIES, Selection, TRAIL_FAMILY, folder_of};
 use crate::trail::object::ObjectRef;
 use crate::trail::time::EventTime;
 
@@ -39,13 +38,13 @@ const DIGEST_BYTES_MAX: u64 = 512 << 20;
 
 /// What all regions share.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Context<'c> {
+pub(super) struct Shared<'c> {
     pub(super) plan: &'c VerifyPlan,
     pub(super) store: &'c dyn Store,
     pub(super) fetches: &'c Semaphore,
 }
 
-impl Context<'_> {
+impl Shared<'_> {
     /// Waits until one more object may be fetched.
     pub(super) async fn fetch_permit(&self) -> SemaphorePermit<'_> {
         self.fetches.acquire().await.expect("it is never closed")
@@ -59,8 +58,8 @@ impl Context<'_> {
 
 /// The walk through the days of a region.
 struct Walk<'w> {
-    context: &'w Context<'w>,
-    region: Region,
+    shared: &'w Shared<'w>,
+    place: Region,
     /// The listing of each family.
     families: BTreeMap<String, Days>,
     keys: RegionKeys,
@@ -71,17 +70,17 @@ struct Walk<'w> {
 }
 
 impl<'w> Walk<'w> {
-    fn new(context: &'w Context<'w>, region: Region) -> Self {
-        let selection = Arc::new(context.plan.days());
+    fn new(shared: &'w Shared<'w>, place: Region) -> Self {
+        let selection = Arc::new(shared.plan.days());
         let listing = |(family, folder): (&String, &_)| {
-            (family.clone(), Days::new(&*region.source, folder, &selection))
+            (family.clone(), Days::new(&*place.source, folder, &selection))
         };
-        let families = region.folders.iter().map(listing).collect();
-        let keys = RegionKeys::new(&context.plan.keys, &region.region);
-        let settings = settings(&context.plan.selection);
-        let judge = Judge::new(&region.account, &region.region, keys.ring(), settings);
+        let families = place.folders.iter().map(listing).collect();
+        let keys = RegionKeys::new(&shared.plan.keys, &place.name);
+        let settings = settings(&shared.plan.selection);
+        let judge = Judge::new(&place.account, &place.name, keys.ring(), settings);
         let verified = Verified::default();
-        Self { context, region, families, keys, judge, held: Vec::new(), verified }
+        Self { shared, place, families, keys, judge, held: Vec::new(), verified }
     }
 
     async fn run(mut self) -> Result<Verified, VerifyError> {
@@ -92,21 +91,21 @@ impl<'w> Walk<'w> {
         }
         let conclusion = self.judge.conclude();
         if let Some(judged) = &conclusion.day {
-            let stored = StoredDay::of(&self.region.account_folder, judged, &self.held);
-            self.context.store.store_day(&stored).await?;
+            let stored = StoredDay::of(&self.place.account_folder, judged, &self.held);
+            self.shared.store.store_day(&stored).await?;
         }
         for days in self.families.into_values() {
             self.verified.list_requests += days.requests;
             self.verified.unreadable.extend(days.unreadable);
         }
-        self.verified.conclude(&self.region.account, &self.region.region, conclusion);
+        self.verified.conclude(&self.place.account, &self.place.name, conclusion);
         Ok(self.verified)
     }
 
     /// Returns the first day after `last` that has something.
     async fn next_day(&mut self, last: Option<Date>) -> Result<Option<Date>, VerifyError> {
         let is_later = |day: &Date| last.is_none_or(|last| last < *day);
-        let Region { ledger_days, remembered_days, .. } = &self.region;
+        let Region { ledger_days, remembered_days, .. } = &self.place;
         let stored = ledger_days.values().chain([remembered_days]);
         let mut days: Vec<Date> =
             stored.filter_map(|days| days.iter().copied().find(is_later)).collect();
@@ -118,10 +117,10 @@ impl<'w> Walk<'w> {
 
     /// Brings the judge what there is of a day, and stores the verdict on the day before.
     async fn day(&mut self, day: Date) -> Result<(), VerifyError> {
-        let store = self.context.store;
+        let store = self.shared.store;
         let folder = |family: &str| {
-            let Region { account_folder, region, .. } = &self.region;
-            format!("{account_folder}{family}/{region}/{}", folder_of(day))
+            let Region { account_folder, name, .. } = &self.place;
+            format!("{account_folder}{family}/{name}/{}", folder_of(day))
         };
         let has_digests = self.families.contains_key(DIGEST_FAMILY);
         let (mut listed, mut ledger) = (Vec::new(), Vec::new());
@@ -129,11 +128,11 @@ impl<'w> Walk<'w> {
             if let Some(listing) = self.families.get_mut(family) {
                 listed.extend(listing.take(day).await?);
             }
-            if self.region.ledger_days.get(family).is_some_and(|days| days.contains(&day)) {
+            if self.place.ledger_days.get(family).is_some_and(|days| days.contains(&day)) {
                 let mut objects = store.ledger_objects(&folder(family)).await?;
-                if self.context.plan.rereads && family == TRAIL_FAMILY && has_digests {
-                    let source = &*self.region.source;
-                    let read = hash_contents(self.context, source, &mut objects, &listed).await?;
+                if self.shared.plan.rereads && family == TRAIL_FAMILY && has_digests {
+                    let source = &*self.place.source;
+                    let read = hash_contents(self.shared, source, &mut objects, &listed).await?;
                     self.verified.reread += read;
                 }
                 ledger.extend(objects);
@@ -143,7 +142,7 @@ impl<'w> Walk<'w> {
             Some(listing) => listing.take(day).await?,
             None => Vec::new(),
         };
-        let remembered = if self.region.remembered_days.contains(&day) {
+        let remembered = if self.place.remembered_days.contains(&day) {
             store.remembered_digests(&folder(DIGEST_FAMILY)).await?
         } else {
             Vec::new()
@@ -169,9 +168,9 @@ impl<'w> Walk<'w> {
         judged: JudgedDay,
         remembered: &[RememberedDigest],
     ) -> Result<(), VerifyError> {
-        let stored = StoredDay::of(&self.region.account_folder, &judged, remembered);
-        self.context.store.store_day(&stored).await?;
-        self.verified.add(&self.region.account, &self.region.region, judged);
+        let stored = StoredDay::of(&self.place.account_folder, &judged, remembered);
+        self.shared.store.store_day(&stored).await?;
+        self.verified.add(&self.place.account, &self.place.name, judged);
         Ok(())
     }
 
@@ -182,14 +181,14 @@ impl<'w> Walk<'w> {
         objects: Vec<ObjectRef>,
         skippable: &HashSet<String>,
     ) -> Result<(Vec<FoundDigest>, Vec<NamedKey>), VerifyError> {
-        let (context, source) = (self.context, &*self.region.source);
+        let (shared, source) = (self.shared, &*self.place.source);
         let reads = objects.into_iter().map(|object| async move {
             let location = object.location.clone();
             if skippable.contains(&location.uri()) {
                 let content = FoundContent::Skipped;
                 return Ok((FoundDigest { location, content, signature: None }, None));
             }
-            let _permit = context.fetch_permit().await;
+            let _permit = shared.fetch_permit().await;
             fetch_digest(source, &object).await
         });
         let read: Vec<_> = stream::iter(reads).buffered(DIGESTS_MAX).collect().await;

@@ -11,8 +11,7 @@ use super::outcome::Verified;
 use crate::database::Store;
 use crate::database::integrity::Named;
 use crate::source::{RegionFolder, Source};
-use crate::trail::integrity::key::DIGEST_FAMILY;
-use crate::trail::layout::{LOG_FAMILIES, Layout, Selection};
+use crate::trail::layout::{DIGEST_FAMILY, LOG_FAMILIES, Layout, Selection};
 
 /// One region of one account.
 #[derive(Debug)]
@@ -21,7 +20,7 @@ pub(super) struct Region {
     /// The URI of the account's folder, with a slash at its end.
     pub(super) account_folder: String,
     pub(super) account: String,
-    pub(super) region: String,
+    pub(super) name: String,
     /// The folders that the source has, by family.
     pub(super) folders: BTreeMap<String, RegionFolder>,
     /// The days of log files that the ledger has, by family.
@@ -71,16 +70,19 @@ async fn add_stored(
 ) -> Result<(), VerifyError> {
     let mut after = None;
     loop {
-        let names = store.names(named, root, after).await?;
-        let Some((last, _)) = names.last() else { return Ok(()) };
+        let page = store.names(named, root, after).await?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
         after = Some(*last);
-        for (_, uri) in &names {
-            let Some(Layout { account, family, region: name, day }) = Layout::of(uri) else { continue };
+        for (_, uri) in &page {
+            let Some(Layout { account, family, region: name, day }) = Layout::of(uri) else {
+                continue;
+            };
             let is_of_kind = match named {
                 Named::Objects => LOG_FAMILIES.contains(&&*family),
                 Named::Digests => family == DIGEST_FAMILY,
             };
-            let is_selected = |set: &BTreeSet<String>, it: &String| set.is_empty() || set.contains(it);
+            let is_selected =
+                |set: &BTreeSet<String>, it: &String| set.is_empty() || set.contains(it);
             if !is_of_kind
                 || !is_selected(&selection.accounts, &account)
                 || !is_selected(&selection.regions, &name)
@@ -112,7 +114,7 @@ fn region<'r>(
         source: Arc::clone(source),
         account_folder: account_folder.to_owned(),
         account: account.to_owned(),
-        region: name.to_owned(),
+        name: name.to_owned(),
         folders: BTreeMap::new(),
         ledger_days: BTreeMap::new(),
         remembered_days: BTreeSet::new(),

@@ -3,18 +3,14 @@
 use jiff::Timestamp;
 
 use super::record_filter::without_other_days;
-use super::{
-    Cli, Command, GlobalArgs, ImportArgs, LoadArgs, Method, StatusArgs,
-};
+use super::{Cli, Command, GlobalArgs, ImportArgs, LoadArgs, Method, StatusArgs};
 use crate::cli::config::{
     self, CommandSettings, ConfigError, Console, DatabaseSettings, DedupeSettings, Environment,
-    ForgetSettings, Form, ImportSettings, Prices, RecordSettings, Settings, ShardSettings,
-    SourceSpec, StatusPart, StatusSettings, defaults,
+    ForgetSettings, Form, ImportSettings, Prices, RecordSettings, Settings, SourceSpec, StatusPart,
+    StatusSettings, defaults,
 };
 use crate::database::LoadMethod;
 use crate::database::url::Engine;
-use crate::source::s3::S3Options;
-use crate::trail::layout::Selection;
 
 impl Cli {
     /// Resolves the arguments, the environment and `db.toml`.

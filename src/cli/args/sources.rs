@@ -12,7 +12,6 @@ use crate::trail::layout::Selection;
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Selection")]
 pub(super) struct DaysArgs {
-
     /// First day folder: 2026-01-15, a time, or 7d for seven days ago
     ///
     /// Days are those of the day folders (…/2026/01/15/), in UTC. CloudTrail delivers late, so a
@@ -123,7 +122,10 @@ impl DaysArgs {
 
 impl SelectionArgs {
     /// Returns the shard that was asked for.
-    pub(super) fn shard(&self, environment: &Environment) -> Result<Option<ShardSettings>, ConfigError> {
+    pub(super) fn shard(
+        &self,
+        environment: &Environment,
+    ) -> Result<Option<ShardSettings>, ConfigError> {
         let Some(typed) = &self.shard else { return Ok(None) };
         let shard = config::shard(typed, environment);
         let shard = shard.map_err(|source| ConfigError::Shard { typed: typed.clone(), source })?;

@@ -58,7 +58,10 @@ pub(super) struct VerifyOptions {
 
 impl VerifyArgs {
     /// Returns the settings.
-    pub(super) fn settings(&self, database: DatabaseSettings) -> Result<VerifySettings, ConfigError> {
+    pub(super) fn settings(
+        &self,
+        database: DatabaseSettings,
+    ) -> Result<VerifySettings, ConfigError> {
         let sources: Vec<SourceSpec> =
             self.sources.iter().map(|it| config::source(it)).collect::<Result<_, _>>()?;
         Ok(VerifySettings {

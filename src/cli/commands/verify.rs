@@ -80,10 +80,7 @@ pub(super) fn exit_of(verified: &Verified) -> Exit {
 }
 
 /// Returns where public keys come from: the files, or CloudTrail.
-pub(super) async fn keys(
-    files: &[PathBuf],
-    s3: &S3Options,
-) -> Result<Keys, VerifyError> {
+pub(super) async fn keys(files: &[PathBuf], s3: &S3Options) -> Result<Keys, VerifyError> {
     if files.is_empty() {
         let service = KeyService::new(s3.profile.as_deref()).await;
         return Ok(Keys::Service(Arc::new(service)));

@@ -212,9 +212,12 @@ fn digest_text(finding: &DigestFinding) -> String {
     let state = match &finding.state {
         DigestState::Proven(_) => None,
         DigestState::NoSignature => Some(
-            "unproven: it has no signature in its metadata, and no later digest has a copy".to_owned(),
+            "unproven: it has no signature in its metadata, and no later digest has a copy"
+                .to_owned(),
         ),
-        DigestState::UnknownKey(key) => Some(format!("unproven: its public key {key} is not known")),
+        DigestState::UnknownKey(key) => {
+            Some(format!("unproven: its public key {key} is not known"))
+        }
         DigestState::WrongSignature => Some("wrong: its signature does not verify".to_owned()),
         DigestState::WrongCopy(successor) => {
             Some(format!("wrong: the copy of its signature in {successor} does not verify"))
@@ -229,10 +232,9 @@ fn digest_text(finding: &DigestFinding) -> String {
         DigestNote::ReplacedSince => {
             Some("replaced: an earlier verification proved another content".to_owned())
         }
-        DigestNote::FilesMissing { files } => Some(format!(
-            "the ledger no longer has {} that it proved",
-            counted(*files, "log file")
-        )),
+        DigestNote::FilesMissing { files } => {
+            Some(format!("the ledger no longer has {} that it proved", counted(*files, "log file")))
+        }
         DigestNote::Moved { .. } => None,
     });
     for line in state.into_iter().chain(notes) {
@@ -242,7 +244,10 @@ fn digest_text(finding: &DigestFinding) -> String {
 }
 
 fn deleted_text(uri: &str) -> String {
-    format!("{}\n  an earlier verification found it, and the source no longer has it\n", visible(uri))
+    format!(
+        "{}\n  an earlier verification found it, and the source no longer has it\n",
+        visible(uri)
+    )
 }
 
 fn hole_text(finding: &HoleFinding) -> String {
@@ -266,17 +271,25 @@ fn hole_text(finding: &HoleFinding) -> String {
 fn hole_reason(kind: &HoleKind, digest: Option<&str>) -> String {
     let by = digest.map(|uri| format!(", which {uri} names")).unwrap_or_default();
     match kind {
-        HoleKind::Missing(bucket, key) => format!("missing: there is no digest s3://{bucket}/{key}{by}"),
-        HoleKind::Off => "off: the chain of digests starts again; validation or logging was off".to_owned(),
+        HoleKind::Missing(bucket, key) => {
+            format!("missing: there is no digest s3://{bucket}/{key}{by}")
+        }
+        HoleKind::Off => {
+            "off: the chain of digests starts again; validation or logging was off".to_owned()
+        }
         HoleKind::Begin(Some((bucket, key))) => {
             format!("begin: the digest before, s3://{bucket}/{key}, is not there")
         }
         HoleKind::Begin(None) => "begin: the digests start later".to_owned(),
-        HoleKind::End => "end: no digest follows, although it should have been delivered".to_owned(),
+        HoleKind::End => {
+            "end: no digest follows, although it should have been delivered".to_owned()
+        }
         HoleKind::Elsewhere(bucket, key) => {
             format!("elsewhere: the chain continues in s3://{bucket}/{key}")
         }
-        HoleKind::NoDigest => "no digest: log files are loaded, and there is no digest at all".to_owned(),
+        HoleKind::NoDigest => {
+            "no digest: log files are loaded, and there is no digest at all".to_owned()
+        }
     }
 }
 
@@ -284,7 +297,9 @@ fn file_text(finding: &FileFinding) -> String {
     let by = finding.digest.as_ref().map(|uri| format!(", which {uri} names")).unwrap_or_default();
     let state = match &finding.state {
         FileState::Changed { loaded, named } => {
-            format!("changed: the content that was loaded has SHA-256 {loaded}, the signed one {named}{by}")
+            format!(
+                "changed: the content that was loaded has SHA-256 {loaded}, the signed one {named}{by}"
+            )
         }
         FileState::NotLoaded(reason) => format!("not loaded: {reason}{by}"),
         FileState::NotImported => format!("not imported: the ledger does not have it{by}"),

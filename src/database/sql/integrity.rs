@@ -157,11 +157,7 @@ impl SqlStore {
     /// Returns a query whose placeholder `?int` is the third argument of SUBSTR: PostgreSQL has none with a
     /// bigint.
     fn with_length(&self, query: &str) -> String {
-        let integer = if self.driver.engine() == Engine::Postgres {
-            "?::int"
-        } else {
-            "?"
-        };
+        let integer = if self.driver.engine() == Engine::Postgres { "?::int" } else { "?" };
         placeholders(self.driver.engine(), &query.replace("?int", integer))
     }
 }

@@ -33,7 +33,9 @@ macro_rules! embedded {
 pub(super) fn migrations(engine: Engine) -> &'static [Migration] {
     match engine {
         Engine::Sqlite => embedded!("sqlite": 1 "tables" 2 "identities" 3 "events" 4 "integrity"),
-        Engine::Postgres => embedded!("postgres": 1 "tables" 2 "identities" 3 "events" 4 "integrity"),
+        Engine::Postgres => {
+            embedded!("postgres": 1 "tables" 2 "identities" 3 "events" 4 "integrity")
+        }
         Engine::Mysql => embedded!("mysql": 1 "tables" 2 "identities" 3 "events" 4 "integrity"),
     }
 }
