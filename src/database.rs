@@ -22,6 +22,8 @@ pub mod jobs;
 
 pub mod forget;
 
+pub mod integrity;
+
 pub mod answer;
 
 pub mod dedupe;
@@ -46,6 +48,7 @@ use self::batch::Batch;
 use self::dedupe::{Cursor, Duplicates, IdPage};
 use self::forget::{KnownObject, UriScope};
 use self::indexes::Index;
+use self::integrity::{LedgerObject, Named, NewContentHash, StoredDay};
 use self::ledger::Line;
 use self::status::{
     FailedObject, PartlyLoaded, RejectedRecord, RunLine, RunStart, RunTotals, SkippedObject,
@@ -53,6 +56,7 @@ use self::status::{
 };
 use self::url::{DatabaseUrl, Engine};
 use crate::retry::RetryPolicy;
+use crate::trail::integrity::verdict::RememberedDigest;
 use crate::trail::object::ObjectId;
 use crate::trail::record::CellRules;
 
@@ -184,6 +188,31 @@ pub trait Store: Sink {
 
     /// Returns of which objects only a part is loaded, because of filters; `None` if there are none.
     async fn partly_loaded(&self) -> Result<Option<PartlyLoaded>, DatabaseError>;
+
+    /// Returns some of the URIs below a folder or prefix, whose URI ends with a slash, in the order of
+    /// their ids, from the first one after `after`: at most [`NAMES_MAX`](integrity::NAMES_MAX).
+    async fn names(
+        &self,
+        named: Named,
+        below: &str,
+        after: Option<ObjectId>,
+    ) -> Result<Vec<(ObjectId, String)>, DatabaseError>;
+
+    /// Returns the objects of a folder, without those of its folders, that the ledger has. The URI of the
+    /// folder has no slash at its end.
+    async fn ledger_objects(&self, folder: &str) -> Result<Vec<LedgerObject>, DatabaseError>;
+
+    /// Returns the digests of a folder that earlier verifications stored.
+    async fn remembered_digests(
+        &self,
+        folder: &str,
+    ) -> Result<Vec<RememberedDigest>, DatabaseError>;
+
+    /// Stores hashes of contents that were loaded without them. It can be repeated.
+    async fn store_content_hashes(&self, hashes: &[NewContentHash]) -> Result<(), DatabaseError>;
+
+    /// Stores the verdict on a day in one transaction, in place of an earlier one. It can be repeated.
+    async fn store_day(&self, day: &StoredDay<'_>) -> Result<(), DatabaseError>;
 
     /// Returns which of the tables and views that [`Store::answer`] reads are missing, such as
     /// "view `events`".

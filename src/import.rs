@@ -58,6 +58,8 @@ pub struct Plan {
     pub object_bytes_max: u64,
     /// Whether the rows of a changed object are replaced.
     pub replaces_changed: bool,
+    /// Whether the ledger gets the hash of each content.
+    pub hashes_contents: bool,
     /// How often and how long a request to the database is repeated.
     pub retry: RetryPolicy,
 }

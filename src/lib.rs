@@ -53,6 +53,9 @@ pub mod database;
 /// run. The only room with channels and tasks.
 pub mod import;
 
+/// Verification: digests against the ledger. Keeps requests in flight, but has no channels and tasks.
+pub mod verify;
+
 /// Questions to the tables by name, and their SQL for each database. Reads only.
 pub mod answers;
 

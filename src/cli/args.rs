@@ -19,7 +19,11 @@ mod help;
 
 mod answers;
 
+mod sources;
+
 mod record_filter;
+
+mod verify;
 
 mod report;
 
@@ -31,6 +35,8 @@ use self::answers::{QueryArgs, SearchArgs};
 use self::help::{DATABASES, EXAMPLES, EXIT_CODES, IMPORT_EXAMPLES};
 use self::record_filter::RecordFilterArgs;
 use self::report::ReportArgs;
+use self::sources::{S3Args, SelectionArgs};
+use self::verify::{VerifyArgs, VerifyOptions};
 
 pub(crate) use self::manual::manual_pages;
 
@@ -91,6 +97,12 @@ enum Command {
     /// the same `eventID` and the same content; a shared event of two accounts is none. Run the same
     /// command again after an interruption.
     Dedupe(DedupeArgs),
+    /// Compare what is loaded with the digests that CloudTrail has signed.
+    ///
+    /// States for each account, region and day which log files are in the database unchanged, and for which
+    /// hours nobody can say. Reads digests, and log files only if they were imported without `--verify`. The
+    /// verdicts are stored, so that a digest which is deleted later is missed.
+    Verify(VerifyArgs),
     /// Print the SQL that creates the tables, the view and the indexes.
     ///
     /// An administrator can run it, so that the importing account needs no right to create tables. The
@@ -235,89 +247,16 @@ struct ImportArgs {
 
     #[command(flatten)]
     load: LoadArgs,
-}
 
-/// Which objects of the sources to import.
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Selection")]
-struct SelectionArgs {
-    /// First day folder: 2026-01-15, a time, or 7d for seven days ago
+    /// Verify what is loaded with the digests that CloudTrail has signed
     ///
-    /// Days are those of the day folders (…/2026/01/15/), in UTC. CloudTrail delivers late, so a
-    /// file may contain events of the days before its folder's: to get all events, add a day.
-    /// `--since` selects by the time of events instead.
-    /// With --from, --to, --account-id or --trail-region, only objects in CloudTrail's layout
-    /// (AWSLogs/ACCOUNT/CloudTrail/REGION/YYYY/MM/DD/) are imported.
-    #[arg(long, value_name = "DAY")]
-    from: Option<String>,
+    /// The contents are hashed while they are loaded. `cloudtrail2sql verify` does the same later, and
+    /// describes the result.
+    #[arg(long, help_heading = "Verification", conflicts_with_all = ["dry_run", "shard"])]
+    verify: bool,
 
-    /// Last day folder, in the same forms
-    #[arg(long, value_name = "DAY")]
-    to: Option<String>,
-
-    /// Account whose logs to import; may be repeated
-    #[arg(long, value_name = "ID")]
-    account_id: Vec<String>,
-
-    /// Region whose logs to import, which need not be the bucket's; may be repeated
-    #[arg(long, value_name = "REGION")]
-    trail_region: Vec<String>,
-
-    /// Follow symbolic links that lead out of a folder that is imported
-    ///
-    /// Each target is read once. Links to something in the folder need no following.
-    #[arg(long)]
-    follow_links: bool,
-
-    /// Import only the K-th of N equal parts, so that N machines share the work
-    ///
-    /// An object is assigned to a part by a hash of its name. The machines need not know each
-    /// other. `auto` takes K and N from the variables of AWS Batch arrays, Cloud Run jobs, Slurm arrays
-    /// and GitLab; `auto/N` also takes K from a Kubernetes indexed job and from Nomad. No shard builds
-    /// indexes: run `cloudtrail2sql index` when all are done.
-    #[arg(long, value_name = "K/N")]
-    shard: Option<String>,
-
-    /// Name of the job that all shards belong to [default: that of the job engine]
-    ///
-    /// `status` tells jobs apart by it. A date will do for shards that run every night.
-    #[arg(long, value_name = "NAME", requires = "shard")]
-    job: Option<String>,
-}
-
-/// How to reach S3, with the names of the AWS CLI.
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "S3")]
-struct S3Args {
-    /// Profile of the AWS configuration files
-    #[arg(long, value_name = "NAME")]
-    profile: Option<String>,
-
-    /// Region of the bucket [default: found by asking S3]
-    #[arg(long, value_name = "REGION")]
-    region: Option<String>,
-
-    /// S3-compatible server to use instead of AWS
-    #[arg(long, value_name = "URL")]
-    endpoint_url: Option<MaybeSecret>,
-
-    /// Send requests without credentials, for public buckets
-    #[arg(long)]
-    no_sign_request: bool,
-
-    /// Pay for the requests to a requester-pays bucket
-    ///
-    /// The value `requester` is optional; the AWS CLI requires it.
-    #[arg(
-        long,
-        value_name = "requester",
-        value_enum,
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "requester",
-        hide_possible_values = true
-    )]
-    request_payer: Option<Payer>,
+    #[command(flatten)]
+    verification: VerifyOptions,
 }
 
 /// How to load.

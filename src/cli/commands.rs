@@ -12,6 +12,8 @@ mod sources;
 
 mod index;
 
+mod verify;
+
 mod import;
 
 mod dry_run;
@@ -80,6 +82,7 @@ async fn run_command(settings: Settings) -> Result<Exit, RunError> {
         CommandSettings::Report(settings) => report::run(settings).await,
         CommandSettings::Forget(settings) => forget::run(settings, console.output).await,
         CommandSettings::Dedupe(settings) => dedupe::run(settings, console.output).await,
+        CommandSettings::Verify(settings) => verify::run(settings, console.output).await,
         CommandSettings::Schema(engine) => schema::run(*engine),
         CommandSettings::Completions(shell) => completions::run(*shell),
         CommandSettings::Man(folder) => man::run(folder),

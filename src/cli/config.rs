@@ -51,6 +51,7 @@ pub(crate) use self::selection::{DayEdge, account, day, moment};
 pub use self::settings::{
     CommandSettings, DedupeSettings, Export, ForgetSettings, ImportSettings, Prices, QuerySettings,
     RecordSettings, ReportSettings, SearchSettings, Settings, StatusPart, StatusSettings,
+    VerifySettings,
 };
 pub(crate) use self::shard::shard;
 pub use self::shard::{ShardError, ShardSettings};

@@ -13,6 +13,7 @@ use crate::cli::escape::visible;
 use crate::database::DatabaseError;
 use crate::import::error::ImportError;
 use crate::source::SourceError;
+use crate::verify::VerifyError;
 
 /// Why a run could not continue.
 #[derive(Debug, Error)]
@@ -26,6 +27,9 @@ pub enum RunError {
     /// The database cannot be used any more.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// What is loaded cannot be verified.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
     /// The counters of the run contradict each other, which is a bug in the program.
     #[error("the counts do not add up: {equation}")]
     Unbalanced {
@@ -67,6 +71,7 @@ impl RunError {
             Self::Config(error) => error.hint(),
             Self::Source(error) => error.hint(),
             Self::Database(error) => error.hint.clone(),
+            Self::Verify(error) => error.hint(),
             Self::Unbalanced { .. } => Some(
                 "this is a bug in cloudtrail2sql, please report it; `cloudtrail2sql status` shows \
                  what is loaded"

@@ -14,6 +14,8 @@ mod progress_display;
 
 mod indexes;
 
+mod verified;
+
 mod summary;
 
 mod dry_run;
@@ -50,6 +52,7 @@ pub(crate) use self::record::{FoundRecord, RecordPlace, RecordReport};
 pub(crate) use self::status::Status;
 pub(crate) use self::stdout::{print, print_text};
 pub(crate) use self::summary::{Summary, equations};
+pub(crate) use self::verified::{VerifyReport, equations as verification_equations};
 pub(crate) use self::warnings::Warning;
 
 use serde::Serialize;

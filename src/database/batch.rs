@@ -2,6 +2,7 @@
 
 use super::ledger::{Line, LoadedContent, ObjectOutcome};
 use crate::trail::filter::FilterSet;
+use crate::trail::integrity::hash::ContentHash;
 use crate::trail::object::{ObjectId, ObjectRef};
 use crate::trail::record::{Kind, Log};
 
@@ -22,6 +23,8 @@ pub struct ParsedObject {
     extended: Option<FilterSet>,
     /// Which records its ledger line will say are loaded or rejected.
     filters: FilterSet,
+    /// The hash of its content, if it was taken.
+    content: Option<ContentHash>,
     /// Its number in the ledger, which its rows refer to.
     number: i64,
     /// How many numbers of other objects it had to give up.
@@ -65,6 +68,7 @@ impl ParsedObject {
             replaced: None,
             extended: None,
             filters: FilterSet::All,
+            content: None,
             number,
             renumbered: 0,
             outcome,
@@ -76,6 +80,12 @@ impl ParsedObject {
     #[must_use]
     pub fn selected_by(self, filters: FilterSet) -> Self {
         Self { filters, ..self }
+    }
+
+    /// Returns the object with the hash of its content.
+    #[must_use]
+    pub fn with_content(self, content: Option<ContentHash>) -> Self {
+        Self { content, ..self }
     }
 
     /// Makes an object of which more records are selected than its ledger line says are loaded. `log`
@@ -159,6 +169,11 @@ impl ParsedObject {
     /// Returns which records its ledger line will say are loaded or rejected.
     pub fn filters(&self) -> &FilterSet {
         &self.filters
+    }
+
+    /// Returns the hash of its content, if it was taken.
+    pub fn content(&self) -> Option<ContentHash> {
+        self.content
     }
 
     /// Returns whether its ledger line, rows and rejects are all new.

@@ -18,6 +18,7 @@ use super::batch::{Batch, ParsedObject};
 use super::dedupe::{Cursor, Duplicates, IdPage};
 use super::forget::{KnownObject, UriScope};
 use super::indexes::{INDEXES, Index};
+use super::integrity::{LedgerObject, Named, NewContentHash, StoredDay};
 use super::ledger::{Line, ObjectOutcome};
 use super::status::{
     FailedObject, PartlyLoaded, RejectedRecord, RunLine, RunStart, RunTotals, SkippedObject,
@@ -25,6 +26,7 @@ use super::status::{
 };
 use super::{BuiltIndexes, DatabaseError, Sink, Store, Timeouts, UpgradePolicy};
 use crate::trail::filter::FilterSet;
+use crate::trail::integrity::verdict::RememberedDigest;
 use crate::trail::object::ObjectId;
 use crate::trail::record::CellRules;
 
@@ -191,6 +193,12 @@ async fn time_out(doing: &str) -> DatabaseError {
     sleep(timeout).await;
     let cause = format!("no answer within {} s", timeout.as_secs());
     DatabaseError::transient(doing, cause.into(), "try it again")
+}
+
+/// Returns the error of a request that only the databases answer.
+fn unsupported() -> DatabaseError {
+    let hint = "the tests of the databases run it".to_owned();
+    DatabaseError::unusable("the store in memory does not answer this".to_owned(), hint)
 }
 
 fn fatal(doing: &str) -> DatabaseError {
@@ -457,7 +465,35 @@ impl Store for MemoryStore {
     }
 
     async fn partly_loaded(&self) -> Result<Option<PartlyLoaded>, DatabaseError> {
-        Err(DatabaseError::unusable("no filters are summed up here".into(), String::new()))
+        Err(unsupported())
+    }
+
+    async fn names(
+        &self,
+        _named: Named,
+        _below: &str,
+        _after: Option<ObjectId>,
+    ) -> Result<Vec<(ObjectId, String)>, DatabaseError> {
+        Err(unsupported())
+    }
+
+    async fn ledger_objects(&self, _folder: &str) -> Result<Vec<LedgerObject>, DatabaseError> {
+        Err(unsupported())
+    }
+
+    async fn remembered_digests(
+        &self,
+        _folder: &str,
+    ) -> Result<Vec<RememberedDigest>, DatabaseError> {
+        Err(unsupported())
+    }
+
+    async fn store_content_hashes(&self, _hashes: &[NewContentHash]) -> Result<(), DatabaseError> {
+        Err(unsupported())
+    }
+
+    async fn store_day(&self, _day: &StoredDay<'_>) -> Result<(), DatabaseError> {
+        Err(unsupported())
     }
 
     async fn missing_for_answers(&self) -> Result<Vec<&'static str>, DatabaseError> {

@@ -55,6 +55,8 @@ mod write;
 
 mod partial;
 
+mod integrity;
+
 mod runs;
 
 mod records;

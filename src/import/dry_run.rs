@@ -156,6 +156,7 @@ pub async fn dry_run(
         object_bytes_max: plan.object_bytes_max,
         replaces_changed: plan.replaces_changed,
         selected: plan.selected.clone(),
+        hashes_contents: false,
         losses: Arc::default(),
     });
     let width = Arc::new(Semaphore::new(plan.fetchers));

@@ -96,6 +96,7 @@ pub async fn run(
         object_bytes_max: plan.object_bytes_max,
         replaces_changed: plan.replaces_changed,
         selected: plan.selected.clone(),
+        hashes_contents: plan.hashes_contents,
         losses: Arc::clone(&losses),
     });
     let (retry, is_cut_off) = (plan.retry, AtomicBool::new(false));

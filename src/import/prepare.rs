@@ -18,6 +18,7 @@ use crate::database::ledger::{LoadedContent, ObjectOutcome, Triage, sha256_hex};
 use crate::source::{Source, SourceError};
 use crate::trail::filter::{FILTERS_BYTES_MAX, FilterSet, Wanted};
 use crate::trail::gzip::{DecodeError, decode, decoded_bytes_hint, is_gzip};
+use crate::trail::integrity::hash::ContentHash;
 use crate::trail::object::ObjectRef;
 use crate::trail::record::{
     CellRules, Kind, Log, ParseError, ParseLimits, ParseOptions, REJECTS_MAX, may_be_text_export,
@@ -71,6 +72,8 @@ pub(super) struct Preparer {
     pub(super) replaces_changed: bool,
     /// The records to load.
     pub(super) selected: FilterSet,
+    /// Whether contents are hashed.
+    pub(super) hashes_contents: bool,
     pub(super) losses: Arc<LossLog>,
 }
 
@@ -138,8 +141,11 @@ impl Preparer {
             return None;
         }
         let wanted = Arc::new(wanted);
-        let (content, mut permit) = self.read(&stored, &object, id.number(0), &wanted).await;
-        let content = content.map_err(ReadError::into_no_rows);
+        let (read, mut permit) = self.read(&stored, &object, id.number(0), &wanted).await;
+        let (content, hash) = match read {
+            Ok(Read { log, content }) => (Ok(log), content),
+            Err(error) => (Err(error.into_no_rows()), None),
+        };
         permit.shrink(content.as_ref().map_or(0, Log::bytes));
         let object = match (loaded, content) {
             (Some(loaded), Ok(log)) if wanted.is_read_again() => {
@@ -154,7 +160,7 @@ impl Preparer {
             (None, content) => ParsedObject::new(object, id, sha256, replaces_line, content)
                 .selected_by(wanted.selected.clone()),
         };
-        Some(Prepared { object, permit: Some(permit) })
+        Some(Prepared { object: object.with_content(hash), permit: Some(permit) })
     }
 
     /// Returns which records of an object are read; `None` if there is nothing to load.
@@ -224,7 +230,7 @@ impl Preparer {
         object: &ObjectRef,
         number: i64,
         wanted: &Arc<Wanted>,
-    ) -> (Result<Log, ReadError>, MemoryPermit) {
+    ) -> (Result<Read, ReadError>, MemoryPermit) {
         let limit = self.object_bytes_max;
         let mut decoded_max = limit.min(decoded_bytes_hint(stored).max(stored.len()) as u64);
         // A row usually takes less than its record's text, and seldom a quarter more.
@@ -233,6 +239,7 @@ impl Preparer {
             let permit = self.memory.decoded.reserve(decoded_max + rows_max).await;
             let options = ReadOptions {
                 number,
+                hashes_content: self.hashes_contents,
                 decoded_bytes_max: decoded_max,
                 parse: ParseLimits {
                     bytes_max: usize::try_from(rows_max).unwrap_or(usize::MAX),
@@ -263,7 +270,7 @@ impl Preparer {
         object: &ObjectRef,
         options: ReadOptions,
         wanted: &Arc<Wanted>,
-    ) -> Result<Log, ReadError> {
+    ) -> Result<Read, ReadError> {
         if options.decoded_bytes_max <= INLINE_BYTES_MAX {
             return read(stored, object, options, &self.rules, wanted);
         }
@@ -309,9 +316,19 @@ impl FetchError {
 struct ReadOptions {
     /// Its number in the ledger.
     number: i64,
+    /// Whether its content is hashed.
+    hashes_content: bool,
     /// What it may take.
     decoded_bytes_max: u64,
     parse: ParseLimits,
+}
+
+/// What one object has.
+#[derive(Debug)]
+struct Read {
+    log: Log,
+    /// The hash of its content, if it was to be taken.
+    content: Option<ContentHash>,
 }
 
 /// Why an object has no rows.
@@ -343,12 +360,15 @@ fn read(
     options: ReadOptions,
     rules: &CellRules,
     wanted: &Wanted,
-) -> Result<Log, ReadError> {
+) -> Result<Read, ReadError> {
     let json = decode(stored, options.decoded_bytes_max)?;
-    let ReadOptions { number: object_number, parse: limits, .. } = options;
+    let ReadOptions { number: object_number, parse: limits, hashes_content, .. } = options;
     let options = ParseOptions { rules, limits, object_number, wanted };
     let error = match parse_object(&json, &options) {
-        Ok(log) => return Ok(log),
+        Ok(log) => {
+            let content = hashes_content.then(|| ContentHash::of(&json));
+            return Ok(Read { log, content });
+        }
         Err(error) => error,
     };
     // A file that is neither gzip nor JSON nor named like a log is some other file.

@@ -55,12 +55,7 @@ impl Location {
             }
             Self::File(path) => Cow::Borrowed(path.as_os_str().as_encoded_bytes()),
         };
-        let folder_bytes = name.iter().rposition(|byte| *byte == b'/').unwrap_or_default();
-        let mut id = [0; 32];
-        let (folder_hash, name_hash) = id.split_at_mut(FOLDER_HASH_BYTES);
-        folder_hash.copy_from_slice(&Sha256::digest(&name[..folder_bytes])[..folder_hash.len()]);
-        name_hash.copy_from_slice(&Sha256::digest(&name)[..name_hash.len()]);
-        ObjectId(id)
+        ObjectId::of_name(&name)
     }
 
     /// Returns the key of an S3 object; `None` for anything else.
@@ -109,6 +104,27 @@ impl fmt::Debug for ObjectId {
 }
 
 impl ObjectId {
+    /// Returns the key of what has this URI, or this path.
+    pub fn of_name(name: &[u8]) -> Self {
+        let folder_bytes = name.iter().rposition(|byte| *byte == b'/').unwrap_or_default();
+        let mut id = [0; 32];
+        let (folder_hash, name_hash) = id.split_at_mut(FOLDER_HASH_BYTES);
+        folder_hash.copy_from_slice(&Sha256::digest(&name[..folder_bytes])[..folder_hash.len()]);
+        name_hash.copy_from_slice(&Sha256::digest(name)[..name_hash.len()]);
+        Self(id)
+    }
+
+    /// Returns the first and the last key that an object in this folder may have. Other folders may have
+    /// keys between them. `folder` is a URI or path without a slash at its end.
+    pub fn range_of_folder(folder: &str) -> (Self, Self) {
+        let mut ends = ([0; 32], [0xff; 32]);
+        let hash = Sha256::digest(folder);
+        for end in [&mut ends.0, &mut ends.1] {
+            end[..FOLDER_HASH_BYTES].copy_from_slice(&hash[..FOLDER_HASH_BYTES]);
+        }
+        (Self(ends.0), Self(ends.1))
+    }
+
     /// Returns the number that the object gets in the ledger, where rows refer to it: the first 63 bits
     /// of the hash of its URI. If another object has that number, `attempt` counts the further ones.
     pub fn number(self, attempt: u32) -> i64 {
@@ -247,6 +263,20 @@ mod tests {
             assert!(id.is_in(Shard::WHOLE));
         }
         assert!(sizes.iter().all(|size| *size > 250), "{sizes:?}");
+    }
+
+    #[test]
+    fn the_keys_of_a_folder_are_in_its_range() {
+        let (first, last) = ObjectId::range_of_folder("s3://b/k");
+        for key in ["k/a", "k/é"] {
+            let id = Location::S3 { bucket: "b".into(), key: key.into() }.id();
+            assert!(first <= id && id <= last, "{key}");
+        }
+        let other = Location::S3 { bucket: "b".into(), key: "k/a/b".into() }.id();
+        assert!(other < first || last < other);
+        let file = Location::File("/logs/x".into()).id();
+        let (first, last) = ObjectId::range_of_folder("/logs");
+        assert!(first <= file && file <= last);
     }
 
     #[test]

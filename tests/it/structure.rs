@@ -72,7 +72,7 @@ fn modules() -> Vec<String> {
     let modules: Vec<String> = declared.captures_iter(&lib).map(|it| it[1].to_owned()).collect();
     assert_eq!(
         modules,
-        ["retry", "trail", "source", "database", "import", "answers", "cli", "fuzzing"]
+        ["retry", "trail", "source", "database", "import", "verify", "answers", "cli", "fuzzing"]
     );
     modules
 }

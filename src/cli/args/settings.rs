@@ -3,18 +3,14 @@
 use jiff::Timestamp;
 
 use super::record_filter::without_other_days;
-use super::{
-    Cli, Command, GlobalArgs, ImportArgs, LoadArgs, Method, S3Args, SelectionArgs, StatusArgs,
-};
+use super::{Cli, Command, GlobalArgs, ImportArgs, LoadArgs, Method, StatusArgs};
 use crate::cli::config::{
     self, CommandSettings, ConfigError, Console, DatabaseSettings, DedupeSettings, Environment,
-    ForgetSettings, Form, ImportSettings, Prices, RecordSettings, Settings, ShardSettings,
-    SourceSpec, StatusPart, StatusSettings, defaults,
+    ForgetSettings, Form, ImportSettings, Prices, RecordSettings, Settings, SourceSpec, StatusPart,
+    StatusSettings, defaults,
 };
 use crate::database::LoadMethod;
 use crate::database::url::Engine;
-use crate::source::s3::S3Options;
-use crate::trail::layout::Selection;
 
 impl Cli {
     /// Resolves the arguments, the environment and `db.toml`.
@@ -76,6 +72,9 @@ impl Cli {
                 deletes: args.delete,
                 lines_max: config::count_in("--limit", args.limit, &defaults::STATUS_LINES_RANGE)?,
             }),
+            Command::Verify(args) => {
+                CommandSettings::Verify(Box::new(args.settings(global.database(environment)?)?))
+            }
             Command::Schema => CommandSettings::Schema(global.database(environment)?.engine()),
             Command::Completions { shell } => CommandSettings::Completions(*shell),
             Command::Man { folder } => CommandSettings::Man(folder.clone()),
@@ -126,7 +125,7 @@ impl ImportArgs {
             sources,
             s3: self.s3.settings()?,
             follows_links: self.selection.follow_links,
-            selection: without_other_days(self.selection.selection(now)?, &filter),
+            selection: without_other_days(self.selection.days.selection(now)?, &filter),
             filter,
             shard,
             listers: config::count_in("--listers", load.listers, &defaults::LISTERS_RANGE)?,
@@ -150,55 +149,13 @@ impl ImportArgs {
             builds_indexes: !load.no_index && !is_part,
             upgrades_table: load.upgrade_table,
             exits_zero_on_losses: load.exit_zero_on_losses,
+            verifies: self.verify,
+            public_keys: self.verification.public_keys.clone(),
             prices: Prices {
                 list: config::price("--list-price", load.list_price)?,
                 get: config::price("--get-price", load.get_price)?,
             },
             database,
-        })
-    }
-}
-
-impl SelectionArgs {
-    fn selection(&self, now: Timestamp) -> Result<Selection, ConfigError> {
-        let day = |flag, typed: &Option<String>| {
-            typed.as_deref().map(|typed| config::day(flag, typed, now)).transpose()
-        };
-        let (from, to) = (day("--from", &self.from)?, day("--to", &self.to)?);
-        if let (Some(from), Some(to)) = (from, to)
-            && from > to
-        {
-            return Err(ConfigError::DaysReversed { from, to });
-        }
-        let accounts = self.account_id.iter().map(|typed| config::account(typed));
-        let accounts = accounts.collect::<Result<_, _>>()?;
-        let regions =
-            self.trail_region.iter().map(|typed| config::filled("--trail-region", Some(typed)));
-        let regions = regions.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
-        Ok(Selection { from, to, accounts, regions, ..Selection::default() })
-    }
-}
-
-impl SelectionArgs {
-    fn shard(&self, environment: &Environment) -> Result<Option<ShardSettings>, ConfigError> {
-        let Some(typed) = &self.shard else { return Ok(None) };
-        let shard = config::shard(typed, environment);
-        let shard = shard.map_err(|source| ConfigError::Shard { typed: typed.clone(), source })?;
-        let job = config::filled("--job", self.job.as_ref())?;
-        Ok(Some(ShardSettings { job: job.or(shard.job), ..shard }))
-    }
-}
-
-impl S3Args {
-    fn settings(&self) -> Result<S3Options, ConfigError> {
-        let endpoint_url = self.endpoint_url.as_ref().map(|typed| config::endpoint_url(&typed.0));
-        Ok(S3Options {
-            profile: config::filled("--profile", self.profile.as_ref())?,
-            region: config::filled("--region", self.region.as_ref())?,
-            endpoint_url: endpoint_url.transpose()?,
-            no_sign_request: self.no_sign_request,
-            request_payer: self.request_payer.is_some(),
-            ..S3Options::default()
         })
     }
 }

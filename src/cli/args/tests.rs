@@ -67,6 +67,8 @@ fn an_option_that_is_not_typed_has_its_default() {
             prices: Prices { list: 0.005, get: 0.0004 },
             upgrades_table: false,
             exits_zero_on_losses: false,
+            verifies: false,
+            public_keys: Vec::new(),
         }
     );
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::sources::Opening;
 use super::{signals, sources, stores};
 use crate::cli::config::{Form, ImportSettings};
 use crate::cli::error::{Exit, RunError};
@@ -18,7 +19,7 @@ pub(super) async fn run(settings: &ImportSettings, form: Form) -> Result<Exit, R
     let stop = signals::stop_on_signals()?;
     let own_files = settings.database.own_files();
     let prepared = async {
-        let sources = sources::open(settings, own_files).await?;
+        let sources = sources::open(&Opening::of_import(settings), own_files).await?;
         let store =
             stores::open(&settings.database, settings.load_method, settings.keeps_other_fields)?;
         let has_ledger = store.has_ledger().await?;

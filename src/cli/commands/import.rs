@@ -19,7 +19,8 @@ use tracing::warn;
 
 use self::conclude::{conclude, conclude_after};
 use super::index::PostLoad;
-use super::{index, signals, sources, stores};
+use super::sources::Opening;
+use super::{index, signals, sources, stores, verify};
 use crate::cli::config::{Form, ImportSettings, SourceSpec};
 use crate::cli::error::{Exit, RunError};
 use crate::cli::output::{self, ProgressDisplay, Summary};
@@ -29,6 +30,8 @@ use crate::import::progress::{Progress, Tally};
 use crate::import::{End, pipeline};
 use crate::source::Source;
 use crate::trail::layout::Selection;
+use crate::verify::VerifyPlan;
+use crate::verify::outcome::Verified;
 
 /// How long a run that the user stopped waits for the database to record that.
 const FINISH_STOPPED_MAX: Duration = Duration::from_secs(2);
@@ -39,6 +42,28 @@ struct Run {
     id: i64,
     is_created: bool,
     took: Duration,
+}
+
+/// The verification at the end, if there is one.
+struct Verification(VerifyPlan);
+
+impl Verification {
+    async fn of(settings: &ImportSettings) -> Result<Option<Self>, RunError> {
+        if !settings.verifies {
+            return Ok(None);
+        }
+        let keys = verify::keys(&settings.public_keys, &settings.s3).await?;
+        let (selection, bytes_max) = (&settings.selection, settings.object_bytes_max);
+        Ok(Some(Self(verify::plan_of_import(selection, settings.fetchers, bytes_max, keys))))
+    }
+
+    async fn run(
+        &self,
+        sources: Vec<Arc<dyn Source>>,
+        store: &dyn Store,
+    ) -> Result<Verified, RunError> {
+        verify::verified(&self.0, sources, store).await
+    }
 }
 
 /// How the load ended.
@@ -67,13 +92,16 @@ pub(super) async fn run(
     let stop = signals::stop_on_signals()?;
     let own_files = settings.database.own_files();
     let prepared = async {
-        let sources = sources::open(settings, own_files).await?;
-        Ok::<_, RunError>((sources, prepare(settings).await?))
+        // Whatever a verification lacks is found before the load.
+        let verification = Verification::of(settings).await?;
+        let sources = sources::open(&Opening::of_import(settings), own_files).await?;
+        Ok::<_, RunError>((sources, verification, prepare(settings).await?))
     };
     let Some(prepared) = signals::unless_stopped(&stop, Box::pin(prepared)).await else {
         return Ok(Exit::Interrupted);
     };
-    let (sources, run) = prepared?;
+    let (sources, verification, run) = prepared?;
+    let (sources_again, stop_verifying) = (sources.clone(), stop.clone());
     let loaded = load(&run, settings, sources, stop.clone(), bars).await;
     let after = match loaded.end {
         Ok(End::Complete) if settings.builds_indexes => {
@@ -82,7 +110,21 @@ pub(super) async fn run(
         _ => AfterLoad { end: Ok(End::Complete), done: PostLoad::default() },
     };
 
-    let (exit, error) = conclude(loaded.end, &loaded.tally, after.end);
+    let verdict = conclude(loaded.end, &loaded.tally, after.end);
+    let (exit, error, verified) = match (verdict, verification) {
+        ((exit @ (Exit::Complete | Exit::LeftOut), None), Some(verification)) => {
+            let verifying = Box::pin(verification.run(sources_again, &*run.store));
+            match signals::unless_stopped(&stop_verifying, verifying).await {
+                Some(Ok(verified)) => {
+                    let found = verify::exit_of(&verified);
+                    (if found == Exit::Complete { exit } else { found }, None, Some(verified))
+                }
+                Some(Err(error)) => (Exit::Failed, Some(error), None),
+                None => (Exit::Interrupted, None, None),
+            }
+        }
+        ((exit, error), _) => (exit, error, None),
+    };
     let exit = exit.accepting_losses(settings.exits_zero_on_losses);
     let verdict = (exit, error);
     // After an error of the database, these may fail, too.
@@ -116,6 +158,7 @@ pub(super) async fn run(
         index_took: after.done.index_took,
         part,
         missing,
+        verified,
     };
     let printed = output::print(&summary, form);
     let verdict = conclude_after(verdict, printed);

@@ -59,6 +59,8 @@ pub enum CommandSettings {
     Forget(ForgetSettings),
     /// Reports or removes duplicates.
     Dedupe(DedupeSettings),
+    /// Verifies what is loaded.
+    Verify(Box<VerifySettings>),
     /// Prints the definition of the tables.
     Schema(Engine),
     /// Prints a completion script.
@@ -114,8 +116,33 @@ pub struct ImportSettings {
     pub upgrades_table: bool,
     /// Whether a run that leaves something out ends with exit code 0.
     pub exits_zero_on_losses: bool,
+    /// Whether what is loaded is verified at the end.
+    pub verifies: bool,
+    /// The files with public keys, for the verification; if there are none, CloudTrail is asked.
+    pub public_keys: Vec<PathBuf>,
     /// The prices of requests, for the dry run.
     pub prices: Prices,
+}
+
+/// The settings of `verify`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VerifySettings {
+    /// The database that is verified.
+    pub database: DatabaseSettings,
+    /// The sources that were imported; at least one.
+    pub sources: Vec<SourceSpec>,
+    /// How to reach S3.
+    pub s3: S3Options,
+    /// The days, accounts and regions that are verified.
+    pub selection: Selection,
+    /// Objects fetched at once, in [`defaults::FETCHERS_RANGE`].
+    pub fetchers: usize,
+    /// Whether objects are read again whose content was not hashed.
+    pub rereads: bool,
+    /// The files with public keys; if there are none, CloudTrail is asked.
+    pub public_keys: Vec<PathBuf>,
+    /// The most bytes that an object may decode to, in [`defaults::OBJECT_BYTES_RANGE`].
+    pub object_bytes_max: u64,
 }
 
 /// The settings of `status`.
@@ -264,6 +291,7 @@ impl ImportSettings {
             memory_bytes: self.memory_bytes,
             object_bytes_max: self.object_bytes_max,
             replaces_changed: self.replaces_changed,
+            hashes_contents: self.verifies,
             retry: defaults::database_retry(self.database.retry_for),
         }
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::format::{bytes, count, counted, duration};
 use super::table::Table;
+use super::verified::VerifyReport;
 use super::warnings::Warning;
 use super::{Report, to_json};
 use crate::cli::config::ShardSettings;
@@ -14,6 +15,7 @@ use crate::database::indexes::Index;
 use crate::database::status::PartlyLoaded;
 use crate::import::progress::{Count, SkippedObject, Tally};
 use crate::source::{FolderCounts, UnreadableFolder};
+use crate::verify::outcome::Verified;
 
 mod json;
 
@@ -47,6 +49,8 @@ pub(crate) struct Summary {
     pub(crate) part: Option<PartlyLoaded>,
     /// The indexes that are still missing, because they were not requested or the run ended.
     pub(crate) missing: Vec<Index>,
+    /// What the verification found, if there was one.
+    pub(crate) verified: Option<Verified>,
 }
 
 impl Report for Summary {
@@ -65,6 +69,10 @@ impl Report for Summary {
         for line in lines {
             text.push_str(&line);
             text.push('\n');
+        }
+        if let Some(verified) = &self.verified {
+            text.push('\n');
+            text.push_str(&VerifyReport(verified).text());
         }
         text
     }

@@ -24,7 +24,7 @@ macro_rules! invisible {
 }
 
 /// The columns that are added to existing tables.
-pub(super) const ADDED_COLUMNS: [AddedColumn; 13] = [
+pub(super) const ADDED_COLUMNS: [AddedColumn; 14] = [
     AddedColumn {
         table: LOGS.name,
         name: "otherFields",
@@ -95,6 +95,14 @@ pub(super) const ADDED_COLUMNS: [AddedColumn; 13] = [
         sqlite: "integer",
         postgres: "bigint",
         mysql: "bigint",
+        is_unique: false,
+    },
+    AddedColumn {
+        table: OBJECTS.name,
+        name: "content_sha256",
+        sqlite: "text",
+        postgres: "text",
+        mysql: "char(64)",
         is_unique: false,
     },
     AddedColumn {
@@ -236,7 +244,7 @@ mod tests {
         assert_eq!(statements(Engine::Mysql, "logs", &old).unwrap().len(), 1);
         let ledger = ["ALTER TABLE import_objects ADD COLUMN number bigint UNIQUE, \
              ADD COLUMN duplicate_count bigint, ADD COLUMN kept_for text, ADD COLUMN filters text, \
-             ADD COLUMN filtered_count bigint"];
+             ADD COLUMN filtered_count bigint, ADD COLUMN content_sha256 text"];
         let ledger = ledger.map(str::to_owned);
         assert_eq!(statements(Engine::Postgres, "import_objects", &old), Ok(ledger.into()));
         let mut with_ours = old;

@@ -86,13 +86,14 @@ impl SqlStore {
         let update = "UPDATE import_objects SET version = ?, outcome = 'loaded', reason = NULL, \
              row_count = row_count + ?, reject_count = reject_count + ?, \
              altered_count = altered_count + ?, filtered_count = filtered_count - ?, \
-             filters = ?, run_id = ?, batch_id = ?, finished_at = ? \
+             filters = ?, content_sha256 = COALESCE(?, content_sha256), run_id = ?, batch_id = ?, finished_at = ? \
              WHERE id = ?id AND digest = ? AND COALESCE(filters, '') = ? \
              AND outcome IN ('loaded', 'changed')";
         let log = object.log();
         let (rows, rejects) = (log.rows.len() as u64, log.rejects.len() as u64);
         let finished_at = jiff::Timestamp::now().to_string();
         let filters = object.filters().to_column();
+        let content = object.content().map(|it| it.to_string());
         let before = object.extended().and_then(FilterSet::to_column).unwrap_or_default();
         let values = [
             Value::Text(Some(&object.object.version)),
@@ -101,6 +102,7 @@ impl SqlStore {
             Value::count(log.replaced_chars),
             Value::count(rows + rejects),
             Value::Text(filters.as_deref()),
+            Value::Text(content.as_deref()),
             Value::Int(run_id),
             Value::Int(batch_id),
             Value::Text(Some(&finished_at)),
@@ -140,6 +142,7 @@ pub(super) struct LineTexts {
     reason: Option<String>,
     finished_at: String,
     filters: Option<String>,
+    content: Option<String>,
     /// The reason of each reject.
     reject_reasons: Vec<String>,
 }
@@ -161,7 +164,8 @@ impl LineTexts {
         let is_loaded = *outcome == ObjectOutcome::Loaded;
         let filters = object.filters().to_column().filter(|_| is_loaded);
         let outcome = outcome.as_str();
-        Self { uri, outcome, kind, reason, finished_at, filters, reject_reasons }
+        let content = object.content().map(|it| it.to_string());
+        Self { uri, outcome, kind, reason, finished_at, filters, content, reject_reasons }
     }
 }
 
@@ -170,7 +174,7 @@ pub(super) fn ledger_line<'v>(
     texts: &'v LineTexts,
     run_id: i64,
     batch_id: i64,
-) -> [Value<'v>; 18] {
+) -> [Value<'v>; 19] {
     let log = object.log();
     let is_filtered = texts.filters.is_some();
     [
@@ -192,11 +196,12 @@ pub(super) fn ledger_line<'v>(
         Value::Int(object.number()),
         Value::Text(texts.filters.as_deref()),
         Value::OptionalInt(is_filtered.then(|| i64::try_from(log.filtered).unwrap_or(i64::MAX))),
+        Value::Text(texts.content.as_deref()),
     ]
 }
 
 /// Replaces U+0000, which PostgreSQL cannot store, in text that only people read.
-fn visible_nul(text: &str) -> String {
+pub(super) fn visible_nul(text: &str) -> String {
     text.replace('\0', "␀")
 }
 

@@ -221,7 +221,7 @@ impl SqlStore {
             connection.run(CREATE_TABLE).await.map_err(while_doing(doing))?;
         }
         let applied = applied.unwrap_or_default();
-        for migration in self.schema.tables {
+        for migration in &self.schema.tables {
             if !applied.contains(&migration.version) {
                 self.run_migration(connection, migration).await.map_err(while_doing(doing))?;
             }

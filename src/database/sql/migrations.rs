@@ -32,9 +32,11 @@ macro_rules! embedded {
 /// Returns the files of the engine's folder, in the order in which they run.
 pub(super) fn migrations(engine: Engine) -> &'static [Migration] {
     match engine {
-        Engine::Sqlite => embedded!("sqlite": 1 "tables" 2 "identities" 3 "events"),
-        Engine::Postgres => embedded!("postgres": 1 "tables" 2 "identities" 3 "events"),
-        Engine::Mysql => embedded!("mysql": 1 "tables" 2 "identities" 3 "events"),
+        Engine::Sqlite => embedded!("sqlite": 1 "tables" 2 "identities" 3 "events" 4 "integrity"),
+        Engine::Postgres => {
+            embedded!("postgres": 1 "tables" 2 "identities" 3 "events" 4 "integrity")
+        }
+        Engine::Mysql => embedded!("mysql": 1 "tables" 2 "identities" 3 "events" 4 "integrity"),
     }
 }
 

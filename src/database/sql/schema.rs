@@ -13,7 +13,7 @@ use crate::trail::record::CellLimit;
 #[derive(Debug)]
 pub(super) struct Schema {
     /// The migrations that make the tables, in the order in which they run.
-    pub(super) tables: &'static [Migration],
+    pub(super) tables: Vec<Migration>,
     /// The migration that makes the view `events`. The program works without it.
     pub(super) view: Migration,
 }
@@ -22,18 +22,17 @@ impl Schema {
     /// Returns the schema of an engine.
     ///
     /// # Panics
-    /// If the engine's last migration does not make the view; a test checks that.
+    /// If no migration of the engine makes the view; a test checks that.
     pub(super) fn new(engine: Engine) -> Self {
-        let (view, tables) = migrations(engine)
-            .split_last()
-            .filter(|(last, _)| last.name == VIEW)
-            .expect("the last migration makes the view");
-        Self { tables, view: *view }
+        let (mut views, tables): (Vec<Migration>, Vec<Migration>) =
+            migrations(engine).iter().partition(|it| it.name == VIEW);
+        Self { tables, view: views.pop().expect("one migration makes the view") }
     }
 
     /// Returns whether one of the applied migrations belongs to a later version of the program.
     pub(super) fn is_older_than(&self, applied: &[i64]) -> bool {
-        applied.iter().any(|version| *version > self.view.version)
+        let newest = self.tables.iter().chain([&self.view]).map(|it| it.version).max();
+        applied.iter().any(|version| Some(*version) > newest)
     }
 }
 
@@ -275,6 +274,7 @@ pub(super) const OBJECTS: Table = Table {
         "number",
         "filters",
         "filtered_count",
+        "content_sha256",
     ],
 };
 
@@ -309,6 +309,73 @@ pub(super) const RUNS: Table = Table {
         "selection",
         "shard",
         "job",
+    ],
+};
+
+pub(super) const DIGESTS: Table = Table {
+    name: "import_digests",
+    placeholder: Some(("id", "?id")),
+    ignores_existing: false,
+    columns: &[
+        "id",
+        "uri",
+        "account_id",
+        "region",
+        "trail",
+        "home_region",
+        "is_backfill",
+        "start_time",
+        "end_time",
+        "state",
+        "verified_by",
+        "reason",
+        "content_sha256",
+        "signature",
+        "previous_bucket",
+        "previous_key",
+        "named_count",
+        "proven_count",
+        "changed_count",
+        "not_loaded_count",
+        "not_imported_count",
+        "gone_count",
+        "not_hashed_count",
+        "proofs",
+        "verified_at",
+        "missing_since",
+    ],
+};
+
+pub(super) const COVERAGE: Table = Table {
+    name: "import_coverage",
+    placeholder: Some(("id", "?id")),
+    ignores_existing: false,
+    columns: &[
+        "id",
+        "folder",
+        "account_id",
+        "region",
+        "day",
+        "seconds",
+        "proven_seconds",
+        "digest_count",
+        "proven_digest_count",
+        "unproven_digest_count",
+        "wrong_digest_count",
+        "unreadable_digest_count",
+        "deleted_digest_count",
+        "named_count",
+        "proven_count",
+        "changed_count",
+        "not_loaded_count",
+        "not_imported_count",
+        "gone_count",
+        "not_hashed_count",
+        "pending_count",
+        "unproven_count",
+        "unexpected_count",
+        "other_family_count",
+        "verified_at",
     ],
 };
 

@@ -11,11 +11,13 @@ use crate::database::answer::{RowSink, Statement};
 use crate::database::dedupe::{Cursor, Duplicates, IdPage};
 use crate::database::forget::{KnownObject, UriScope};
 use crate::database::indexes::Index;
+use crate::database::integrity::{LedgerObject, Named, NewContentHash, StoredDay};
 use crate::database::status::{
     FailedObject, PartlyLoaded, RejectedRecord, RunLine, RunStart, RunTotals, SkippedObject,
     StoredRecord,
 };
 use crate::database::{BuiltIndexes, DatabaseError, Store, UpgradePolicy};
+use crate::trail::integrity::verdict::RememberedDigest;
 use crate::trail::object::ObjectId;
 
 #[async_trait]
@@ -122,6 +124,34 @@ impl Store for SqlStore {
 
     async fn partly_loaded(&self) -> Result<Option<PartlyLoaded>, DatabaseError> {
         retried!(self, self.select_partly_loaded())
+    }
+
+    async fn names(
+        &self,
+        named: Named,
+        below: &str,
+        after: Option<ObjectId>,
+    ) -> Result<Vec<(ObjectId, String)>, DatabaseError> {
+        retried!(self, self.select_names(named, below, after))
+    }
+
+    async fn ledger_objects(&self, folder: &str) -> Result<Vec<LedgerObject>, DatabaseError> {
+        retried!(self, self.select_ledger_objects(folder))
+    }
+
+    async fn remembered_digests(
+        &self,
+        folder: &str,
+    ) -> Result<Vec<RememberedDigest>, DatabaseError> {
+        retried!(self, self.select_digests(folder))
+    }
+
+    async fn store_content_hashes(&self, hashes: &[NewContentHash]) -> Result<(), DatabaseError> {
+        retried!(self, self.update_content_hashes(hashes))
+    }
+
+    async fn store_day(&self, day: &StoredDay<'_>) -> Result<(), DatabaseError> {
+        retried!(self, self.replace_day(day))
     }
 
     async fn missing_for_answers(&self) -> Result<Vec<&'static str>, DatabaseError> {

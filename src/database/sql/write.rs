@@ -280,7 +280,7 @@ impl SqlStore {
 
     /// Inserts rows with few different statements: full ones, then one for each power of two in the
     /// number of remaining rows.
-    async fn insert<'v, const N: usize>(
+    pub(super) async fn insert<'v, const N: usize>(
         &self,
         connection: &mut dyn Connection,
         table: &Table,

@@ -31,6 +31,7 @@ fn plan() -> Plan {
         memory_bytes: 1 << 20,
         object_bytes_max: 200_000,
         replaces_changed: false,
+        hashes_contents: false,
         selected: FilterSet::All,
         retry: RetryPolicy {
             attempts_max: 6,

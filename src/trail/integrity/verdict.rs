@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use sha2::{Digest as _, Sha256};
 
 use super::digest::ReadDigest;
-use super::hash::ContentHash;
+use super::hash::{ContentHash, decode_hex, encode_hex};
 use super::key::{Chain, DigestName};
 use crate::trail::object::Location;
 use crate::trail::time::EventTime;
@@ -235,6 +235,17 @@ pub enum ProvenBy {
     Database,
 }
 
+impl ProvenBy {
+    /// Returns the word by which databases and machines know it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Metadata => "metadata",
+            Self::Successor => "successor",
+            Self::Database => "database",
+        }
+    }
+}
+
 /// What else is to be said of a digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DigestNote {
@@ -391,5 +402,17 @@ impl FileProof {
         let mut proof = [0; 16];
         proof.copy_from_slice(&hash[..16]);
         Self(proof)
+    }
+
+    /// Returns proofs in hexadecimal digits, one after another.
+    pub fn write_all(proofs: &[Self]) -> String {
+        proofs.iter().map(|proof| encode_hex(&proof.0)).collect()
+    }
+
+    /// Reads what [`FileProof::write_all`] wrote. What has another form is no proof.
+    pub fn parse_all(text: &str) -> Vec<Self> {
+        let bytes = decode_hex(text).unwrap_or_default();
+        let (proofs, _rest) = bytes.as_chunks::<16>();
+        proofs.iter().map(|proof| Self(*proof)).collect()
     }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::Summary;
 use crate::cli::output::indexes::{BuiltJson, names};
 use crate::cli::output::partial::PartJson;
+use crate::cli::output::verified::VerifiedJson;
 use crate::import::progress::{Count, SkippedObject};
 use crate::source::UnreadableFolder;
 use crate::trail::object::Shard;
@@ -52,6 +53,8 @@ pub(super) struct SummaryJson<'s> {
     statistics_seconds: Option<f64>,
     indexes_built: Vec<BuiltJson>,
     indexes_missing: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verified: Option<VerifiedJson<'s>>,
 }
 
 #[derive(Serialize)]
@@ -107,6 +110,7 @@ impl<'s> From<&'s Summary> for SummaryJson<'s> {
             statistics_seconds: summary.statistics_took.map(|took| took.as_secs_f64()),
             indexes_built: summary.built.iter().map(BuiltJson::from).collect(),
             indexes_missing: names(&summary.missing),
+            verified: summary.verified.as_ref().map(VerifiedJson::from),
         }
     }
 }

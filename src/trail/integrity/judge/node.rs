@@ -137,8 +137,7 @@ impl Node {
         let Some(key) = keys.get(&read.digest.fingerprint) else { return };
         self.own = Own::Absent;
         let metadata = self.metadata.take();
-        let stored = self.remembered.as_ref().filter(|it| it.sha256 == Some(read.sha256));
-        let stored = stored.and_then(|it| it.signature.clone());
+        let stored = self.remembered.as_ref().and_then(|it| it.signature.clone());
         for (signature, source) in [(metadata, ProvenBy::Metadata), (stored, ProvenBy::Database)] {
             let Some(signature) = signature else { continue };
             if is_signature_of(read, key, &signature) {

@@ -122,6 +122,8 @@ fn a_digest_of_a_key_that_is_not_listed_is_unproven() {
     assert_eq!(*outcome.state("20"), DigestState::UnknownKey(fingerprint));
     assert_eq!(outcome.totals().digests.unproven, 8);
     assert_eq!(outcome.totals().unnamed.unproven, 10);
+    // There are digests, and they say so themselves.
+    assert!(outcome.holes().is_empty());
 }
 
 #[test]
