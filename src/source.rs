@@ -3,6 +3,8 @@
 //! A source knows nothing of CloudTrail's JSON and nothing of databases. A listing streams: its
 //! memory does not grow with the number of objects.
 
+mod region_folder;
+
 pub mod list_queue;
 
 pub mod folder;
@@ -21,6 +23,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::Serialize;
 
+pub use self::region_folder::{RegionFolder, RegionFolders};
 use crate::trail::layout::Selection;
 use crate::trail::object::ObjectRef;
 
@@ -45,6 +48,38 @@ pub trait Source: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// As for [`Source::fetch`].
     async fn fetch_head(&self, object: &ObjectRef, bytes_max: u64) -> Result<Bytes, SourceError>;
+
+    /// Returns the URI that the URIs of all objects of the source begin with, such as
+    /// `s3://bucket/prefix/`; `None` for a source of a single object.
+    ///
+    /// It ends with a slash, unless the prefix that the user named ends within a name.
+    fn root_uri(&self) -> Option<String> {
+        None
+    }
+
+    /// Finds the folders of digests and log files below the root, without listing what is in them.
+    /// The days of the selection do not matter here. Cancel safe.
+    ///
+    /// # Errors
+    /// The search cannot continue, so that the folders would not be all.
+    async fn region_folders(
+        &self,
+        selection: &Arc<Selection>,
+    ) -> Result<RegionFolders, SourceError> {
+        let _ = selection;
+        Ok(RegionFolders::default())
+    }
+
+    /// Returns the first step of a listing of one of the [`Source::region_folders`] of this source.
+    ///
+    /// Taken depth first and without `wants_more`, the steps find objects in ascending order of their
+    /// day folders. They find those of the days from `selection.from` to `selection.to`, whatever days
+    /// of events are selected. Objects that are in no day folder of the region are not found, and
+    /// counted as filtered out: no digest names them.
+    fn listing_of(&self, folder: &RegionFolder, selection: &Arc<Selection>) -> Box<dyn Step> {
+        let _ = selection;
+        unreachable!("a source without region folders is asked to list `{}`", folder.uri)
+    }
 }
 
 /// A fetched object.

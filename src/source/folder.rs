@@ -5,8 +5,13 @@
 //! read is reported beside the objects. So nothing is left out in silence. Pipes, sockets and
 //! devices are left out with a warning.
 
-use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashSet};
+mod links;
+
+mod dated;
+
+mod regions;
+
+use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -16,10 +21,17 @@ use std::time::UNIX_EPOCH;
 use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::task::spawn_blocking;
-use tracing::{debug, warn};
+use tracing::warn;
 use walkdir::{DirEntry, WalkDir};
 
-use super::{Fetched, Found, Source, SourceError, Step, UnreadableFolder, is_out_of_files};
+use self::dated::DatedFolders;
+use self::links::Links;
+use self::regions::region_folders;
+use super::region_folder::Address;
+use super::{
+    Fetched, Found, RegionFolder, RegionFolders, Source, SourceError, Step, UnreadableFolder,
+    is_out_of_files,
+};
 use crate::trail::layout::{Place, Selection, Visit};
 use crate::trail::object::{Location, ObjectRef};
 
@@ -36,9 +48,6 @@ const CAPACITY_BYTES_MAX: u64 = 64 << 20;
 /// slow to answer, small files are read by as many threads as there are cores, which is also the
 /// default number of fetchers for folders.
 const INLINE_BYTES_MAX: u64 = 256 << 10;
-
-/// Links that are named in the log because they are not followed. The summary counts all.
-const LINKS_LOGGED_MAX: u64 = 20;
 
 /// A file or folder.
 #[derive(Debug)]
@@ -89,19 +98,25 @@ impl FolderSource {
     pub fn root(&self) -> &Path {
         &self.root
     }
+
+    /// Returns the first step of a walk.
+    fn walk(&self, walk: WalkDir, selection: &Arc<Selection>) -> FolderStep {
+        FolderStep {
+            root: self.root.clone(),
+            is_named: self.is_named,
+            selection: Arc::clone(selection),
+            own_files: Arc::clone(&self.own_files),
+            walk: walk.follow_links(self.follows_links).into_iter(),
+            links: Links::new(self.follows_links),
+            dated: None,
+        }
+    }
 }
 
 #[async_trait]
 impl Source for FolderSource {
     fn listing(&self, selection: &Arc<Selection>) -> Box<dyn Step> {
-        Box::new(FolderStep {
-            root: self.root.clone(),
-            is_named: self.is_named,
-            selection: Arc::clone(selection),
-            own_files: Arc::clone(&self.own_files),
-            walk: WalkDir::new(&self.root).follow_links(self.follows_links).into_iter(),
-            links: Links { follows: self.follows_links, ..Links::default() },
-        })
+        Box::new(self.walk(WalkDir::new(&self.root), selection))
     }
 
     async fn fetch(&self, object: &ObjectRef) -> Result<Fetched, SourceError> {
@@ -117,6 +132,33 @@ impl Source for FolderSource {
         let reading = spawn_blocking(move || read(&object, bytes_max));
         reading.await.expect("reading a file does not panic")
     }
+
+    fn root_uri(&self) -> Option<String> {
+        (!self.is_named).then(|| folder_uri(&self.root))
+    }
+
+    async fn region_folders(
+        &self,
+        selection: &Arc<Selection>,
+    ) -> Result<RegionFolders, SourceError> {
+        if self.is_named {
+            return Ok(RegionFolders::default());
+        }
+        let (root, follows_links) = (self.root.clone(), self.follows_links);
+        let selection = Arc::clone(selection);
+        let searching = spawn_blocking(move || region_folders(&root, follows_links, &selection));
+        searching.await.expect("searching a folder does not panic")
+    }
+
+    fn listing_of(&self, folder: &RegionFolder, selection: &Arc<Selection>) -> Box<dyn Step> {
+        let Address::Folder(path) = &folder.address else {
+            unreachable!("`{}` is not a folder of this source", folder.uri)
+        };
+        let selection = Arc::new(selection.without_event_days());
+        let step = self.walk(WalkDir::new(path).min_depth(1), &selection);
+        let dated = Some(DatedFolders::default());
+        folder.in_day_folders(Box::new(FolderStep { dated, ..step }))
+    }
 }
 
 /// One page of a walk through the folder, on a blocking thread.
@@ -128,19 +170,8 @@ struct FolderStep {
     own_files: Arc<[PathBuf]>,
     walk: walkdir::IntoIter,
     links: Links,
-}
-
-/// The links of a walk that lead out of the root.
-#[derive(Debug, Default)]
-struct Links {
-    /// Whether they are followed.
-    follows: bool,
-    /// The targets of those that were followed, without links in their paths.
-    targets: HashSet<PathBuf>,
-    /// The followed links that the walk is in, the innermost last.
-    inside: Vec<PathBuf>,
-    /// The number of those that were not followed.
-    not_followed: u64,
+    /// The folders of years, months and days, if they are walked in the order of their dates.
+    dated: Option<DatedFolders>,
 }
 
 #[async_trait]
@@ -164,7 +195,7 @@ impl FolderStep {
     /// Adds the next files of the walk. Returns whether there may be more.
     fn walk_page(&mut self, found: &mut Found) -> Result<bool, SourceError> {
         while found.objects.len() < PAGE_OBJECTS_MAX {
-            let Some(entry) = self.walk.next() else { return Ok(false) };
+            let Some(entry) = self.next_entry() else { return Ok(false) };
             match entry {
                 Ok(entry) => self.add(entry, found),
                 Err(error) if error.loop_ancestor().is_some() => {
@@ -174,6 +205,21 @@ impl FolderStep {
             }
         }
         Ok(true)
+    }
+
+    /// Returns the next entry of the walk, or the first of the next dated folder.
+    fn next_entry(&mut self) -> Option<walkdir::Result<DirEntry>> {
+        loop {
+            if let Some(entry) = self.walk.next() {
+                return Some(entry);
+            }
+            let folder = self.dated.as_mut()?.next()?;
+            let walk = WalkDir::new(&folder.path).min_depth(1);
+            self.walk = walk.follow_links(self.links.follows).into_iter();
+            if folder.is_link {
+                self.links.inside.push(folder.path);
+            }
+        }
     }
 
     /// Whether the program itself uses this file.
@@ -190,7 +236,9 @@ impl FolderStep {
     /// # Errors
     /// The listing cannot continue.
     fn unread(&self, error: walkdir::Error, found: &mut Found) -> Result<(), SourceError> {
-        let is_below = error.depth() > 0 || self.is_named;
+        // A folder of a region or a day is below the root, too.
+        let is_below = error.depth() > 0 || self.is_named || self.dated.is_some();
+        let is_walked = error.depth() == 0 && !self.is_named;
         let path = error.path().filter(|_| is_below).map(Path::to_owned);
         let cause = error.into_io_error().expect("a loop of links has been handled");
         // Without a path, nothing can stand for what is missing.
@@ -200,12 +248,7 @@ impl FolderStep {
         if is_out_of_files(&cause) {
             return Err(path_error(path, cause));
         }
-        // What cannot even be looked at may be a folder.
-        let is_file = self.is_named
-            || match fs::metadata(&path) {
-                Ok(metadata) => !metadata.is_dir(),
-                Err(error) => error.kind() != io::ErrorKind::PermissionDenied,
-            };
+        let is_file = !is_walked && (self.is_named || !may_be_folder(&path));
         if is_file {
             found.objects.push(listed(path, None, self.is_named));
         } else {
@@ -223,6 +266,11 @@ impl FolderStep {
             if kind.is_dir() {
                 self.walk.skip_current_dir();
             }
+        } else if kind.is_dir() {
+            let is_put_off = self.dated.as_mut().is_some_and(|dated| dated.put_off(&entry));
+            if is_put_off {
+                self.walk.skip_current_dir();
+            }
         } else if kind.is_file() && self.is_own(&entry) {
             found.own_files += 1;
         } else if kind.is_file() {
@@ -231,7 +279,7 @@ impl FolderStep {
         } else if kind.is_symlink() {
             // It leads nowhere, so its fetch will fail.
             found.objects.push(listed(entry.into_path(), None, self.is_named));
-        } else if !kind.is_dir() {
+        } else {
             warn!(path = %entry.path().display(), "skipped: neither a file nor a folder");
         }
     }
@@ -251,44 +299,17 @@ impl FolderStep {
     }
 }
 
-impl Links {
-    /// Whether an entry is read by its path: no other path of the walk leads to it.
-    fn are_read_through(&mut self, entry: &DirEntry, root: &Path, found: &mut Found) -> bool {
-        let path = entry.path();
-        while self.inside.pop_if(|link| !path.starts_with(link)).is_some() {}
-        let is_link = entry.path_is_symlink() && entry.depth() > 0;
-        if !is_link && self.inside.is_empty() {
-            return true;
-        }
-        // A link that leads nowhere is read, so that its fetch fails and is counted.
-        let Ok(target) = fs::canonicalize(path) else { return true };
-        let is_read_elsewhere = target.starts_with(root)
-            || self.targets.contains(&target)
-            || is_link && target.ancestors().any(|above| self.targets.contains(above));
-        if is_read_elsewhere {
-            debug!(path = %path.display(), "skipped: its target is listed anyway");
-            return false;
-        }
-        if is_link && !self.follows {
-            found.links_not_followed += 1;
-            self.not_followed += 1;
-            match self.not_followed.cmp(&LINKS_LOGGED_MAX) {
-                Ordering::Less => {
-                    let (path, target) = (path.display(), target.display());
-                    warn!(%path, %target, "not followed: a link out of the folder");
-                }
-                Ordering::Equal => warn!("more links out of the folder are not followed"),
-                Ordering::Greater => {}
-            }
-            return false;
-        }
-        if is_link {
-            self.targets.insert(target);
-            if entry.file_type().is_dir() {
-                self.inside.push(path.to_owned());
-            }
-        }
-        true
+/// Returns the URI that those of all files in a folder begin with.
+fn folder_uri(folder: &Path) -> String {
+    let uri = Location::File(folder.to_owned()).uri();
+    if uri.ends_with('/') { uri } else { format!("{uri}/") }
+}
+
+/// Whether a path whose entry cannot be read may be a folder. What cannot even be looked at may be.
+fn may_be_folder(path: &Path) -> bool {
+    match fs::metadata(path) {
+        Ok(metadata) => metadata.is_dir(),
+        Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
     }
 }
 

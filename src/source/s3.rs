@@ -45,6 +45,8 @@ mod fetch;
 
 mod listing;
 
+mod regions;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -55,7 +57,9 @@ use self::bucket::Bucket;
 pub use self::connector::S3Connector;
 use self::listing::S3Step;
 pub use self::options::{S3Options, Timeouts};
-use super::{Fetched, Source, SourceError, Step};
+use self::regions::region_folders;
+use super::region_folder::Address;
+use super::{Fetched, RegionFolder, RegionFolders, Source, SourceError, Step};
 use crate::trail::layout::Selection;
 use crate::trail::object::ObjectRef;
 
@@ -146,5 +150,31 @@ impl Source for S3Source {
     async fn fetch_head(&self, object: &ObjectRef, bytes_max: u64) -> Result<Bytes, SourceError> {
         let fetched = self.bucket.fetch(object, Some(bytes_max)).await?;
         Ok(fetched.bytes)
+    }
+
+    fn root_uri(&self) -> Option<String> {
+        match &self.scope {
+            Scope::Prefix(prefix) => Some(self.bucket.uri(prefix)),
+            Scope::Object(_) => None,
+        }
+    }
+
+    async fn region_folders(
+        &self,
+        selection: &Arc<Selection>,
+    ) -> Result<RegionFolders, SourceError> {
+        match &self.scope {
+            Scope::Prefix(prefix) => region_folders(&self.bucket, prefix, selection).await,
+            Scope::Object(_) => Ok(RegionFolders::default()),
+        }
+    }
+
+    fn listing_of(&self, folder: &RegionFolder, selection: &Arc<Selection>) -> Box<dyn Step> {
+        let Address::Prefix(prefix) = &folder.address else {
+            unreachable!("`{}` is not a folder of this source", folder.uri)
+        };
+        let selection = Arc::new(selection.without_event_days());
+        let bucket = Arc::clone(&self.bucket);
+        folder.in_day_folders(Box::new(S3Step::below(bucket, &selection, prefix.clone())))
     }
 }

@@ -15,6 +15,9 @@ use jiff::civil::Date;
 const LOG_FAMILIES: [&str; 4] =
     ["CloudTrail", "CloudTrail-Insight", "CloudTrail-NetworkActivity", "CloudTrail-Aggregated"];
 
+/// The family of digests.
+pub const DIGEST_FAMILY: &str = "CloudTrail-Digest";
+
 /// What the layout says of an object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Layout {
@@ -159,9 +162,37 @@ impl<'p> Place<'p> {
 
     /// Returns what to do with a child folder of this name.
     pub fn visit(self, name: &'p str, selection: &Selection) -> Visit {
+        self.visit_families(name, selection, |family| LOG_FAMILIES.contains(&family))
+    }
+
+    /// Returns what to do with a child folder of this name if digests are looked for, too.
+    pub fn visit_with_digests(self, name: &'p str, selection: &Selection) -> Visit {
+        self.visit_families(name, selection, has_logs_or_digests)
+    }
+
+    /// Returns account, family and region of a folder of digests or log files: that of a region, a
+    /// year, a month or a day.
+    pub fn region_names(self) -> Option<[&'p str; 3]> {
+        let is_dated = matches!(self.level, Level::Year | Level::Month | Level::Day);
+        let names = [self.names.account?, self.names.family?, self.names.region?];
+        let is_region = self.level == Level::Region || is_dated;
+        (is_region && has_logs_or_digests(names[1])).then_some(names)
+    }
+
+    /// Returns whether a selected object may be below it.
+    pub fn is_selected(self, selection: &Selection) -> bool {
+        selection.may_hold(&self.names)
+    }
+
+    fn visit_families(
+        self,
+        name: &'p str,
+        selection: &Selection,
+        is_visited: fn(&str) -> bool,
+    ) -> Visit {
         let child = self.child(name);
         let family = child.names.family.filter(|_| child.level == Level::Family);
-        if family.is_some_and(|family| !LOG_FAMILIES.contains(&family)) {
+        if family.is_some_and(|family| !is_visited(family)) {
             return Visit::NoLogs;
         }
         if selection.may_hold(&child.names) {
@@ -170,6 +201,10 @@ impl<'p> Place<'p> {
             Visit::FilteredOut
         }
     }
+}
+
+fn has_logs_or_digests(family: &str) -> bool {
+    family == DIGEST_FAMILY || LOG_FAMILIES.contains(&family)
 }
 
 impl Names<'_> {
@@ -200,6 +235,12 @@ impl Selection {
     /// Returns whether everything is selected.
     pub fn is_all(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Returns the selection without the days of events: by account, region and day folder alone.
+    #[must_use]
+    pub fn without_event_days(&self) -> Self {
+        Self { event_from: None, event_to: None, ..self.clone() }
     }
 
     /// Returns whether objects in another layout are selected.
@@ -370,6 +411,27 @@ mod tests {
         let month = format!("{TRAIL}/2026/02");
         assert_eq!(Place::of(&month).visit("03", &selection), Visit::Enter(Level::Day));
         assert_eq!(Place::of(&month).visit("04", &selection), Visit::FilteredOut);
+    }
+
+    #[test]
+    fn digests_are_visited_on_request_and_other_services_never() {
+        let all = Selection::default();
+        let account = "AWSLogs/111122223333";
+        for (family, is_visited) in
+            [("CloudTrail", true), ("CloudTrail-Digest", true), ("Config", false)]
+        {
+            let visit = Place::of(account).visit_with_digests(family, &all);
+            assert_eq!(visit == Visit::Enter(Level::Family), is_visited, "{family}");
+            for below in ["eu-central-1/", "eu-central-1/2026/01/15/"] {
+                let folder = format!("{account}/{family}/{below}");
+                let names = Place::of(&folder).region_names();
+                let expected = ["111122223333", family, "eu-central-1"];
+                assert_eq!(names, is_visited.then_some(expected), "{folder}");
+            }
+            let folder = format!("{account}/{family}/eu-central-1/other/");
+            assert_eq!(Place::of(&folder).region_names(), None);
+            assert_eq!(Place::of(&format!("{account}/{family}")).region_names(), None);
+        }
     }
 
     #[test]

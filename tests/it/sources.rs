@@ -5,6 +5,7 @@ mod folder;
 mod independent;
 mod plan;
 mod rate_limiter;
+mod regions;
 mod s3;
 mod stdin;
 mod unreadable;
@@ -13,9 +14,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cloudtrail2sql::source::{Found, Source, SourceError};
+use cloudtrail2sql::source::{Found, Source, SourceError, Step};
 use cloudtrail2sql::trail::layout::Selection;
 use cloudtrail2sql::trail::object::ObjectRef;
+
+use self::regions::{
+    a_region_is_listed_once_in_the_order_of_its_days, a_single_object_has_no_root,
+    region_folders_are_found_from_every_level, region_folders_are_selected,
+};
 
 /// A place to put objects in, and a source that reads them.
 #[async_trait]
@@ -29,6 +35,8 @@ trait Fixture: Sync {
     async fn open(&self, name: &str) -> Result<Box<dyn Source>, SourceError>;
     /// Returns the name under which an object was put.
     fn name_of(&self, object: &ObjectRef) -> String;
+    /// Returns the URI of the object or folder `name`.
+    fn uri_of(&self, name: &str) -> String;
 }
 
 /// Lists all of `source`, one step after another.
@@ -38,7 +46,12 @@ async fn list(source: &dyn Source) -> Vec<ObjectRef> {
 
 /// Lists the selected objects of `source`, and sums up what its steps found.
 async fn list_selected(source: &dyn Source, selection: Selection, wants_more: bool) -> Found {
-    let mut steps = vec![source.listing(&Arc::new(selection))];
+    take_all(source.listing(&Arc::new(selection)), wants_more).await
+}
+
+/// Takes a step and all that follow it, and sums up what they found.
+async fn take_all(first: Box<dyn Step>, wants_more: bool) -> Found {
+    let mut steps = vec![first];
     let mut all = Found::default();
     while let Some(step) = steps.pop() {
         let found = step.take(wants_more).await.unwrap();
@@ -49,6 +62,7 @@ async fn list_selected(source: &dyn Source, selection: Selection, wants_more: bo
         all.own_files += found.own_files;
         all.without_logs.merge(&found.without_logs);
         all.links_not_followed += found.links_not_followed;
+        all.unreadable.extend(found.unreadable);
         steps.extend(found.steps.into_iter().rev());
     }
     all
@@ -278,6 +292,10 @@ macro_rules! contract {
             an_object_changed_since_listed_is_not_read
             the_first_bytes_of_an_object_are_read
             the_first_bytes_of_a_changed_or_deleted_object_are_not_read
+            region_folders_are_found_from_every_level
+            region_folders_are_selected
+            a_region_is_listed_once_in_the_order_of_its_days
+            a_single_object_has_no_root
         }
     };
 }

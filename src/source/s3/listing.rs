@@ -17,10 +17,10 @@ use crate::trail::layout::{Level, Place, Selection, Visit, folder_of};
 use crate::trail::object::ObjectRef;
 
 /// How many levels above `AWSLogs/` are searched for it. Deeper levels are listed plainly.
-const ABOVE_LEVELS_MAX: u8 = 3;
+pub(super) const ABOVE_LEVELS_MAX: u8 = 3;
 
 /// A level without `AWSLogs/` and with more folders than these has some other layout.
-const ABOVE_FOLDERS_MAX: usize = 50;
+pub(super) const ABOVE_FOLDERS_MAX: usize = 50;
 
 /// How many parts one range is split into at a time.
 const PARTS_MAX: usize = 8;

@@ -8,11 +8,8 @@ use std::fmt;
 
 use jiff::civil::Date;
 
-use crate::trail::layout::Layout;
+use crate::trail::layout::{DIGEST_FAMILY, Layout};
 use crate::trail::time::EventTime;
-
-/// The family of digests.
-const DIGEST_FAMILY: &str = "CloudTrail-Digest";
 
 /// Returns the part of a key, path or URI from its last folder `AWSLogs` on: what stays the same when a
 /// tree is copied to another bucket, prefix or folder. `None` without such a folder.

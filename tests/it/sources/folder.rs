@@ -15,7 +15,7 @@ use super::{Fixture, contract, list, list_selected, only};
 
 contract!(crate::sources::folder::Folder);
 
-pub(super) struct Folder(TempDir);
+pub(super) struct Folder(pub(super) TempDir);
 
 impl Folder {
     fn path(&self, name: &str) -> PathBuf {
@@ -55,6 +55,10 @@ impl Fixture for Folder {
         let Location::File(path) = &object.location else { panic!("{object:?}") };
         let root = self.0.path().canonicalize().unwrap();
         path.strip_prefix(root).unwrap().to_str().unwrap().to_owned()
+    }
+
+    fn uri_of(&self, name: &str) -> String {
+        format!("{}/{name}", self.0.path().canonicalize().unwrap().display())
     }
 }
 

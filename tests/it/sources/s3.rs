@@ -15,7 +15,7 @@ use crate::wait;
 
 contract!(crate::sources::s3::Wire);
 
-const BUCKET: &str = "trail";
+pub(super) const BUCKET: &str = "trail";
 
 pub(super) struct Wire(S3Server);
 
@@ -47,6 +47,10 @@ impl Fixture for Wire {
 
     fn name_of(&self, object: &ObjectRef) -> String {
         object.location.key().unwrap().to_owned()
+    }
+
+    fn uri_of(&self, name: &str) -> String {
+        format!("{}/{BUCKET}/{name}", self.0.endpoint_url())
     }
 }
 

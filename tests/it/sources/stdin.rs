@@ -76,3 +76,11 @@ async fn what_cannot_be_read_to_its_end_is_no_object() {
     let error = StdinSource::copy(input, u64::MAX).await.unwrap_err();
     assert!(matches!(error, SourceError::Stdin { .. }) && error.is_fatal(), "{error:?}");
 }
+
+#[tokio::test]
+async fn it_has_no_folders() {
+    let source = copied(b"a").await;
+    assert_eq!(source.root_uri(), None);
+    let found = source.region_folders(&Arc::default()).await.unwrap();
+    assert!(found.folders.is_empty() && found.unreadable.is_empty());
+}
