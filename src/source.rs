@@ -11,6 +11,8 @@ pub mod folder;
 
 pub mod s3;
 
+pub mod public_keys;
+
 pub mod stdin;
 
 use std::collections::BTreeMap;

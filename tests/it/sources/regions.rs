@@ -473,7 +473,7 @@ mod on_disk {
             "AWSLogs/111122223333/Config",
             "AWSLogs/444455556666",
         ];
-        unreadable.map(|name| set_mode(&root.join(name), 0));
+        unreadable.iter().for_each(|name| set_mode(&root.join(name), 0));
         set_mode(&root, 0o755);
         let mut child = Command::new(std::env::current_exe().unwrap());
         child.args([&format!("sources::regions::on_disk::{NAME}"), "--exact", "--nocapture"]);
@@ -482,7 +482,7 @@ mod on_disk {
             child.uid(NOBODY).gid(NOBODY);
         }
         let output = child.output().unwrap();
-        unreadable.map(|name| set_mode(&root.join(name), 0o755));
+        unreadable.iter().for_each(|name| set_mode(&root.join(name), 0o755));
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success() && text.contains("1 passed"), "{output:?}");
     }
