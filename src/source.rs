@@ -11,9 +11,9 @@ pub mod folder;
 
 pub mod s3;
 
-pub mod stdin;
-
 pub mod public_keys;
+
+pub mod stdin;
 
 use std::collections::BTreeMap;
 use std::error::Error;

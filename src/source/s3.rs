@@ -1,6 +1,6 @@
 //! An S3 bucket, a prefix in it, or one object.
 //!
-//! The only place that knows the AWS SDK. It reads and lists; it never writes.
+//! The only place that knows the AWS SDK, but for `public_keys`. It reads and lists; it never writes.
 //!
 //! ```text
 //! S3Options ─▶ S3Connector ───open(key)───▶ S3Source ─▶ listing: steps of ≤ 1,000 keys
@@ -21,7 +21,7 @@
 //! | | all keys that begin with `name` |
 //! | | [`SourceError::NotFound`] |
 
-mod options;
+pub(super) mod options;
 
 mod http;
 
@@ -29,7 +29,9 @@ mod rate_limiter;
 
 mod answer;
 
-mod attempt;
+pub(super) mod attempt;
+
+pub(super) mod sdk;
 
 mod connector;
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::source::public_keys::{KeyService, KeyServiceError};
@@ -61,7 +62,7 @@ impl KeyError {
                  --end-time TIME`"
                     .into(),
             ),
-            Self::Service(error) => error.hint(),
+            Self::Service(error) => Some(error.hint()),
         }
     }
 }
@@ -143,13 +144,13 @@ impl RegionKeys {
 
 impl NamedKey {
     /// Returns the time in which its key was valid.
-    fn window(&self) -> (EventTime, EventTime) {
+    fn window(&self) -> (Timestamp, Timestamp) {
         let later = |time: EventTime, seconds: i64| {
-            EventTime::from_unix_s(time.unix_s() + seconds).unwrap_or(time)
+            Timestamp::from_second(time.unix_s() + seconds).unwrap_or_default()
         };
         match self.signed {
             Some(signed) => (later(signed, -BACKFILL_SLACK_S), later(signed, BACKFILL_SLACK_S)),
-            None => (self.span.0, later(self.span.1, SIGNED_WITHIN_S)),
+            None => (later(self.span.0, 0), later(self.span.1, SIGNED_WITHIN_S)),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::source::Source;
 use crate::source::public_keys::KeyService;
 use crate::source::s3::S3Options;
 use crate::trail::layout::Selection;
-use crate::verify::keys::Keys;
+use crate::verify::keys::{KeyError, Keys};
 use crate::verify::outcome::Verified;
 use crate::verify::{VerifyError, VerifyPlan, verify};
 
@@ -82,7 +82,7 @@ pub(super) fn exit_of(verified: &Verified) -> Exit {
 /// Returns where public keys come from: the files, or CloudTrail.
 pub(super) async fn keys(files: &[PathBuf], s3: &S3Options) -> Result<Keys, VerifyError> {
     if files.is_empty() {
-        let service = KeyService::new(s3.profile.as_deref()).await;
+        let service = KeyService::new(s3.clone()).await.map_err(KeyError::from)?;
         return Ok(Keys::Service(Arc::new(service)));
     }
     Ok(Keys::of_files(files)?)

@@ -60,7 +60,7 @@ impl Search<'_> {
     fn visit(&mut self, entry: &DirEntry) -> Result<bool, SourceError> {
         let kind = entry.file_type();
         // A link that is not followed is no folder for the walk.
-        let is_folder = kind.is_dir() || (kind.is_symlink() && entry.path().is_dir());
+        let is_folder = kind.is_dir() || kind.is_symlink() && entry.path().is_dir();
         if !is_folder {
             return Ok(false);
         }

@@ -1,4 +1,4 @@
-//! The answer of S3 to a request that it refused.
+//! The answer of S3, or of CloudTrail, to a request that it refused.
 //!
 //! It is classified by status and error code, never by wording.
 
@@ -14,16 +14,19 @@ use crate::source::Cause;
 const REGION_HEADER: &str = "x-amz-bucket-region";
 
 // Codes: "Error responses", Amazon S3 API reference; the second of a pair is that of STS.
+// Those that end with `Exception` are of CloudTrail: "Common errors", AWS CloudTrail API reference.
 const EXPIRED: [&str; 4] =
     ["ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"];
-const REFUSED: [&str; 11] = [
+const REFUSED: [&str; 13] = [
     "AccountProblem",
     "AllAccessDisabled",
     "AuthorizationHeaderMalformed",
     "InvalidAccessKeyId",
     "InvalidClientTokenId",
     "InvalidSecurity",
+    "InvalidSignatureException",
     "InvalidToken",
+    "MissingAuthenticationTokenException",
     "NotSignedUp",
     "RequestTimeTooSkewed",
     "SignatureDoesNotMatch",
@@ -33,12 +36,14 @@ const NO_BUCKET: [&str; 2] = ["NoSuchBucket", "NoSuchAccessPoint"];
 const OTHER_REGION: [&str; 2] = ["PermanentRedirect", "TemporaryRedirect"];
 const ARCHIVED: [&str; 1] = ["InvalidObjectState"];
 const KMS_THROTTLING: [&str; 1] = ["KMS.ThrottlingException"];
+const DENIED: [&str; 2] = ["AccessDenied", "AccessDeniedException"];
+const THROTTLED: [&str; 2] = ["ThrottlingException", "TooManyRequestsException"];
 // The status is 400.
 const TIMED_OUT: [&str; 1] = ["RequestTimeout"];
 
-/// What S3 answered to a request that it refused.
+/// What the server answered to a request that it refused.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(in crate::source) struct Answer {
     pub(super) status: u16,
     /// The region that the bucket is in, if S3 named it.
     pub(super) bucket_region: Option<String>,
@@ -58,18 +63,23 @@ impl Answer {
             bucket_region: header(REGION_HEADER),
             code: meta.and_then(|meta| meta.code()).map(str::to_owned),
             message: meta.and_then(|meta| meta.message()).map(str::to_owned),
-            request_id: header("x-amz-request-id"),
+            request_id: header("x-amz-request-id").or_else(|| header("x-amzn-requestid")),
         })
     }
 
     /// Whether the credentials were valid once.
-    pub(super) fn is_expired(&self) -> bool {
+    pub(in crate::source) fn is_expired(&self) -> bool {
         self.has_code(&EXPIRED)
     }
 
     /// Whether S3 rejects the credentials or the signature.
-    pub(super) fn is_refused(&self) -> bool {
+    pub(in crate::source) fn is_refused(&self) -> bool {
         self.status == 401 || self.has_code(&REFUSED)
+    }
+
+    /// Whether the credentials do not allow the request.
+    pub(in crate::source) fn is_denied(&self) -> bool {
+        self.status == 403 || self.has_code(&DENIED)
     }
 
     /// Whether the bucket does not exist. Answers without a code do not say so.
@@ -100,9 +110,11 @@ impl Answer {
     /// Whether the server asks for fewer requests.
     ///
     /// S3: `SlowDown` and `ServiceUnavailable` have status 503. Other servers also answer 429. If
-    /// KMS throttles S3, the status is 400.
+    /// KMS throttles S3, the status is 400, as it is if CloudTrail throttles.
     pub(super) fn is_throttling(&self) -> bool {
-        matches!(self.status, 429 | 503) || self.has_code(&KMS_THROTTLING)
+        matches!(self.status, 429 | 503)
+            || self.has_code(&KMS_THROTTLING)
+            || self.has_code(&THROTTLED)
     }
 
     /// Whether the same request may succeed later.
@@ -121,7 +133,7 @@ impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.code {
             Some(code) => write!(f, "`{code}` (status {}", self.status)?,
-            None => write!(f, "S3 answered without a code (status {}", self.status)?,
+            None => write!(f, "the server answered without a code (status {}", self.status)?,
         }
         if let Some(request_id) = &self.request_id {
             write!(f, ", request {request_id}")?;

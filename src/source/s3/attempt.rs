@@ -10,7 +10,7 @@ use crate::source::{Cause, is_out_of_files};
 
 /// Why one attempt of a request failed.
 #[derive(Debug)]
-pub(super) enum AttemptError {
+pub(in crate::source) enum AttemptError {
     /// The request was not sent, as without credentials.
     NotSent(Cause),
     /// The request was not sent, because the process has too many open files.
@@ -27,7 +27,7 @@ pub(super) enum AttemptError {
 
 impl AttemptError {
     /// Returns why a request of the SDK failed.
-    pub(super) fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
+    pub(in crate::source) fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
@@ -53,7 +53,7 @@ impl AttemptError {
     }
 
     /// Returns whether another attempt may succeed.
-    pub(super) fn is_transient(&self) -> bool {
+    pub(in crate::source) fn is_transient(&self) -> bool {
         match self {
             Self::NoAnswer(_) | Self::Damaged(_) => true,
             Self::Refused(answer) => answer.is_transient(),
@@ -62,12 +62,12 @@ impl AttemptError {
     }
 
     /// Returns whether the server asks for fewer requests.
-    pub(super) fn is_throttling(&self) -> bool {
+    pub(in crate::source) fn is_throttling(&self) -> bool {
         matches!(self, Self::Refused(answer) if answer.is_throttling())
     }
 
     /// Returns what happened, in one line.
-    pub(super) fn reason(&self) -> String {
+    pub(in crate::source) fn reason(&self) -> String {
         match self {
             Self::NotSent(cause)
             | Self::OpenFiles(cause)

@@ -1,33 +1,17 @@
 //! What the S3 sources of one run share: configuration, credentials and open connections.
-//!
-//! The AWS SDK reads the process's environment (`AWS_*`) and the AWS configuration files here, as
-//! the AWS CLI does, and [`http`] reads the proxy variables. Neither passes through the settings of
-//! the command line.
 
-use std::error::Error;
 use std::fmt;
 
-use aws_config::environment::EnvironmentVariableRegionProvider;
-use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
-use aws_config::provider_config::ProviderConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::SdkConfig;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{
-    Builder, Credentials, ProvideCredentials, Region, StalledStreamProtectionConfig,
-};
-use aws_types::service_config::ServiceConfigKey;
+use aws_sdk_s3::config::{Builder, Credentials, Region, StalledStreamProtectionConfig};
 use tracing::warn;
 use url::{Host, Url};
 
-use super::answer::innermost;
-use super::http;
 use super::options::{S3Options, shown};
+use super::sdk::{self, REGION_DEFAULT};
 use crate::source::SourceError;
-
-/// Where to ask when no region is set anywhere: every region knows where a bucket is.
-const REGION_DEFAULT: &str = "us-east-1";
 
 /// The domains of AWS: an endpoint in one of them, such as a VPC endpoint, has the buckets of AWS.
 ///
@@ -89,36 +73,9 @@ impl S3Connector {
     }
 
     async fn connect(options: S3Options, keys: Option<Credentials>) -> Result<Self, SourceError> {
-        // Not the SDK's region chain: outside of EC2 it waits for an instance that never answers.
-        let mut profile_region = ProfileFileRegionProvider::builder();
-        let mut loader =
-            aws_config::defaults(BehaviorVersion::latest()).http_client(http::client());
-        if let Some(profile) = &options.profile {
-            profile_region = profile_region.profile_name(profile);
-            loader = loader.profile_name(profile);
-        }
-        let region = RegionProviderChain::first_try(options.region.clone().map(Region::new))
-            .or_else(EnvironmentVariableRegionProvider::new())
-            .or_else(profile_region.build())
-            .or_else(REGION_DEFAULT);
-        let region = region.region().await;
-        if options.no_sign_request {
-            loader = loader.no_credentials();
-        } else if let Some(keys) = keys {
-            loader = loader.credentials_provider(keys);
-        } else if let Some(profile) = &options.profile {
-            // An explicit `--profile` overrides credentials from the environment, as in the AWS
-            // CLI. The SDK's chain would prefer those of the environment.
-            let settings = ProviderConfig::without_region()
-                .with_region(region.clone())
-                .with_http_client(http::client());
-            let named = ProfileFileCredentialsProvider::builder();
-            let named = named.configure(&settings).profile_name(profile);
-            loader = loader.credentials_provider(named.build());
-        }
-        loader = loader.region(region);
-        let sdk = loader.load().await;
-        let endpoint_url = options.endpoint_url.clone().or_else(|| configured_endpoint(&sdk));
+        let sdk = sdk::load(&options, keys).await;
+        let endpoint_url =
+            options.endpoint_url.clone().or_else(|| sdk::configured_endpoint(&sdk, "S3"));
         let connector = Self { options, sdk, endpoint_url };
         if let Some(url) = connector.endpoint_url.as_ref().filter(|url| is_exposed(url)) {
             warn!(
@@ -177,34 +134,11 @@ impl S3Connector {
 
     /// Gets credentials, so that missing ones are reported before the first request.
     pub(super) async fn check_credentials(&self) -> Result<(), SourceError> {
-        let Some(provider) = self.sdk.credentials_provider() else { return Ok(()) };
-        match provider.provide_credentials().await {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                let profile = self.options.profile.clone();
-                // Without a cause, the SDK only says that something was not enabled.
-                let cause = match error.source() {
-                    None if profile.is_some() => {
-                        "the AWS configuration files have no such profile, or no keys in it".into()
-                    }
-                    _ => innermost(&error),
-                };
-                Err(SourceError::Credentials { profile, cause })
-            }
-        }
+        let profile = self.options.profile.clone();
+        sdk::check_credentials(&self.sdk, profile.as_deref())
+            .await
+            .map_err(|cause| SourceError::Credentials { profile, cause })
     }
-}
-
-/// Returns the endpoint of the environment or the profile, where one for S3 overrides one for all
-/// services.
-fn configured_endpoint(sdk: &SdkConfig) -> Option<Url> {
-    let key = ServiceConfigKey::builder().service_id("S3");
-    let key = key.env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
-    let of_s3 =
-        sdk.service_config().zip(key.ok()).and_then(|(config, key)| config.load_config(key));
-    let url = of_s3.or_else(|| sdk.endpoint_url().map(str::to_owned))?;
-    // The SDK reports a text that is not a URL.
-    Url::parse(&url).ok()
 }
 
 /// Whether an endpoint has the buckets of AWS.

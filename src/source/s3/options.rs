@@ -69,7 +69,7 @@ impl Default for Timeouts {
 }
 
 /// Returns the URL without user and password.
-pub(super) fn shown(url: &Url) -> String {
+pub(in crate::source) fn shown(url: &Url) -> String {
     let mut url = url.clone();
     // Both fail only for URLs that cannot have a user.
     let _ = url.set_username("");

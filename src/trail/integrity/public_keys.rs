@@ -161,6 +161,20 @@ impl KeyRing {
         Ok(())
     }
 
+    /// Reads a key as [`KeyRing::add_der`] does, with the first and the last time of its validity.
+    ///
+    /// # Errors
+    /// As for [`KeyRing::add_der`].
+    pub fn add_der_with_validity(
+        &mut self,
+        der: &[u8],
+        fingerprint: Option<&str>,
+        validity: [Option<EventTime>; 2],
+    ) -> Result<(), KeyError> {
+        self.add(public_key(der, fingerprint, validity)?);
+        Ok(())
+    }
+
     /// Adds the keys of another file or region. A fingerprint that is in both has one key in all files
     /// of AWS; if not, that of `other` counts.
     pub fn merge(&mut self, other: Self) {

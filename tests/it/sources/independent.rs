@@ -75,6 +75,10 @@ impl Fixture for Bucket {
         assert_eq!(*bucket, self.name);
         key.clone()
     }
+
+    fn uri_of(&self, name: &str) -> String {
+        format!("{}{name}", self.objects_uri())
+    }
 }
 
 impl Bucket {

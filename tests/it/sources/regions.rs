@@ -189,7 +189,7 @@ pub(super) async fn a_region_is_listed_once_in_the_order_of_its_days<F: Fixture>
         found.folders.iter().filter(|folder| folder.region == REGIONS[0]).collect();
     assert_eq!((folders.len(), found.folders.len()), (2, 3));
     let day = |month, day| Some(date(2025, month, day));
-    for (folder, region) in folders.into_iter().zip([&logs, &digests]) {
+    for (folder, region) in folders.into_iter().zip([&digests, &logs]) {
         for (from, to) in [
             (None, None),
             (day(3, 3), day(3, 3)),
@@ -218,7 +218,7 @@ pub(super) async fn a_region_is_listed_once_in_the_order_of_its_days<F: Fixture>
                 })
             });
             expected.sort();
-            assert_eq!(listed, expected, "{from:?} {to:?}");
+            assert!(listed == expected, "{from:?} {to:?}: {} listed", listed.len());
             if from.is_none() && to.is_none() {
                 assert_eq!(listed.len(), in_days);
             }
@@ -473,7 +473,9 @@ mod on_disk {
             "AWSLogs/111122223333/Config",
             "AWSLogs/444455556666",
         ];
-        unreadable.map(|name| set_mode(&root.join(name), 0));
+        for name in &unreadable {
+            set_mode(&root.join(name), 0);
+        }
         set_mode(&root, 0o755);
         let mut child = Command::new(std::env::current_exe().unwrap());
         child.args([&format!("sources::regions::on_disk::{NAME}"), "--exact", "--nocapture"]);
@@ -482,7 +484,9 @@ mod on_disk {
             child.uid(NOBODY).gid(NOBODY);
         }
         let output = child.output().unwrap();
-        unreadable.map(|name| set_mode(&root.join(name), 0o755));
+        for name in &unreadable {
+            set_mode(&root.join(name), 0o755);
+        }
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success() && text.contains("1 passed"), "{output:?}");
     }
