@@ -13,6 +13,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use s3s::Body;
+use serde_json::Value;
 use tokio::sync::oneshot;
 
 /// The trail and the organization that it describes to all who ask.
@@ -42,7 +43,7 @@ impl CloudTrail {
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let calls = Arc::new(Mutex::new(Vec::new()));
-        let keys = keys.iter().map(|(region, keys)| ((*region).to_owned(), keys.clone()));
+        let keys = keys.iter().map(|(region, keys)| ((*region).to_owned(), with_numbers(keys)));
         let keys: Keys = Arc::new(keys.collect());
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn({
@@ -96,6 +97,18 @@ async fn accept(listener: TcpListener, keys: Keys, calls: Arc<Mutex<Vec<Call>>>)
                 .await;
         });
     }
+}
+
+/// Returns the answer of the API, where times are seconds since 1970, not as the AWS CLI prints them.
+fn with_numbers(key_file: &str) -> String {
+    let mut answer: Value = serde_json::from_str(key_file).unwrap();
+    for key in answer["PublicKeyList"].as_array_mut().unwrap() {
+        for name in ["ValidityStartTime", "ValidityEndTime"] {
+            let time: jiff::Timestamp = key[name].as_str().unwrap().parse().unwrap();
+            key[name] = time.as_second().into();
+        }
+    }
+    answer.to_string()
 }
 
 fn call_of(request: &Request<Incoming>) -> Call {
