@@ -23,4 +23,3 @@ mod program;
 mod judged;
 
 mod again;
-

@@ -81,12 +81,24 @@ fn all_digests_deleted_after_a_verification_are_found(engine: Engine) {
     assert_eq!(found.code, 3);
 }
 
+/// Names a log file in the folder of the next day, which is not known yet when it is decided what to
+/// fetch. So it is fetched again by each verification.
+const OVER_MIDNIGHT: &str = "digest 23:57";
+
+/// Checks what was fetched since `calls` calls, apart from [`OVER_MIDNIGHT`].
+#[track_caller]
+fn assert_fetched_since(site: &Site, calls: usize, expected: &[&str]) {
+    let mut fetched = fetched_since(site, calls);
+    fetched.remove(OVER_MIDNIGHT);
+    assert_eq!(fetched, expected.iter().map(|it| (*it).to_owned()).collect());
+}
+
 /// Also if the digests are in the day folder of the ones before.
 fn only_new_digests_are_fetched(engine: Engine) {
     let tree = Tree::trail();
     let mut before = tree.clone();
-    let newest = ["digest 02:57", "log 02:25 a", "digest 03:57", "log 03:25 a"].map(str::to_owned);
-    for file in &newest {
+    let newest = ["digest 02:57", "log 02:25 a", "digest 03:57", "log 03:25 a"];
+    for file in newest {
         before.delete(file);
     }
     let site = site(&before, engine);
@@ -100,14 +112,15 @@ fn only_new_digests_are_fetched(engine: Engine) {
     let second = site.verify();
     second.assert_finds(&Findings::new(), "six hours again");
     assert_eq!(second.number("digests.proven"), 6);
-    assert_eq!(fetched_since(&site, start), BTreeSet::new());
+    assert_fetched_since(&site, start, &[]);
 
     site.put(&tree);
     let start = calls(&site);
     let third = site.import();
     third.assert_finds(&Findings::new(), "eight hours");
-    assert_eq!(fetched_since(&site, start), BTreeSet::from(newest));
-    assert_eq!((third.number("fetched_digests"), third.number("digests.proven")), (2, 8));
+    assert_fetched_since(&site, start, &newest);
+    assert!([2, 3].contains(&third.number("fetched_digests")), "{:#}", third.json);
+    assert_eq!(third.number("digests.proven"), 8);
     assert_eq!((third.number("files.named"), third.number("files.proven")), (10, 10));
 }
 
@@ -133,7 +146,7 @@ fn contents_that_were_not_hashed_are_read_once(engine: Engine) {
     assert!(fetched_since(&site, start).contains("log 22:25 a"));
     let start = calls(&site);
     site.verify().assert_finds(&Findings::new(), "all hashed");
-    assert_eq!(fetched_since(&site, start), BTreeSet::new());
+    assert_fetched_since(&site, start, &[]);
 }
 
 #[test]
@@ -146,6 +159,11 @@ fn a_signature_outlives_the_metadata_in_the_database() {
     // All digests are read again, because a log file is another one since.
     site.database.query("UPDATE import_objects SET content_sha256 = NULL");
     site.verify().assert_finds(&Findings::new(), "without metadata");
+
+    // The newest digest has no successor with a copy: without what was stored, nothing proves it.
+    site.database.query("UPDATE import_digests SET signature = NULL, state = 'no_signature'");
+    let expected = findings(&["digest 03:57 no_signature", "log 03:25 a pending"]);
+    site.verify().assert_finds(&expected, "without metadata and without the stored signature");
 }
 
 /// Without key files, the keys come from CloudTrail's API: once for each region, with the region of the
