@@ -36,7 +36,7 @@ mod metadata;
 mod plan;
 mod random;
 mod shape;
-#[path = "../../tests/signing/signer.rs"]
+#[path = "../../tests/signing/key.rs"]
 mod signer;
 mod special;
 mod summary;

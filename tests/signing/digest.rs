@@ -3,12 +3,12 @@
 //!
 //! It uses nothing of the program, so that the same mistake is not on both sides.
 
-mod signer;
+mod key;
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
-pub(crate) use self::signer::{Signer, hex, public_keys};
+pub(crate) use self::key::{Signer, hex, public_keys};
 
 /// What a digest is to say.
 #[derive(Debug, Clone)]

@@ -134,7 +134,7 @@ fn contents_that_were_not_hashed_are_read_once(engine: Engine) {
     assert_eq!(fetched_since(&site, start).len(), 8, "digests only");
 
     // What changed since the import is not what was loaded: its content stays unknown.
-    tree.get("log 22:25 a").bytes = tree.get("log 20:25 a").bytes.clone();
+    *tree.get("log 22:25 a") = tree.get("log 20:25 a").clone();
     site.put(&tree);
     let found = site.verify();
     found.assert_finds(&findings(&["log 22:25 a not_hashed"]), "one changed since");

@@ -25,10 +25,8 @@ const SOME: [&str; 8] = [
 /// Imports a scenario and verifies it, then verifies it again.
 fn assert_judged(scenario: &Scenario, engine: Engine, is_on_s3: bool) {
     let Scenario { name, tree, imported, expected, expected_in_folder, .. } = scenario;
-    let (expected, store) = match is_on_s3 {
-        true => (expected, "on S3"),
-        false => (expected_in_folder, "in a folder"),
-    };
+    let (expected, store) =
+        if is_on_s3 { (expected, "on S3") } else { (expected_in_folder, "in a folder") };
     let site = Site::of(scenario, engine, is_on_s3);
     let first = site.import();
     match imported {

@@ -210,7 +210,7 @@ fn validation_off() -> Scenario {
 /// The trail was moved to another bucket after four hours, and only that one is imported.
 fn bucket_changed() -> Scenario {
     let mut plans = hours(HOURS);
-    plans[..4].iter_mut().for_each(|plan| plan.bucket = "before".to_owned());
+    plans[..4].iter_mut().for_each(|plan| plan.bucket = String::from("before"));
     let mut tree = Tree::default();
     tree.deliver(&Signer::first(), &plans);
     Scenario::new("chain from another bucket", tree).finds(&["hole elsewhere ?..23:57 with 0"])
