@@ -98,8 +98,8 @@ async fn the_log_files_of_a_folder_have_their_hashes(engine: Engine) {
     }
 }
 
-fn time(text: &str) -> Option<EventTime> {
-    Some(EventTime::parse(text).unwrap())
+fn time(text: &str) -> EventTime {
+    EventTime::parse(text).unwrap()
 }
 
 fn verdict(trail: &str, state: DigestState, content: &[u8]) -> DigestVerdict {
@@ -114,7 +114,7 @@ fn verdict(trail: &str, state: DigestState, content: &[u8]) -> DigestVerdict {
         uri,
         state,
         notes: vec![],
-        start: time("2026-01-14T23:57:31Z"),
+        start: Some(time("2026-01-14T23:57:31Z")),
         sha256: Some(ContentHash::of(content)),
         signature: is_proven.then(|| "0a".repeat(256)),
         previous: Some(("trail-é".into(), "AWSLogs/😀".into())),
