@@ -18,6 +18,8 @@ mod days;
 
 mod regions;
 
+mod shared;
+
 mod contents;
 
 mod region;
@@ -30,8 +32,8 @@ use tokio::sync::Semaphore;
 
 use self::keys::{KeyError, Keys};
 use self::outcome::Verified;
-use self::region::Shared;
 use self::regions::find_regions;
+use self::shared::Shared;
 use crate::database::{DatabaseError, Store};
 use crate::source::{Source, SourceError};
 use crate::trail::layout::Selection;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::ceiling::ReadyParts;
-use crate::data::Data;
+use crate::data::{Data, public_keys};
 use crate::databases::{
     ENGINES, ReadyFile, import, import_command, name, server, settle, with_tables,
 };
@@ -155,6 +155,19 @@ impl Bench {
         let names = (format!("{}, `{}`", name(engine), filter.join(" ")), "everything".into());
         let ours = || import_new(engine, &data.folder, &filter);
         self.compare(names, "≤ 0.67", &data, ours, || import_new(engine, &data.folder, &[]))
+    }
+
+    /// An import that hashes contents and verifies them against one that does not.
+    pub fn verify(&self, engine: Engine) -> Comparison {
+        let data = self.data();
+        let keys = public_keys(&self.folder);
+        // The newest digests of a tree on disk have no signature, which is a finding.
+        let args = ["--no-index", "--verify", "--exit-zero-on-losses", "--public-keys"];
+        let args = [&args[..], &[keys.to_str().unwrap()]].concat();
+        let names = (format!("{}, `--verify`", name(engine)), "without".into());
+        let ours = || import_new(engine, &data.folder, &args);
+        let without = || import_new(engine, &data.folder, &["--no-index"]);
+        self.compare(names, "≤ 1.12 (CPU, ours + server)", &data, ours, without)
     }
 
     /// Our import against one INSERT a record, each in a transaction of its own.

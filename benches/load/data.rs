@@ -24,19 +24,7 @@ impl Data {
         let folder = parent.join(args.join("").trim_start_matches('-').replace("--", "-"));
         let is_made = folder.with_extension("made");
         if !is_made.exists() {
-            eprintln!("making {}", folder.display());
-            let mut generate = Command::new(env!("CARGO"));
-            generate.args([
-                "run",
-                "--quiet",
-                "--release",
-                "--locked",
-                "--example",
-                "generate",
-                "--",
-            ]);
-            generate.arg(&folder).args(args).stdout(Stdio::null());
-            assert!(generate.status().unwrap().success(), "{generate:?}");
+            generate(&folder, args);
             std::fs::write(is_made, "").unwrap();
         }
         let (mut rows, mut json_bytes) = (0, 0);
@@ -46,6 +34,21 @@ impl Data {
         });
         Self { folder, rows, json_bytes }
     }
+}
+
+/// Makes the public keys that verify the digests of every tree; returns the file.
+pub fn public_keys(parent: &Path) -> PathBuf {
+    let (tree, keys) = (parent.join("keys-tree"), parent.join("keys"));
+    generate(&tree, &["--records", "10", "--signatures", keys.to_str().unwrap()]);
+    keys.join("public-keys.json")
+}
+
+fn generate(folder: &Path, args: &[&str]) {
+    eprintln!("making {}", folder.display());
+    let mut generate = Command::new(env!("CARGO"));
+    generate.args(["run", "--quiet", "--release", "--locked", "--example", "generate", "--"]);
+    generate.arg(folder).args(args).stdout(Stdio::null());
+    assert!(generate.status().unwrap().success(), "{generate:?}");
 }
 
 /// Reads, decodes and parses every log file of a tree, one after another.

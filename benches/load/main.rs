@@ -67,6 +67,7 @@ enum Case {
     Parse,
     S3,
     Filters,
+    Verify,
     Workers,
     SingleInserts,
     Indexes,
@@ -188,6 +189,7 @@ fn comparisons(bench: &Bench, case: Case) -> Vec<Comparison> {
         Case::S3 => bench.s3().into(),
         Case::SingleInserts => ENGINES.map(|engine| bench.single_inserts(engine)).into(),
         Case::Filters => ENGINES.map(|engine| bench.filters(engine)).into(),
+        Case::Verify => vec![bench.verify(Engine::Postgres), bench.verify(Engine::Sqlite)],
         Case::Indexes => ENGINES.map(|engine| bench.indexes(engine)).into(),
         Case::Settings => bench.settings(),
         Case::Workers | Case::IndexBuilds | Case::Memory | Case::Day | Case::Questions => {

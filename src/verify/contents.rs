@@ -3,7 +3,7 @@
 use futures_util::stream::{self, StreamExt as _};
 
 use super::VerifyError;
-use super::region::Shared;
+use super::shared::Shared;
 use crate::database::integrity::{LedgerObject, NewContentHash};
 use crate::database::ledger::sha256_hex;
 use crate::source::Source;

@@ -7,15 +7,14 @@ use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::VerifyError;
 use super::contents::hash_contents;
 use super::days::Days;
 use super::keys::{NamedKey, RegionKeys};
 use super::outcome::Verified;
 use super::regions::Region;
-use super::{VerifyError, VerifyPlan};
-use crate::database::Store;
+use super::shared::Shared;
 use crate::database::integrity::{LedgerObject, StoredDay};
 use crate::import::error::chain;
 use crate::source::{Source, SourceError};
@@ -36,20 +35,7 @@ const DIGESTS_MAX: usize = 32;
 /// The most bytes that a digest may decode to: it names some million files then.
 const DIGEST_BYTES_MAX: u64 = 512 << 20;
 
-/// What all regions share.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Shared<'c> {
-    pub(super) plan: &'c VerifyPlan,
-    pub(super) store: &'c dyn Store,
-    pub(super) fetches: &'c Semaphore,
-}
-
 impl Shared<'_> {
-    /// Waits until one more object may be fetched.
-    pub(super) async fn fetch_permit(&self) -> SemaphorePermit<'_> {
-        self.fetches.acquire().await.expect("it is never closed")
-    }
-
     /// Verifies an account and region.
     pub(super) async fn verify(&self, region: Region) -> Result<Verified, VerifyError> {
         Walk::new(self, region).run().await

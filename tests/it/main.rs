@@ -15,6 +15,7 @@ mod exactly_once;
 mod filters;
 mod hostile_mysql;
 mod inputs;
+mod key_server;
 mod logs;
 mod missing_servers;
 mod model;

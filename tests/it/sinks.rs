@@ -12,6 +12,7 @@ mod deadlocks;
 mod encryption;
 mod faults;
 mod indexes;
+mod integrity;
 pub mod migrations;
 mod narrow_tables;
 mod objects;

@@ -4,6 +4,7 @@ mod environment;
 mod folder;
 mod independent;
 mod plan;
+mod public_keys;
 mod rate_limiter;
 mod regions;
 mod s3;

@@ -248,12 +248,20 @@ fn the_two_commands_are_in_the_readme() {
 #[test]
 fn the_policy_allows_what_is_needed_and_no_more() {
     let policies: Vec<String> = pages().iter().flat_map(|page| page.blocks_of("json")).collect();
-    let [policy] = &policies[..] else { panic!("{} policies", policies.len()) };
-    let policy: serde_json::Value = serde_json::from_str(policy).unwrap();
-    let statements = policy["Statement"].as_array().unwrap();
-    let actions: Vec<&str> = statements.iter().map(|it| it["Action"].as_str().unwrap()).collect();
-    assert_eq!(actions, ["s3:ListBucket", "s3:GetObject", "kms:Decrypt"]);
-    assert!(statements.iter().all(|it| it["Effect"] == "Allow"));
+    let actions: Vec<Vec<String>> = policies
+        .iter()
+        .map(|policy| {
+            let policy: serde_json::Value = serde_json::from_str(policy).unwrap();
+            let statements = policy["Statement"].as_array().unwrap();
+            assert!(statements.iter().all(|it| it["Effect"] == "Allow"));
+            statements.iter().map(|it| it["Action"].as_str().unwrap().to_owned()).collect()
+        })
+        .collect();
+    let (import, verify) = (
+        ["s3:ListBucket", "s3:GetObject", "kms:Decrypt"],
+        ["s3:ListBucket", "s3:GetObject", "cloudtrail:ListPublicKeys"],
+    );
+    assert_eq!(actions, [import, verify]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::pages::{page, pages, root};
 
 /// Options on the pages that belong to other programs, among them `cargo`, `docker`, our benchmarks and
 /// the commands of job engines.
-const FOREIGN: [&str; 43] = [
+const FOREIGN: [&str; 45] = [
     "--algorithm",
     "--array",
     "--bench",
@@ -23,6 +23,7 @@ const FOREIGN: [&str; 43] = [
     "--dependency",
     "--depends-on",
     "--detach",
+    "--end-time",
     "--env",
     "--for",
     "--from-literal",
@@ -42,6 +43,7 @@ const FOREIGN: [&str; 43] = [
     "--rounds",
     "--servers",
     "--soak",
+    "--start-time",
     "--tag",
     "--test",
     "--time",
@@ -55,7 +57,7 @@ const FOREIGN: [&str; 43] = [
     "--wrap",
 ];
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "import",
     "index",
     "status",
@@ -65,6 +67,7 @@ const COMMANDS: [&str; 12] = [
     "report",
     "forget",
     "dedupe",
+    "verify",
     "schema",
     "completions",
     "man",

@@ -15,14 +15,19 @@ use crate::s3_server::{ACCESS_KEY, S3Server, SECRET_KEY};
 
 const IN_CHILD: &str = "CLOUDTRAIL2SQL_TEST_CHILD";
 
-fn is_child() -> bool {
+pub(super) fn is_child() -> bool {
     env::var_os(IN_CHILD).is_some()
 }
 
 /// Runs the test `name` of this file with these variables, and none of AWS or proxies.
 fn run_with(name: &str, variables: &[(&str, &str)]) {
+    run_test(&format!("sources::environment::{name}"), variables);
+}
+
+/// Runs a test with these variables, and none of AWS or proxies. Returns what it prints.
+pub(super) fn run_test(path: &str, variables: &[(&str, &str)]) -> String {
     let mut child = Command::new(env::current_exe().unwrap());
-    child.args([&format!("sources::environment::{name}"), "--exact", "--nocapture"]);
+    child.args([path, "--exact", "--nocapture"]);
     for (variable, _) in env::vars_os() {
         let upper = variable.to_string_lossy().to_uppercase();
         if upper.starts_with("AWS_") || upper.ends_with("_PROXY") {
@@ -38,6 +43,7 @@ fn run_with(name: &str, variables: &[(&str, &str)]) {
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && text.contains("1 passed"), "{text}\n{errors}");
+    text.into_owned()
 }
 
 fn options() -> S3Options {
