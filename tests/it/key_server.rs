@@ -12,6 +12,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+/// The operation that lists keys.
+const LIST: &str = "ListPublicKeys";
+
 /// Keys on one page.
 const PAGE_KEYS: usize = 2;
 
@@ -34,6 +37,8 @@ pub enum KeyFault {
 /// A request as it came in.
 #[derive(Debug, Clone)]
 pub struct KeyCall {
+    /// `ListPublicKeys`, or one that a test has an answer for.
+    pub operation: String,
     /// The region that it was signed for.
     pub region: String,
     pub body: Value,
@@ -53,6 +58,7 @@ struct State {
     keys: BTreeMap<String, Vec<ListedKey>>,
     calls: Vec<KeyCall>,
     faults: VecDeque<(KeyFault, usize)>,
+    others: BTreeMap<&'static str, String>,
 }
 
 /// The server. Its threads end with their connections and with the process.
@@ -86,6 +92,11 @@ impl KeyServer {
         self.state().keys.entry(region.to_owned()).or_default().push(key);
     }
 
+    /// Answers calls of another operation, of CloudTrail or of another service, with this.
+    pub fn answer_to(&self, operation: &'static str, answer: &str) {
+        self.state().others.insert(operation, answer.to_owned());
+    }
+
     /// Answers the next calls with a fault. Orders are served first come, first served.
     pub fn fail_next(&self, fault: KeyFault, times: usize) {
         self.state().faults.push_back((fault, times));
@@ -108,6 +119,7 @@ fn answer(mut connection: &TcpStream, state: &Mutex<State>) -> Option<()> {
         let mut state = state.lock().unwrap();
         state.calls.push(call.clone());
         match state.next_fault() {
+            None if call.operation != LIST => (200, state.others[&*call.operation].clone()),
             None => (200, state.list(&call, false)),
             Some(KeyFault::Endless) => (200, state.list(&call, true)),
             Some(KeyFault::Garbage) => (200, "{\"PublicKeyList\": [".to_owned()),
@@ -127,7 +139,7 @@ fn answer(mut connection: &TcpStream, state: &Mutex<State>) -> Option<()> {
     connection.write_all(format!("{head}{body}").as_bytes()).ok()
 }
 
-/// Reads a request, and checks that it is one for keys.
+/// Reads a request.
 fn read(connection: &TcpStream) -> Option<KeyCall> {
     let mut reader = BufReader::new(connection);
     let (mut headers, mut line) = (BTreeMap::new(), String::new());
@@ -139,10 +151,10 @@ fn read(connection: &TcpStream) -> Option<KeyCall> {
     }
     let mut body = vec![0; headers["content-length"].parse().unwrap()];
     reader.read_exact(&mut body).ok()?;
-    assert!(headers["x-amz-target"].ends_with(".ListPublicKeys"), "{headers:?}");
+    let operation = headers["x-amz-target"].rsplit('.').next().unwrap().to_owned();
     let scope = headers["authorization"].split("Credential=").nth(1).unwrap();
     let region = scope.split('/').nth(2).unwrap().to_owned();
-    Some(KeyCall { region, body: serde_json::from_slice(&body).unwrap() })
+    Some(KeyCall { operation, region, body: serde_json::from_slice(&body).unwrap() })
 }
 
 impl State {

@@ -5,9 +5,9 @@ use std::process::{Command, Output};
 
 use regex_lite::Regex;
 
-use super::cloudtrail::CloudTrail;
 use super::label::{clock, label};
 use super::scenarios::CliChain;
+use crate::key_server::KeyServer;
 use crate::s3_server::{ACCESS_KEY, S3Server, SECRET_KEY};
 
 /// What it says of each file, by label: `valid`, or why not. A time without digests is `gap 00:57`,
@@ -27,7 +27,7 @@ const SUMMARY: &str = r"^(Validating log files for trail .*|Results (requested|f
 ///
 /// # Panics
 /// There is no AWS CLI, or it says something that is not understood.
-pub fn validate(s3: &S3Server, cloudtrail: &CloudTrail, chain: &CliChain) -> (i32, CliVerdicts) {
+pub fn validate(s3: &S3Server, cloudtrail: &KeyServer, chain: &CliChain) -> (i32, CliVerdicts) {
     let output = run(s3, cloudtrail, chain);
     let (stdout, stderr) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -56,7 +56,7 @@ fn shortened(verdict: &str) -> String {
     Regex::new("[0-9a-f]{32}").unwrap().replace(verdict, "…").into_owned()
 }
 
-fn run(s3: &S3Server, cloudtrail: &CloudTrail, chain: &CliChain) -> Output {
+fn run(s3: &S3Server, cloudtrail: &KeyServer, chain: &CliChain) -> Output {
     let program = std::env::var("TEST_AWS_CLI").unwrap_or_default();
     assert!(!program.is_empty(), "no AWS CLI: set TEST_AWS_CLI, or run `tests/run`, which gets it");
     let CliChain { account, region, trail, bucket, prefix, is_of_organization } = chain;

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::sync::Mutex;
 
 use super::aws_cli::{CliVerdicts, GAP, VALID, validate};
-use super::cloudtrail::CloudTrail;
+use super::cloudtrail::cloudtrail;
 use super::scenarios::{self, Scenario};
 use crate::s3_server::S3Server;
 
@@ -164,11 +164,11 @@ const REASONS: [Reason; 21] = [
 
 impl Judged {
     fn new(scenario: Scenario) -> Self {
-        let (s3, cloudtrail) = (S3Server::start(), CloudTrail::start(&scenario.keys));
+        let (s3, keys) = (S3Server::start(), cloudtrail(&scenario.keys));
         scenario.tree.put_into(&s3);
         let (mut exit_codes, mut cli) = (Vec::new(), CliVerdicts::new());
         for chain in &scenario.chains {
-            let (code, verdicts) = validate(&s3, &cloudtrail, chain);
+            let (code, verdicts) = validate(&s3, &keys, chain);
             exit_codes.push(code);
             cli.extend(verdicts);
         }
