@@ -22,7 +22,8 @@
 //! Reading order: `random`, `words` and `form` (spelling of values), `world`,
 //! `template` and `value` (text with holes, and what fills them), `caller`,
 //! `shape`, `bulk`, `event`, `special` (records), `plan` (which files), `file`,
-//! `layout`, `signer`, `digest`, `tree` (the files themselves), `summary`.
+//! `layout`, `signer` (which the tests of the program share), `digest`, `metadata`, `tree` (the files
+//! themselves), `summary`.
 
 mod bulk;
 mod caller;
@@ -31,9 +32,11 @@ mod event;
 mod file;
 mod form;
 mod layout;
+mod metadata;
 mod plan;
 mod random;
 mod shape;
+#[path = "../../tests/signing/key.rs"]
 mod signer;
 mod special;
 mod summary;

@@ -13,8 +13,9 @@ use sha2::{Digest as _, Sha256};
 use crate::digest::{Chain, DigestPlan, Listed};
 use crate::file::{Scribe, compress};
 use crate::layout::Layout;
+use crate::metadata::MetadataFile;
 use crate::plan::{FilePlan, Hour, Plan, Settings, slots};
-use crate::signer::{MetadataFile, Signer, write_public_keys};
+use crate::signer::{Signer, public_keys};
 use crate::summary::Summary;
 use crate::world::{REGIONS, World};
 
@@ -58,6 +59,7 @@ pub(crate) struct Maker<'a> {
     /// Where what verifies the digests goes.
     signatures: Option<&'a Path>,
     scribe: Scribe,
+    /// Each region has one, as each region of AWS has its own key.
     signers: Vec<Signer>,
 }
 
@@ -79,7 +81,7 @@ impl<'a> Maker<'a> {
         folder: Option<&'a Path>,
     ) -> Self {
         let scribe = Scribe::new(World::new(settings.seed, settings.accounts));
-        let signers = Signer::all();
+        let signers = vec![Signer::first(), Signer::second()];
         Self { settings, layout, shard, folder, signatures: None, scribe, signers }
     }
 
@@ -112,9 +114,8 @@ impl<'a> Maker<'a> {
     fn begin_signatures(&self) -> Result<Option<Metadata>, WriteError> {
         let Some(folder) = self.signatures else { return Ok(None) };
         let path = folder.join("public-keys.json");
-        let written = fs::create_dir_all(folder).and_then(|()| {
-            write_public_keys(&self.signers, &mut io::BufWriter::new(fs::File::create(&path)?))
-        });
+        let written =
+            fs::create_dir_all(folder).and_then(|()| fs::write(&path, public_keys(&self.signers)));
         written.map_err(|source| WriteError { path, source })?;
         let path = folder.join("metadata.json");
         let file =

@@ -26,4 +26,5 @@ pub mod verdict;
 pub mod judge;
 
 #[cfg(test)]
+#[path = "../../tests/signing/digest.rs"]
 mod signer;

@@ -31,4 +31,5 @@ mod structure;
 mod tools;
 mod trail;
 mod unix_sockets;
+mod verify;
 mod wait;

@@ -194,15 +194,21 @@ impl S3Server {
     }
 
     /// Stores an object with user-defined metadata.
-    pub fn put_with_metadata<const N: usize>(
+    pub fn put_with_metadata<'m>(
         &self,
         bucket: &str,
         key: &str,
         bytes: impl Into<Vec<u8>>,
-        metadata: [(&str, &str); N],
+        metadata: impl IntoIterator<Item = (&'m str, &'m str)>,
     ) {
-        let metadata = metadata.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        self.store.put(bucket, key, bytes.into(), metadata.into());
+        let metadata =
+            metadata.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        self.store.put(bucket, key, bytes.into(), metadata.collect());
+    }
+
+    /// Removes all buckets.
+    pub fn clear(&self) {
+        self.store.clear();
     }
 
     pub fn remove(&self, bucket: &str, key: &str) {

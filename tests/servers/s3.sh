@@ -8,14 +8,21 @@ fetch_s3() {
   # Not the machine's own Python: that may be absent, too old, or lack pip.
   # As for PostgreSQL, libc6 stays out: the wheels are made for the machine's own.
   unpack_packages "$1" "$2" libc6 python3 python3-pip-whl
-  # pip runs out of its own wheel, so nothing is installed to install moto. What S3
-  # and the web server need; `moto[server]` is the same with every service's needs.
-  python "$2" "$(echo "$2"/usr/share/python-wheels/pip-*.whl)/pip" install --quiet --no-input \
-    --disable-pip-version-check --no-warn-script-location --only-binary :all: --target "$2/moto" \
-    "moto[s3]==$MOTO_VERSION" flask flask-cors >"$1/pip.log" 2>&1 ||
+  # What S3 and the web server need; `moto[server]` is the same with every service's needs.
+  install_packages "$1" "$2" moto "moto[s3]==$MOTO_VERSION" flask flask-cors ||
     fail "cannot install moto $MOTO_VERSION with pip" "$(cat "$1/pip.log")
 without it set TEST_S3_URL to the URL of a moto server of your own"
-  chmod -R a+rX "$2/moto"
+}
+
+# install_packages STATE TREE FOLDER PACKAGE…: installs packages from PyPI into FOLDER in the tree. What
+# pip prints is in STATE/pip.log.
+install_packages() {
+  local state=$1 root=$2 folder=$3
+  shift 3
+  # pip runs out of its own wheel, so nothing is installed to install packages.
+  python "$root" "$(echo "$root"/usr/share/python-wheels/pip-*.whl)/pip" install --quiet --no-input \
+    --disable-pip-version-check --no-warn-script-location --only-binary :all: --target "$root/$folder" \
+    "$@" >"$state/pip.log" 2>&1 && chmod -R a+rX "$root/$folder"
 }
 
 # python TREE ARGS…: runs the tree's interpreter, which finds its library next to itself.

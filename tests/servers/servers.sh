@@ -16,7 +16,7 @@ readonly SERVERS=(postgres mysql mariadb s3)
 # Clusters, for `tests/run --clusters` only.
 readonly CLUSTERS=(galera group)
 readonly CLUSTER_NODES=(1 2 3)
-for part in packages "${SERVERS[@]}" "${CLUSTERS[@]}" citus pgbouncer slurm spark mandoc docker browser; do
+for part in packages "${SERVERS[@]}" "${CLUSTERS[@]}" citus pgbouncer slurm spark mandoc docker browser awscli; do
   # shellcheck source=/dev/null
   source "$HERE/$part.sh"
 done

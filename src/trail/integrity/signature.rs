@@ -40,15 +40,16 @@ pub fn is_signature_of(read: &ReadDigest, key: &PublicKey, signature: &str) -> b
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trail::integrity::signer::{DigestPlan, Signer};
+    use crate::trail::integrity::public_keys::KeyRing;
+    use crate::trail::integrity::signer::{DigestPlan, Signer, public_keys};
 
     #[test]
     fn a_signature_verifies_and_no_changed_bit_does() {
         let signer = Signer::first();
         let plan = DigestPlan::hour("2026-01-15T01:57:31Z");
-        let first = signer.sign(&plan, None);
-        let second = signer.sign(&plan.after(3_600), Some(&first));
-        let ring = signer.ring();
+        let first = signer.digest(&plan, None);
+        let second = signer.digest(&plan.after(3_600), Some(&first));
+        let ring = KeyRing::parse(public_keys([&signer]).as_bytes()).unwrap();
         let key = ring.get(signer.fingerprint()).unwrap();
         for signed in [&first, &second] {
             let read = ReadDigest::parse(signed.content.as_bytes()).unwrap();
@@ -70,7 +71,7 @@ mod tests {
             }
             let mut other_key = signer.public_key().to_vec();
             other_key[50] ^= 1;
-            let mut other = super::super::public_keys::KeyRing::default();
+            let mut other = KeyRing::default();
             other.add_der(&other_key, Some("f")).unwrap();
             assert!(!is_signature_of(&read, other.get("f").unwrap(), &signed.signature));
         }
@@ -85,7 +86,7 @@ mod tests {
     fn the_text_that_is_signed_has_four_lines_with_slashes_not_escaped() {
         let key = Signer::first();
         let plan = DigestPlan { escapes_slashes: true, ..DigestPlan::hour("2026-01-15T01:57:31Z") };
-        let made = key.sign(&plan, None);
+        let made = key.digest(&plan, None);
         assert!(made.content.contains("AWSLogs\\/"));
         let read = ReadDigest::parse(made.content.as_bytes()).unwrap();
         let text = string_to_sign(&read);

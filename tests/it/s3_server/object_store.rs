@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use md5::{Digest, Md5};
 use s3s::dto::{
-    CommonPrefix, ETag, ETagCondition, EncodingType, GetObjectInput, GetObjectOutput,
-    HeadBucketInput, HeadBucketOutput, HeadObjectInput, HeadObjectOutput, ListObjectsV2Input,
+    CommonPrefix, ETag, ETagCondition, EncodingType, GetBucketLocationInput,
+    GetBucketLocationOutput, GetObjectInput, GetObjectOutput, HeadBucketInput, HeadBucketOutput,
+    HeadObjectInput, HeadObjectOutput, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input,
     ListObjectsV2Output, Object, StreamingBlob,
 };
 use s3s::{Body, S3, S3Request, S3Response, S3Result, s3_error};
@@ -77,6 +78,10 @@ impl ObjectStore {
         let stored = Stored::new(bytes, metadata);
         let mut buckets = self.buckets.lock().unwrap();
         buckets.entry(bucket.to_owned()).or_default().insert(key.to_owned(), stored);
+    }
+
+    pub(super) fn clear(&self) {
+        self.buckets.lock().unwrap().clear();
     }
 
     pub(super) fn remove(&self, bucket: &str, key: &str) {
@@ -165,6 +170,46 @@ impl S3 for ObjectStore {
             metadata: Some(stored.metadata),
             body: Some(StreamingBlob::from(Body::from(bytes))),
             ..GetObjectOutput::default()
+        }))
+    }
+
+    /// Answers as in `us-east-1`, which has no name here.
+    async fn get_bucket_location(
+        &self,
+        request: S3Request<GetBucketLocationInput>,
+    ) -> S3Result<S3Response<GetBucketLocationOutput>> {
+        self.read(&request.input.bucket, |_| {
+            Ok(S3Response::new(GetBucketLocationOutput { location_constraint: None }))
+        })
+    }
+
+    /// Lists as the AWS CLI still does.
+    async fn list_objects(
+        &self,
+        request: S3Request<ListObjectsInput>,
+    ) -> S3Result<S3Response<ListObjectsOutput>> {
+        let ListObjectsInput { bucket, prefix, marker, max_keys, encoding_type, .. } =
+            request.input;
+        assert!(request.input.delimiter.is_none(), "no test needs folders in this listing");
+        let listed = self.read(&bucket, |objects| {
+            let input = ListObjectsV2Input {
+                bucket: bucket.clone(),
+                prefix,
+                start_after: marker,
+                max_keys,
+                encoding_type,
+                ..ListObjectsV2Input::default()
+            };
+            Ok(list(objects, input))
+        })?;
+        Ok(S3Response::new(ListObjectsOutput {
+            name: listed.name,
+            prefix: listed.prefix,
+            is_truncated: listed.is_truncated,
+            max_keys: listed.max_keys,
+            encoding_type: listed.encoding_type,
+            contents: listed.contents,
+            ..ListObjectsOutput::default()
         }))
     }
 

@@ -6,7 +6,7 @@ use super::*;
 use crate::trail::integrity::digest::ReadDigest;
 use crate::trail::integrity::hash::ContentHash;
 use crate::trail::integrity::key::LogName;
-use crate::trail::integrity::signer::{DigestPlan, SignedDigest, Signer, iso};
+use crate::trail::integrity::signer::{DigestPlan, SignedDigest, Signer, public_keys};
 use crate::trail::integrity::verdict::{
     DigestNote, DigestVerdict, FileState, FoundContent, FoundDigest, ProvenBy,
 };
@@ -45,8 +45,21 @@ fn log_key_of(family: &str, time: &str, unique: &str) -> String {
     )
 }
 
+fn iso(time: EventTime) -> String {
+    time.to_string().replace(' ', "T") + "Z"
+}
+
 fn content_of(key: &str) -> ContentHash {
     ContentHash::of(key.as_bytes())
+}
+
+fn hash_of(key: &str) -> String {
+    content_of(key).to_string()
+}
+
+/// The key file with the one key.
+fn ring(signer: &Signer) -> KeyRing {
+    KeyRing::parse(public_keys([signer]).as_bytes()).unwrap()
 }
 
 /// What is in the source, in the database and in the key files.
@@ -75,7 +88,7 @@ impl World {
             remembered: vec![],
             ledger: vec![],
             source: vec![],
-            keys: Signer::first().ring(),
+            keys: ring(&Signer::first()),
             settings: JudgeSettings::default(),
         }
     }
@@ -256,9 +269,9 @@ fn plans(hours: i64) -> Vec<DigestPlan> {
     let first = DigestPlan::hour(FIRST_END);
     let plans = (0..hours).map(|hour| {
         let mut plan = first.after(hour * 3_600);
-        let middle = EventTime::from_unix_s(plan.end.unix_s() - 1_951).unwrap();
-        let mut keys = vec![log_key(&iso(middle), "a")];
-        let end = iso(plan.end);
+        let middle = plan.end - jiff::SignedDuration::from_secs(1_951);
+        let mut keys = vec![log_key(&middle.to_string(), "a")];
+        let end = plan.end.to_string();
         if end.contains("15T23") {
             // Delivered before the end, and its name is rounded into the next day.
             keys.push(log_key("2026-01-16T00:00:00Z", "up"));
@@ -267,7 +280,7 @@ fn plans(hours: i64) -> Vec<DigestPlan> {
             // Delivered after the end of the digest before, and its name is rounded down.
             keys.push(log_key("2026-01-15T23:55:00Z", "down"));
         }
-        plan.files = keys.into_iter().map(|key| (key.clone(), content_of(&key))).collect();
+        plan.files = keys.into_iter().map(|key| (key.clone(), hash_of(&key))).collect();
         plan
     });
     plans.collect()
@@ -277,7 +290,7 @@ fn plans(hours: i64) -> Vec<DigestPlan> {
 fn chain(signer: &Signer, plans: &[DigestPlan]) -> Vec<SignedDigest> {
     let mut digests: Vec<SignedDigest> = Vec::new();
     for plan in plans {
-        digests.push(signer.sign(plan, digests.last()));
+        digests.push(signer.digest(plan, digests.last()));
     }
     digests
 }

@@ -116,7 +116,7 @@ fn a_digest_of_another_time_in_its_place_is_a_replay() {
 #[test]
 fn a_digest_of_a_key_that_is_not_listed_is_unproven() {
     let mut world = World::trail(8);
-    world.keys = Signer::second().ring();
+    world.keys = ring(&Signer::second());
     let outcome = world.judge();
     let fingerprint = Signer::first().fingerprint().to_owned();
     assert_eq!(*outcome.state("20"), DigestState::UnknownKey(fingerprint));
@@ -132,13 +132,13 @@ fn a_chain_continues_over_a_change_of_keys() {
     let plans = plans(4);
     let mut signed = chain(&one, &plans[..2]);
     for plan in &plans[2..] {
-        signed.push(two.sign(plan, signed.last()));
+        signed.push(two.digest(plan, signed.last()));
     }
     let mut world = World::empty();
     plans.iter().flat_map(|it| &it.files).for_each(|(key, _)| world.load(key));
     world.digests.extend(signed.iter().map(found));
     world.digests.iter_mut().take(3).for_each(|it| it.signature = None);
-    world.keys.merge(two.ring());
+    world.keys.merge(ring(&two));
     world.judge().assert_all_proven();
 }
 
@@ -220,7 +220,7 @@ fn a_digest_exchanged_for_another_signed_one_is_noted() {
     let mut plan = plans(3).remove(2);
     plan.files.clear();
     // Signed with the right key, but not the one that the next digest names.
-    *world.digest("22") = found(&Signer::first().sign(&plan, None));
+    *world.digest("22") = found(&Signer::first().digest(&plan, None));
     let outcome = world.judge();
     assert_eq!(*outcome.state("22"), DigestState::Proven(ProvenBy::Metadata));
     let [DigestNote::Replaced { successor }] = &outcome.digest("22").notes[..] else {
@@ -251,7 +251,7 @@ fn a_backfill_is_a_chain_of_its_own_that_fills_holes() {
             world.add_chain(&Signer::first(), &plans[3..]);
         }
         world.add_chain(&Signer::second(), &late_plans);
-        world.keys.merge(Signer::second().ring());
+        world.keys.merge(ring(&Signer::second()));
         let outcome = world.clone().judge();
         outcome.assert_all_proven();
         assert_eq!(outcome.totals().files.proven, 10);

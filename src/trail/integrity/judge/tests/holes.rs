@@ -186,7 +186,7 @@ fn two_trails(hours_left: usize, start: usize) -> World {
         plan.trail = "other".to_owned();
         plan.files.truncate(1);
         plan.files[0].0 = plan.files[0].0.replace("_a", "_b");
-        plan.files[0].1 = content_of(&plan.files[0].0);
+        plan.files[0].1 = hash_of(&plan.files[0].0);
     }
     world.add_chain(&Signer::first(), &other);
     world.digests.truncate(world.digests.len() - other.len() + hours_left);

@@ -119,8 +119,8 @@ fn a_digest_replaced_since_the_last_verification_is_noted() {
     let plans = plans(8);
     let before = chain(&Signer::first(), &plans);
     let mut other = plans[7].clone();
-    other.start = EventTime::from_unix_s(other.start.unix_s() + 1).unwrap();
-    *world.digest("03") = found(&Signer::first().sign(&other, before.get(6)));
+    other.start += jiff::SignedDuration::from_secs(1);
+    *world.digest("03") = found(&Signer::first().digest(&other, before.get(6)));
     world.remembered.iter_mut().for_each(|it| it.is_all_proven = false);
     let outcome = world.judge();
     assert_eq!(outcome.digest("03").notes, [DigestNote::ReplacedSince]);

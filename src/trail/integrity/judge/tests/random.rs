@@ -7,7 +7,7 @@ fn spoil(world: &mut World, hours: usize, random: &mut fastrand::Rng) -> bool {
     // The newest digests may be late, and the newest one has no successor.
     let old = random.usize(..hours - 4);
     let end = DigestPlan::hour(FIRST_END).after(i64::try_from(old).unwrap() * 3_600).end;
-    let name = iso(end).replace(['-', ':'], "");
+    let name = end.to_string().replace(['-', ':'], "");
     let at = world.digests.iter().position(|it| it.location.uri().contains(&name));
     let file = random.usize(..world.ledger.len());
     match (random.u8(..8), at) {
@@ -28,7 +28,8 @@ fn spoil(world: &mut World, hours: usize, random: &mut fastrand::Rng) -> bool {
         (5, _) => drop(world.ledger.remove(file)),
         (6, _) => world.ledger[file].outcome = LedgerOutcome::Failed("cut off".to_owned()),
         (7, _) => {
-            let time = EventTime::from_unix_s(end.unix_s() - 1_800 - end.unix_s() % 300).unwrap();
+            let end_s = end.as_second();
+            let time = EventTime::from_unix_s(end_s - 1_800 - end_s % 300).unwrap();
             world.load(&log_key(&iso(time), "forged"));
         }
         _ => return false,
