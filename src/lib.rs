@@ -20,7 +20,8 @@
 //! 1. An object is loaded whole or not at all: its rows, rejects and ledger line commit together.
 //! 2. Before a batch is written again, the ledger is asked whether it was committed.
 //! 3. Two imports may run at once; the ledger's primary key decides.
-//! 4. listed = loaded + already loaded + skipped + failed; records = rows + rejected.
+//! 4. listed = loaded + already loaded + skipped + failed; records = rows + rejected + filtered +
+//!    duplicates.
 //! 5. A run resumes by the ledger only, never by the largest key or the newest time.
 //! 6. One bad object costs one object.
 //! 7. Every queue, buffer, loop, retry and timeout has a named bound.

@@ -7,7 +7,6 @@ use crate::cli::escape::visible;
 use crate::trail::integrity::verdict::{
     Coverage, DigestNote, DigestState, FileFinding, FileState, Hole, HoleKind, Totals,
 };
-use crate::trail::time::EventTime;
 use crate::verify::outcome::{DigestFinding, Findings, HoleFinding, Verified};
 
 mod json;
@@ -253,26 +252,24 @@ fn deleted_text(uri: &str) -> String {
 fn hole_text(finding: &HoleFinding) -> String {
     let HoleFinding { account, region, hole } = finding;
     let Hole { kind, chain, from, to, digest, files } = hole;
-    let time = |time: EventTime| rfc3339(time);
-    let from = from.map_or("the beginning".to_owned(), time);
+    let from = from.map_or("the beginning".to_owned(), rfc3339);
     let chain = chain.as_ref().map(|chain| format!(", {chain}")).unwrap_or_default();
-    let mut text = format!(
-        "{account} {region}, {from} to {}{chain}\n  {}",
-        time(*to),
-        hole_reason(kind, digest.as_deref())
-    );
-    text.push_str(&match files {
-        0 => "; no log file of that time is loaded".to_owned(),
-        files => format!("; {} of that time cannot be proven", counted(*files, "loaded log file")),
-    });
-    format!("{}\n", text.lines().map(visible).collect::<Vec<_>>().join("\n"))
+    let files = match files {
+        0 => "no log file of that time is loaded".to_owned(),
+        files => format!("{} of that time cannot be proven", counted(*files, "loaded log file")),
+    };
+    let mut lines = vec![
+        format!("{account} {region}, {from} to {}{chain}", rfc3339(*to)),
+        format!("  {}; {files}", hole_reason(kind)),
+    ];
+    lines.extend(digest.as_deref().map(named_by));
+    in_lines(&lines)
 }
 
-fn hole_reason(kind: &HoleKind, digest: Option<&str>) -> String {
-    let by = digest.map(|uri| format!(", which {uri} names")).unwrap_or_default();
+fn hole_reason(kind: &HoleKind) -> String {
     match kind {
         HoleKind::Missing(bucket, key) => {
-            format!("missing: there is no digest s3://{bucket}/{key}{by}")
+            format!("missing: there is no digest s3://{bucket}/{key}")
         }
         HoleKind::Off => {
             "off: the chain of digests starts again; validation or logging was off".to_owned()
@@ -294,22 +291,31 @@ fn hole_reason(kind: &HoleKind, digest: Option<&str>) -> String {
 }
 
 fn file_text(finding: &FileFinding) -> String {
-    let by = finding.digest.as_ref().map(|uri| format!(", which {uri} names")).unwrap_or_default();
     let state = match &finding.state {
         FileState::Changed { loaded, named } => {
-            format!(
-                "changed: the content that was loaded has SHA-256 {loaded}, the signed one {named}{by}"
-            )
+            format!("changed: SHA-256 {loaded} was loaded, {named} was signed")
         }
-        FileState::NotLoaded(reason) => format!("not loaded: {reason}{by}"),
-        FileState::NotImported => format!("not imported: the ledger does not have it{by}"),
-        FileState::Gone => format!("gone: neither the source nor the ledger has it{by}"),
-        FileState::NotHashed => format!("not hashed: its content cannot be compared{by}"),
-        FileState::NamedLate => format!("not compared: it is named more than a day late{by}"),
+        FileState::NotLoaded(reason) => format!("not loaded: {reason}"),
+        FileState::NotImported => "not imported: the ledger does not have it".to_owned(),
+        FileState::Gone => "gone: neither the source nor the ledger has it".to_owned(),
+        FileState::NotHashed => "not hashed: its content cannot be compared".to_owned(),
+        FileState::NamedLate => "not compared: it is named more than a day late".to_owned(),
         FileState::Unproven => "unproven: no proven digest covers its time".to_owned(),
         FileState::Unexpected => {
             "unexpected: no digest names it, although its time is proven".to_owned()
         }
     };
-    format!("{}\n  {}\n", visible(&finding.uri), visible(&state))
+    let mut lines = vec![finding.uri.clone(), format!("  {state}")];
+    lines.extend(finding.digest.as_deref().map(named_by));
+    in_lines(&lines)
+}
+
+/// Returns the line with the digest that names something.
+fn named_by(digest: &str) -> String {
+    format!("  named by {digest}")
+}
+
+/// Returns lines whose hidden characters are escaped.
+fn in_lines(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("{}\n", visible(line))).collect()
 }

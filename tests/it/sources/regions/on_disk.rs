@@ -87,6 +87,40 @@ async fn links_to_regions_and_days_are_followed_on_request_and_else_counted() {
     assert_eq!(names_in_order(&listed, &found.folders[1].uri), ["2026/01/15/e", "2026/01/16/d"]);
 }
 
+/// A link to a file, and later a link to the folder of that file.
+#[tokio::test]
+async fn what_links_of_two_days_lead_to_is_listed_once() {
+    let (folder, elsewhere) = (Folder::new().await, Folder::new().await);
+    let region = format!("{ACCOUNT}/CloudTrail-Digest/eu-west-1");
+    folder.put(&format!("{region}/2026/01/15/a"), b"x").await;
+    folder.put(&format!("{region}/2026/02/15/d"), b"x").await;
+    elsewhere.put("16/b", b"x").await;
+    elsewhere.put("16/c", b"x").await;
+    let at = |name: &str| folder.0.path().join(&region).join(name);
+    symlink(elsewhere.0.path().join("16/b"), at("2026/01/15/b")).unwrap();
+    symlink(elsewhere.0.path().join("16"), at("2026/02/16")).unwrap();
+    let source = FolderSource::open(folder.0.path()).unwrap().follow_links(true);
+    let found = find(&source, Selection::default()).await;
+    let listed = list(&source, &found.folders[0], Selection::default()).await;
+    let mut names = names_in_order(&listed, &found.folders[0].uri);
+    names[..2].sort();
+    assert_eq!(names, ["2026/01/15/a", "2026/01/15/b", "2026/02/15/d", "2026/02/16/c"]);
+}
+
+#[tokio::test]
+async fn a_region_folder_that_is_gone_when_it_is_listed_is_reported() {
+    let folder = Folder::new().await;
+    folder.put(&format!("{ACCOUNT}/CloudTrail-Digest/eu-west-1/2026/01/15/a"), b"x").await;
+    let source = FolderSource::open(folder.0.path()).unwrap();
+    let found = find(&source, Selection::default()).await;
+    fs::remove_dir_all(folder.0.path().join(ACCOUNT)).unwrap();
+    let listed = list(&source, &found.folders[0], Selection::default()).await;
+    assert!(listed.objects.is_empty());
+    let [unread] = &listed.unreadable[..] else { panic!("{listed:?}") };
+    assert_eq!(format!("{}/", unread.uri), found.folders[0].uri);
+    assert!(unread.reason.contains("No such file"), "{unread:?}");
+}
+
 fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
