@@ -26,7 +26,7 @@ const SUMMARY: &str = r"^(Validating log files for trail .*|Results (requested|f
 /// Has the CLI judge one chain; returns its exit code and its verdicts.
 ///
 /// # Panics
-/// There is no AWS CLI, or it says something that is not understood.
+/// It says something that is not understood.
 pub fn validate(s3: &S3Server, cloudtrail: &KeyServer, chain: &CliChain) -> (i32, CliVerdicts) {
     let output = run(s3, cloudtrail, chain);
     let (stdout, stderr) =
@@ -56,13 +56,21 @@ fn shortened(verdict: &str) -> String {
     Regex::new("[0-9a-f]{32}").unwrap().replace(verdict, "…").into_owned()
 }
 
-fn run(s3: &S3Server, cloudtrail: &KeyServer, chain: &CliChain) -> Output {
+/// Returns the program.
+///
+/// # Panics
+/// There is none: a failure, never a skipped test.
+pub fn program() -> String {
     let program = std::env::var("TEST_AWS_CLI").unwrap_or_default();
     assert!(!program.is_empty(), "no AWS CLI: set TEST_AWS_CLI, or run `tests/run`, which gets it");
+    program
+}
+
+fn run(s3: &S3Server, cloudtrail: &KeyServer, chain: &CliChain) -> Output {
     let CliChain { account, region, trail, bucket, prefix, is_of_organization } = chain;
     // An organization's trail is that of its management account.
     let arn = format!("arn:aws:cloudtrail:us-east-1:111122223333:trail/{trail}");
-    let mut command = Command::new(program);
+    let mut command = Command::new(program());
     command.args(["cloudtrail", "validate-logs", "--verbose", "--region", region]);
     command.args(["--trail-arn", &arn, "--account-id", account]);
     command.args(["--start-time", "2026-01-15T00:00:00Z", "--end-time", "2026-01-17T00:00:00Z"]);

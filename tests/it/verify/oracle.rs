@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Mutex;
 
-use super::aws_cli::{CliVerdicts, GAP, VALID, validate};
+use super::aws_cli::{CliVerdicts, GAP, VALID, program, validate};
 use super::cloudtrail::cloudtrail;
 use super::scenarios::{self, Scenario};
 use crate::s3_server::S3Server;
@@ -282,6 +282,8 @@ fn judge_all() -> Vec<Judged> {
 
 #[test]
 fn the_aws_cli_agrees_but_for_the_written_differences() {
+    // Before the threads, of which each would say that it is missing.
+    program();
     let all = judge_all();
     let mut unexplained = String::new();
     for judged in &all {
