@@ -1,5 +1,7 @@
 //! The result of a verification: what is proven, and every finding.
 
+use std::borrow::Cow;
+
 use super::format::{count, counted, rfc3339};
 use super::table::Table;
 use super::{Report, to_json};
@@ -317,5 +319,5 @@ fn named_by(digest: &str) -> String {
 
 /// Returns lines whose hidden characters are escaped.
 fn in_lines(lines: &[String]) -> String {
-    lines.iter().map(|line| format!("{}\n", visible(line))).collect()
+    lines.iter().flat_map(|line| [visible(line), Cow::Borrowed("\n")]).collect()
 }

@@ -14,12 +14,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
+use cloudtrail2sql::trail::gzip::decode;
 use regex_lite::Regex;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Row, SqliteConnection};
 
 use super::blesses;
 use super::pages::{Page, page, pages, root};
+use crate::logs::gz;
 
 /// Where the outputs say that the trail with losses is.
 const SHOWN_FOLDER: &str = "/data";
@@ -58,6 +60,7 @@ impl Runs {
         ]);
         outputs.extend(with_losses());
         outputs.insert("status-job", status_of_a_job());
+        outputs.insert("verify", verified());
         let file = folder.path().join("cloudtrail.db");
         let database = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
         Self { outputs, database, _folder: folder }
@@ -121,6 +124,49 @@ fn with_losses() -> [(&'static str, String); 4] {
         ("status-rejected", shown(folder.path(), &["status", "--rejected"], 0)),
     ]
     .map(|(name, output)| (name, output.replace(data.to_str().unwrap(), SHOWN_FOLDER)))
+}
+
+/// Verifies a copy of the sample: a log file is changed, another one added, and a digest deleted after a
+/// first verification. Names are shortened.
+fn verified() -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().canonicalize().unwrap().join("trail");
+    let sample = root().join("tests/sample");
+    let mut files = Vec::new();
+    for entry in walkdir::WalkDir::new(&sample).sort_by_file_name() {
+        let entry = entry.unwrap();
+        let copy = data.join(entry.path().strip_prefix(&sample).unwrap());
+        if entry.file_type().is_file() {
+            std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
+            std::fs::copy(entry.path(), &copy).unwrap();
+            files.push(copy);
+        }
+    }
+    let file = |part: &str| files.iter().rfind(|file| file.to_str().unwrap().contains(part));
+    let log = file("111122223333_CloudTrail_eu-west-1_20260115T004").unwrap();
+    let name = log.to_str().unwrap();
+    let added = format!("{}Zk3nPqVw81sTyB0c.json.gz", &name[..name.rfind('_').unwrap() + 1]);
+    std::fs::copy(log, added).unwrap();
+    let stored = std::fs::read(log).unwrap();
+    let content = decode(&stored, 1 << 20).unwrap();
+    let content = String::from_utf8(content.into_owned()).unwrap().replacen(
+        "eventName\":\"",
+        "eventName\":\"x",
+        1,
+    );
+    std::fs::write(log, gz(content.as_bytes())).unwrap();
+
+    let source = data.to_str().unwrap();
+    shown(folder.path(), &["--quiet", "import", "--no-index", source], 0);
+    let keys = root().join("tests/fixtures/public-keys.json");
+    let args = ["--quiet", "verify", source, "--public-keys", keys.to_str().unwrap()];
+    shown(folder.path(), &args, 3);
+    std::fs::remove_file(file("444455556666/CloudTrail-Digest/us-east-1/").unwrap()).unwrap();
+    let output = shown(folder.path(), &args, 3).replace(source, SHOWN_FOLDER);
+    let names = r"(AWSLogs/\d{12}/CloudTrail(?:-Digest)?)/\S*_(\d{8}T)";
+    let output = Regex::new(names).unwrap().replace_all(&output, "$1/…_$2");
+    let hash = Regex::new("([0-9a-f]{6})[0-9a-f]{58}").unwrap();
+    hash.replace_all(&output, "$1…").into_owned()
 }
 
 /// Sorts the errors, which come in the order in which the file system lists the objects.
