@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS import_digests (
     end_time           varchar(64),                     -- until then
     state              varchar(64) NOT NULL,            -- proven, or why not
     verified_by        varchar(64),                     -- where the signature was found: metadata, successor or database
-    reason             text,                            -- why it could not be read, if it could not
+    reason             text,                            -- why it could not be read, or which digest names another content
     content_sha256     char(64),                        -- of its content, in hexadecimal
     signature          text,                            -- that verified it, in hexadecimal
     previous_bucket    text,                            -- the digest that it names as the one before

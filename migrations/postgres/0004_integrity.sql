@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS import_digests (
     end_time           TEXT,                            -- until then
     state              TEXT NOT NULL,                   -- proven, or why not
     verified_by        TEXT,                            -- where the signature was found: metadata, successor or database
-    reason             TEXT,                            -- why it could not be read, if it could not
+    reason             TEXT,                            -- why it could not be read, or which digest names another content
     content_sha256     TEXT,                            -- of its content, in hexadecimal
     signature          TEXT,                            -- that verified it, in hexadecimal
     previous_bucket    TEXT,                            -- the digest that it names as the one before

@@ -23,7 +23,7 @@ use crate::trail::integrity::digest::ReadDigest;
 use crate::trail::integrity::judge::{Judge, JudgeSettings};
 use crate::trail::integrity::signature::{BACKFILL_TIME_METADATA, SIGNATURE_METADATA};
 use crate::trail::integrity::verdict::{
-    Day, FoundContent, FoundDigest, JudgedDay, RememberedDigest,
+    Day, FoundContent, FoundDigest, JudgedDay, LedgerFile, RememberedDigest,
 };
 use crate::trail::layout::{DIGEST_FAMILY, LOG_FAMILIES, Selection, TRAIL_FAMILY, folder_of};
 use crate::trail::object::ObjectRef;
@@ -52,6 +52,8 @@ struct Walk<'w> {
     judge: Judge,
     /// What earlier verifications stored of the day that the judge holds.
     held: Vec<RememberedDigest>,
+    /// The log files of the next day that the ledger has, if they have been read.
+    ahead: Option<(Date, Vec<LedgerObject>)>,
     verified: Verified,
 }
 
@@ -66,7 +68,7 @@ impl<'w> Walk<'w> {
         let settings = settings(&shared.plan.selection);
         let judge = Judge::new(&place.account, &place.name, keys.ring(), settings);
         let verified = Verified::default();
-        Self { shared, place, families, keys, judge, held: Vec::new(), verified }
+        Self { shared, place, families, keys, judge, held: Vec::new(), ahead: None, verified }
     }
 
     async fn run(mut self) -> Result<Verified, VerifyError> {
@@ -103,39 +105,31 @@ impl<'w> Walk<'w> {
 
     /// Brings the judge what there is of a day, and stores the verdict on the day before.
     async fn day(&mut self, day: Date) -> Result<(), VerifyError> {
-        let store = self.shared.store;
-        let folder = |family: &str| {
-            let Region { account_folder, name, .. } = &self.place;
-            format!("{account_folder}{family}/{name}/{}", folder_of(day))
-        };
         let has_digests = self.families.contains_key(DIGEST_FAMILY);
         let (mut listed, mut ledger) = (Vec::new(), Vec::new());
         for family in LOG_FAMILIES {
             if let Some(listing) = self.families.get_mut(family) {
                 listed.extend(listing.take(day).await?);
             }
-            if self.place.ledger_days.get(family).is_some_and(|days| days.contains(&day)) {
-                let mut objects = store.ledger_objects(&folder(family)).await?;
-                if self.shared.plan.rereads && family == TRAIL_FAMILY && has_digests {
-                    let source = &*self.place.source;
-                    let read = hash_contents(self.shared, source, &mut objects, &listed).await?;
-                    self.verified.reread += read;
-                }
-                ledger.extend(objects);
+            let mut objects = self.ledger_objects(family, day).await?;
+            if self.shared.plan.rereads && family == TRAIL_FAMILY && has_digests {
+                let source = &*self.place.source;
+                let read = hash_contents(self.shared, source, &mut objects, &listed).await?;
+                self.verified.reread += read;
             }
+            ledger.extend(objects);
         }
         let digests = match self.families.get_mut(DIGEST_FAMILY) {
             Some(listing) => listing.take(day).await?,
             None => Vec::new(),
         };
         let remembered = if self.place.remembered_days.contains(&day) {
-            store.remembered_digests(&folder(DIGEST_FAMILY)).await?
+            self.shared.store.remembered_digests(&self.folder(DIGEST_FAMILY, day)).await?
         } else {
             Vec::new()
         };
         let ledger: Vec<_> = ledger.into_iter().map(|it: LedgerObject| it.file).collect();
-        let skippable: HashSet<String> =
-            self.judge.skippable(&remembered, &ledger).into_iter().map(str::to_owned).collect();
+        let skippable = self.skippable(day, &remembered, &ledger).await?;
         let (digests, keys) = self.fetch_digests(digests, &skippable).await?;
         if self.keys.fetch(&keys).await? {
             self.judge.set_keys(self.keys.ring());
@@ -147,6 +141,50 @@ impl<'w> Walk<'w> {
             self.store(judged, &held).await?;
         }
         Ok(())
+    }
+
+    /// Returns the URIs of the digests of a day that need not be fetched.
+    async fn skippable(
+        &mut self,
+        day: Date,
+        remembered: &[RememberedDigest],
+        ledger: &[LedgerFile],
+    ) -> Result<HashSet<String>, VerifyError> {
+        if remembered.is_empty() {
+            return Ok(HashSet::new());
+        }
+        // The last digest of a day may name a file in the folder of the next day.
+        let mut known = ledger.to_vec();
+        if let Ok(next) = day.tomorrow() {
+            let ahead = self.ledger_objects(TRAIL_FAMILY, next).await?;
+            known.extend(ahead.iter().map(|object| object.file.clone()));
+            self.ahead = Some((next, ahead));
+        }
+        let skippable = self.judge.skippable(remembered, &known);
+        Ok(skippable.into_iter().map(str::to_owned).collect())
+    }
+
+    /// Returns the objects of a family and day that the ledger has.
+    async fn ledger_objects(
+        &mut self,
+        family: &str,
+        day: Date,
+    ) -> Result<Vec<LedgerObject>, VerifyError> {
+        if family == TRAIL_FAMILY
+            && let Some((_, objects)) = self.ahead.take_if(|(own, _)| *own == day)
+        {
+            return Ok(objects);
+        }
+        if !self.place.ledger_days.get(family).is_some_and(|days| days.contains(&day)) {
+            return Ok(Vec::new());
+        }
+        Ok(self.shared.store.ledger_objects(&self.folder(family, day)).await?)
+    }
+
+    /// Returns the URI of a day folder, without a slash at its end.
+    fn folder(&self, family: &str, day: Date) -> String {
+        let Region { account_folder, name, .. } = &self.place;
+        format!("{account_folder}{family}/{name}/{}", folder_of(day))
     }
 
     async fn store(

@@ -79,12 +79,12 @@ impl SqlStore {
         folder: &str,
     ) -> Result<Vec<RememberedDigest>, DatabaseError> {
         let query = "SELECT uri, state, start_time, content_sha256, signature, previous_bucket, \
-             previous_key, proofs, named_count, proven_count FROM import_digests \
+             previous_key, proofs, reason, named_count, proven_count FROM import_digests \
              WHERE id >= ?id AND id <= ?id";
         let query = placeholders(self.driver.engine(), query);
         let (first, last) = ObjectId::range_of_folder(folder);
-        let mut types = [CellType::Text; 10];
-        types[8..].fill(CellType::Int);
+        let mut types = [CellType::Text; 11];
+        types[9..].fill(CellType::Int);
         let rows = self.query(READ, &query, &[Value::Id(&first), Value::Id(&last)], &types).await?;
         Ok(rows.into_iter().map(remembered_digest).collect())
     }
@@ -179,8 +179,8 @@ fn ledger_object(row: Vec<Cell>) -> Option<LedgerObject> {
 }
 
 fn remembered_digest(row: Vec<Cell>) -> RememberedDigest {
-    let [uri, state, start, sha256, signature, bucket, key, proofs, named, proven] =
-        <[_; 10]>::try_from(row).expect("the query selects ten columns");
+    let [uri, state, start, sha256, signature, bucket, key, proofs, reason, named, proven] =
+        <[_; 11]>::try_from(row).expect("the query selects eleven columns");
     let is_proven = state.into_text() == "proven";
     let proofs = FileProof::parse_all(&proofs.into_optional_text().unwrap_or_default());
     let (named, proven) = (named.into_int(), proven.into_int());
@@ -191,6 +191,7 @@ fn remembered_digest(row: Vec<Cell>) -> RememberedDigest {
         sha256: sha256.into_optional_text().and_then(|it| ContentHash::parse(&it)),
         signature: signature.into_optional_text(),
         previous: bucket.into_optional_text().zip(key.into_optional_text()),
+        is_replaced: is_proven && reason.into_optional_text().is_some(),
         is_all_proven: is_proven && named == proven && usize::try_from(named) == Ok(proofs.len()),
         proofs,
     }
@@ -215,7 +216,11 @@ impl Texts {
         let chain = verdict.name.as_ref().map(|name| &name.chain);
         let time = |time: EventTime| format!("{}Z", time.to_string().replace(' ', "T"));
         let (verified_by, reason) = match &verdict.state {
-            DigestState::Proven(by) => (Some(by.name()), None),
+            DigestState::Proven(by) => {
+                let replaced = verdict.replaced_by();
+                let reason = |by| format!("another content or signature is named by {by}");
+                (Some(by.name()), replaced.map(|by| visible_nul(&reason(by))))
+            }
             DigestState::Unreadable(reason) => (None, Some(visible_nul(reason))),
             _ => (None, None),
         };

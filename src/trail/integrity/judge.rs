@@ -152,7 +152,8 @@ impl Judge {
         ledger: &[LedgerFile],
     ) -> Vec<&'d str> {
         let complete = |it: &&RememberedDigest| {
-            it.is_proven && it.is_all_proven && it.start.is_some() && it.sha256.is_some()
+            let is_read = it.start.is_some() && it.sha256.is_some();
+            it.is_proven && it.is_all_proven && !it.is_replaced && is_read
         };
         if !remembered.iter().any(|it| complete(&it)) {
             return vec![];
@@ -162,7 +163,10 @@ impl Judge {
             _ => None,
         });
         let mut proofs: HashSet<FileProof> = hashed.collect();
-        let proven = remembered.iter().filter(|it| it.is_proven && it.signature.is_some());
+        // Of a digest that was replaced, the next one has to say so again.
+        let is_sound =
+            |it: &&RememberedDigest| it.is_proven && !it.is_replaced && it.signature.is_some();
+        let proven = remembered.iter().filter(is_sound);
         let mut paths: HashSet<&str> = proven.map(|it| identity(&it.uri)).collect();
         if let Some(held) = &self.held {
             proofs.extend(held.files.proofs().into_keys());

@@ -83,6 +83,8 @@ pub struct RememberedDigest {
     pub proofs: Vec<FileProof>,
     /// Whether all of its files were proven, possibly none.
     pub is_all_proven: bool,
+    /// Whether its proven successor named another content or signature: see [`DigestNote::Replaced`].
+    pub is_replaced: bool,
 }
 
 /// A log file in the ledger.
@@ -180,7 +182,16 @@ impl DigestVerdict {
             previous: self.previous.clone(),
             proofs: self.proofs.clone(),
             is_all_proven: self.files.named == self.files.proven,
+            is_replaced: self.replaced_by().is_some(),
         }
+    }
+
+    /// Returns the URI of its proven successor that names another content or signature.
+    pub fn replaced_by(&self) -> Option<&str> {
+        self.notes.iter().find_map(|note| match note {
+            DigestNote::Replaced { successor } => Some(&**successor),
+            _ => None,
+        })
     }
 
     /// Returns whether it is to be reported.

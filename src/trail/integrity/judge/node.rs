@@ -177,7 +177,9 @@ impl Node {
 
     /// Returns whether it is proven whatever the next digest says.
     pub(super) fn is_proven_without_successor(&self) -> bool {
-        matches!(self.own, Own::Verified(_)) || matches!(self.body, Body::Skipped(_))
+        let is_replaced = self.remembered.as_ref().is_some_and(|it| it.is_replaced);
+        !is_replaced
+            && (matches!(self.own, Own::Verified(_)) || matches!(self.body, Body::Skipped(_)))
     }
 
     /// Returns the time that it covers: what it says if it is proven, otherwise the hour before the time
