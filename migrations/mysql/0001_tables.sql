@@ -53,9 +53,9 @@ CREATE TABLE IF NOT EXISTS import_objects (
     batch_id      bigint       NOT NULL,
     finished_at   varchar(40)  NOT NULL,             -- RFC 3339, UTC
     number        bigint UNIQUE,                     -- `logs.objectId` of its rows
-    filters       longtext,                          -- which records are loaded, a JSON array; NULL: all
+    filters       longtext,                          -- JSON array: which records are loaded; NULL: all
     filtered_count bigint,                           -- records that no filter selects; NULL: none
-    content_sha256 char(64),                         -- SHA-256 of the content, in hexadecimal; NULL: not taken
+    content_sha256 char(64),                         -- SHA-256 of the content in hexadecimal; NULL: not taken
     duplicate_count bigint,                          -- rows removed as duplicates; NULL: none
     kept_for      longtext                           -- numbers of objects that lost rows which this one has
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

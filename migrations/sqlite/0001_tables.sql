@@ -41,9 +41,9 @@ CREATE TABLE IF NOT EXISTS import_objects (
     batch_id      INTEGER NOT NULL,
     finished_at   TEXT    NOT NULL,             -- RFC 3339, UTC
     number        INTEGER UNIQUE,               -- `logs.objectId` of its rows
-    filters       TEXT,                         -- which records are loaded, a JSON array; NULL: all
+    filters       TEXT,                         -- JSON array: which records are loaded; NULL: all
     filtered_count INTEGER,                     -- records that no filter selects; NULL: none
-    content_sha256 TEXT,                        -- SHA-256 of the content, in hexadecimal; NULL: not taken
+    content_sha256 TEXT,                        -- SHA-256 of the content in hexadecimal; NULL: not taken
     duplicate_count INTEGER,                    -- rows removed as duplicates; NULL: none
     kept_for      TEXT                          -- numbers of objects that lost rows which this one has
 ) WITHOUT ROWID;
