@@ -65,7 +65,7 @@ impl KeyService {
     /// # Errors
     /// [`KeyServiceError::Credentials`] if there are none.
     pub async fn new(options: S3Options) -> Result<Self, KeyServiceError> {
-        let options = S3Options { endpoint_url: None, no_sign_request: false, ..options };
+        let options = S3Options { no_sign_request: false, ..options };
         let sdk = sdk::load(&options, None).await;
         let service = Self { sdk, profile: options.profile, timeouts: options.timeouts };
         service.check_credentials().await?;
