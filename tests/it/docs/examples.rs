@@ -145,7 +145,7 @@ fn verified() -> String {
     let file = |part: &str| files.iter().rfind(|file| file.to_str().unwrap().contains(part));
     let log = file("111122223333_CloudTrail_eu-west-1_20260115T004").unwrap();
     let name = log.to_str().unwrap();
-    let added = format!("{}Zk3nPqVw81sTyB0c.json.gz", &name[..name.rfind('_').unwrap() + 1]);
+    let added = format!("{}Zk3nPqVw81sTyB0c.json.gz", &name[..=name.rfind('_').unwrap()]);
     std::fs::copy(log, added).unwrap();
     let stored = std::fs::read(log).unwrap();
     let content = decode(&stored, 1 << 20).unwrap();
