@@ -82,8 +82,8 @@ pub enum VerifyError {
     #[error(transparent)]
     Keys(#[from] KeyError),
     /// A source is one file, one object or standard input.
-    #[error("`{0}` is not a folder or prefix, so it has no digests")]
-    NoFolder(String),
+    #[error("one file, one object or standard input has no digests")]
+    NoFolder,
     /// There is neither a digest nor a log file in CloudTrail's layout.
     #[error("there are no digests and no log files in folders `AWSLogs/ACCOUNT/…` to verify")]
     Nothing,
@@ -96,7 +96,7 @@ impl VerifyError {
             Self::Source(error) => error.hint(),
             Self::Database(error) => error.hint.clone(),
             Self::Keys(error) => error.hint(),
-            Self::NoFolder(_) => Some("name the folder or prefix that holds `AWSLogs/`".into()),
+            Self::NoFolder => Some("name the folder or prefix that holds `AWSLogs/`".into()),
             Self::Nothing => Some(
                 "name the folder or prefix that holds `AWSLogs/`, or an account's folder in it, and \
                  check `--from`, `--to`, `--account-id` and `--trail-region`"

@@ -41,7 +41,7 @@ pub(super) async fn find_regions(
     let (mut regions, mut verified) = (Regions::new(), Verified::default());
     for source in sources {
         let Some(root) = source.root_uri() else {
-            return Err(VerifyError::NoFolder(format!("{source:?}")));
+            return Err(VerifyError::NoFolder);
         };
         let found = source.region_folders(selection).await?;
         verified.list_requests += found.requests;

@@ -16,7 +16,7 @@ pub(super) struct DaysArgs {
     ///
     /// Days are those of the day folders (…/2026/01/15/), in UTC. CloudTrail delivers late, so a
     /// file may contain events of the days before its folder's: to get all events, add a day.
-    /// `--since` selects by the time of events instead.
+    /// `import --since` selects by the time of events instead.
     /// With --from, --to, --account-id or --trail-region, only objects in CloudTrail's layout
     /// (AWSLogs/ACCOUNT/CloudTrail/REGION/YYYY/MM/DD/) are selected.
     #[arg(long, value_name = "DAY")]
