@@ -90,8 +90,10 @@ impl Pool {
         }
         permit.forget();
         room.open_max -= 1;
-        // Other permits are with connections that are open, or that are tried now.
-        room.open_max -= self.permits.forget_permits(room.open_max - room.open);
+        // Other permits are with connections that are open, or that are tried now. Those that ask what
+        // another session does are open without a permit, so there may be more than permits.
+        let unused = room.open_max.saturating_sub(room.open);
+        room.open_max -= self.permits.forget_permits(unused);
         let is_first = !std::mem::replace(&mut room.is_short, true);
         Some((room.open, is_first))
     }
