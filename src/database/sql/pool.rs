@@ -90,8 +90,8 @@ impl Pool {
         }
         permit.forget();
         room.open_max -= 1;
-        // Other permits are with connections that are open, or that are tried now. Those that ask what
-        // another session does are open without a permit, so there may be more than permits.
+        // Other permits are with connections that are open, or that are tried now. While this one was
+        // tried, a connection may have become idle: then more are open than there are permits.
         let unused = room.open_max.saturating_sub(room.open);
         room.open_max -= self.permits.forget_permits(unused);
         let is_first = !std::mem::replace(&mut room.is_short, true);
