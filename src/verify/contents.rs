@@ -1,5 +1,7 @@
 //! Hashes the contents of objects that were loaded without it.
 
+use std::collections::HashMap;
+
 use futures_util::stream::{self, StreamExt as _};
 
 use super::VerifyError;
@@ -10,7 +12,7 @@ use crate::source::Source;
 use crate::trail::gzip::decode;
 use crate::trail::integrity::hash::ContentHash;
 use crate::trail::integrity::verdict::LedgerOutcome;
-use crate::trail::object::ObjectRef;
+use crate::trail::object::{ObjectId, ObjectRef};
 
 /// Objects that are read again at once, in one account and region. Each takes its stored and its decoded
 /// bytes.
@@ -30,11 +32,16 @@ pub(super) async fn hash_contents(
     let missing: Vec<usize> = (0..ledger.len())
         .filter(|at| matches!(ledger[*at].file.outcome, LedgerOutcome::Loaded(None)))
         .collect();
+    if missing.is_empty() {
+        return Ok(0);
+    }
+    let objects: HashMap<ObjectId, &ObjectRef> =
+        listed.iter().map(|object| (object.location.id(), object)).collect();
     let mut read = 0;
     for part in missing.chunks(STORED_MAX) {
         let reads = part.iter().map(|at| {
             let line = &ledger[*at];
-            let object = listed.iter().find(|object| object.location.id() == line.id);
+            let object = objects.get(&line.id).copied();
             async move {
                 let content = match object {
                     Some(object) => hash_content(shared, source, line, object).await?,

@@ -112,7 +112,7 @@ impl<'w> Walk<'w> {
                 listed.extend(listing.take(day).await?);
             }
             let mut objects = self.ledger_objects(family, day).await?;
-            if self.shared.plan.rereads && family == TRAIL_FAMILY && has_digests {
+            if self.shared.plan.rereads && has_digests {
                 let source = &*self.place.source;
                 let read = hash_contents(self.shared, source, &mut objects, &listed).await?;
                 self.verified.reread += read;

@@ -203,7 +203,7 @@ fn listed<T>(noun: &str, findings: &Findings<T>, in_words: impl Fn(&T) -> String
     }
     let more = findings.count().saturating_sub(LINES_MAX as u64);
     if more > 0 {
-        text.push_str(&format!("… and {} (`--output json` lists them)\n", counted(more, "more")));
+        text.push_str(&format!("… and {} more (`--output json` lists them)\n", count(more)));
     }
     text
 }
