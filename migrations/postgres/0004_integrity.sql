@@ -1,5 +1,5 @@
 -- The digests of CloudTrail that `verify` has judged, one line for each. What was proven once is kept here, so
--- that a digest which is deleted later is missed.
+-- that a digest which is deleted later is reported.
 CREATE TABLE IF NOT EXISTS import_digests (
     id                 BYTEA NOT NULL PRIMARY KEY,      -- SHA-256 of folder and URI
     uri                TEXT NOT NULL,

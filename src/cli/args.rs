@@ -100,8 +100,8 @@ enum Command {
     /// Compare what is loaded with the digests that CloudTrail has signed.
     ///
     /// States for each account, region and day which log files are in the database unchanged, and for which
-    /// hours nobody can say. Reads digests, and log files only if they were imported without `--verify`. The
-    /// verdicts are stored, so that a digest which is deleted later is missed.
+    /// hours nothing can be proven. Reads digests, and log files only if they were imported without
+    /// `--verify`. The verdicts are stored, so that a digest which is deleted later is reported.
     Verify(VerifyArgs),
     /// Print the SQL that creates the tables, the view and the indexes.
     ///

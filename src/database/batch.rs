@@ -176,11 +176,6 @@ impl ParsedObject {
         self.content
     }
 
-    /// Returns whether its ledger line, rows and rejects are all new.
-    pub fn inserts_line(&self) -> bool {
-        self.extended.is_none() && !self.updates_line()
-    }
-
     /// Leaves out the records that another import has loaded since, so that the others are added to the
     /// line of that import. It has the same content.
     pub(crate) fn extend(&mut self, line: &Line) {

@@ -60,7 +60,7 @@ impl KeyService {
     /// Loads credentials as [`S3Connector::new`](super::s3::S3Connector::new) does.
     ///
     /// `endpoint_url` and `no_sign_request` of the options have no effect here: they are about the
-    /// bucket, and CloudTrail answers nobody without credentials.
+    /// bucket, and CloudTrail accepts no request without credentials.
     ///
     /// # Errors
     /// [`KeyServiceError::Credentials`] if there are none.

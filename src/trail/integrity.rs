@@ -9,7 +9,7 @@
 //! again, or unpacked, is still proven.
 //!
 //! What it does not state: that CloudTrail recorded everything, that a region without digests had no
-//! trail, and that nobody changed rows in the database after the import.
+//! trail, and that rows in the database were left unchanged after the import.
 
 pub mod hash;
 

@@ -3,6 +3,7 @@
 use super::connection::{Cell, CellType, Value};
 use super::lines::visible_nul;
 use super::schema::{COVERAGE, DIGESTS, placeholders};
+use super::write::{LISTED_MAX, id_list};
 use super::{SqlStore, without_data};
 use crate::database::DatabaseError;
 use crate::database::integrity::{
@@ -123,23 +124,27 @@ impl SqlStore {
             let digests: Vec<(ObjectId, Texts, &DigestVerdict)> =
                 day.digests.iter().map(|it| (name_of(&it.uri), Texts::of(it), *it)).collect();
             let engine = self.driver.engine();
-            for (table, ids) in [
-                ("import_digests", digests.iter().map(|it| it.0).collect::<Vec<_>>()),
-                ("import_coverage", vec![name_of(&day.folder)]),
-            ] {
-                let delete = placeholders(engine, &format!("DELETE FROM {table} WHERE id = ?id"));
-                for id in ids {
-                    connection.execute(&delete, &[Value::Id(&id)]).await?;
-                }
+            let ids: Vec<ObjectId> = digests.iter().map(|(id, ..)| *id).collect();
+            let coverage_id = [name_of(&day.folder)];
+            let lines = ids.chunks(LISTED_MAX).map(|ids| ("import_digests", ids));
+            for (table, ids) in lines.chain([("import_coverage", &coverage_id[..])]) {
+                let (list, values) = id_list(ids);
+                let delete = format!("DELETE FROM {table} WHERE id IN ({list})");
+                connection.execute(&placeholders(engine, &delete), &values).await?;
             }
             let verified_at = day.verified_at.to_string();
             let mut lines = digests
                 .iter()
                 .map(|(id, texts, verdict)| digest_line(id, texts, verdict, &verified_at));
             self.insert(connection, &DIGESTS, &mut lines).await?;
-            let id = name_of(&day.folder);
             let date = day.coverage.day.to_string();
-            let line = coverage_line(&id, &day.account_folder, &date, day.coverage, &verified_at);
+            let line = coverage_line(
+                &coverage_id[0],
+                &day.account_folder,
+                &date,
+                day.coverage,
+                &verified_at,
+            );
             self.insert(connection, &COVERAGE, &mut std::iter::once(line)).await?;
             let missing = "UPDATE import_digests SET missing_since = ? \
                  WHERE id = ?id AND missing_since IS NULL";

@@ -1,11 +1,11 @@
-//! The one transaction, the same for all databases, and the ledger's lines.
+//! The one transaction of a batch, the same for all databases.
 //!
 //! Identities are written before it, in a transaction of their own: they are true of any object, and
 //! another import that meets the same ones need not wait for this batch. SQLite has one writer, and
 //! would flush twice.
 //!
-//! It updates the ledger lines of objects that were compared, deletes replaced lines, then inserts
-//! the new lines, the rejects and the rows. The ledger comes first because its primary key decides
+//! It updates the ledger lines of objects that were compared, extends those of objects of which other
+//! records are added, deletes replaced lines, then inserts the new lines, the rejects and the rows. The ledger comes first because its primary key decides
 //! between two imports of the same object: the loser gets the conflict before it has sent its rows.
 //! A violated constraint of any other table is not a conflict with another import.
 
@@ -38,7 +38,7 @@ const IDENTITIES_WIDTH: usize = IDENTITIES.columns.len();
 const IDENTITIES_PARSED_MAX: usize = 1_024;
 
 /// How many objects one statement lists.
-const LISTED_MAX: usize = 1_024;
+pub(super) const LISTED_MAX: usize = 1_024;
 
 #[async_trait]
 impl Sink for SqlStore {
